@@ -20,7 +20,7 @@ test: check ## check, then run all tests except slow ones
 	@scripts/setup proxies $(VENV)/proxies
 	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder  # three, since tests wait for their servers; the short files last
 
-test-slow: $(READY) ## run the tests that take minutes
+test-slow: $(READY) ## run the tests that take long: large files, crashes, each language, each example
 	@scripts/setup browser
 	$(BIN)/pytest -m slow
 

@@ -278,6 +278,7 @@ def peak(source: Source, data: bytes) -> int:
 
 
 @pytest.mark.parametrize("source", UPLOADS)
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_archive(source: Source) -> None:
     """An archive of any size is read as a stream."""
     assert peak(source, good_archive(source, 8_000)) < 1.5 * peak(source, good_archive(source, 4_000))

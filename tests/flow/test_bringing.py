@@ -87,6 +87,7 @@ def contents(wire: Wire, tokens: Tokens) -> list[Any]:
     return sorted(found, key=lambda thing: json.dumps(thing, sort_keys=True))
 
 
+@pytest.mark.slow
 async def test_an_app_reads_the_same_on_another_platform(
     platform: Platform, mia: Victim, taken: bytes, elsewhere: Served, tmp_path: Path
 ) -> None:

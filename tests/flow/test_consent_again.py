@@ -310,6 +310,7 @@ async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: st
     failure(opened(refer(once, page, tokens.access, f"&accountRef={handle}").url), "INITIALIZE_CHECK_FAIL")
 
 
+@pytest.mark.slow
 async def test_many_people_at_once(wire: Wire) -> None:
     """Twelve people at the same time each get their own library."""
     askings = [ask(wire) for _ in range(12)]

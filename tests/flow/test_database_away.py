@@ -22,6 +22,7 @@ TIMEOUT_SECONDS = 20  # This is shorter than the default timeouts of pools and d
 
 
 @pytest.mark.protocol("13")
+@pytest.mark.slow
 async def test_a_database_that_crashes_during_a_sync(short_path: Path, tmp_path: Path) -> None:
     """Calls are rejected at once with Retry-After. When the database is back they work, and the sync ends."""
     folder = short_path / "postgres"

@@ -75,6 +75,7 @@ def run_notebook() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("record", sorted(SYNTHEA.glob("*.json.gz")), ids=lambda path: path.name)
+@pytest.mark.slow
 def test_the_notebook_runs_on_records_of_synthea(record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They have no plays, and codes without a text."""
     (tmp_path / "data").mkdir()

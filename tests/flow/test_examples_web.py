@@ -24,12 +24,16 @@ from tests.flow.wire import query_of
 from tests.patience import GIVE_UP_SECONDS
 
 
+# One app is tried with each commit. The others differ in the framework's own part only.
+EACH_APP = [pytest.param(name, marks=() if name == "fastapi_app" else pytest.mark.slow) for name in APPS]
+
+
 @pytest.fixture(scope="module")
 def registered(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Registered:
     return register(served, tmp_path_factory.mktemp("genrefy"))
 
 
-@pytest.fixture(scope="module", params=APPS)
+@pytest.fixture(scope="module", params=EACH_APP)
 def app(
     request: pytest.FixtureRequest, registered: Registered, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
@@ -268,7 +272,7 @@ def test_pages_and_cookies_are_private(app: RunningApp, lender: Lender) -> None:
         assert "secure" not in cookie
 
 
-@pytest.mark.parametrize("name", APPS)
+@pytest.mark.parametrize("name", EACH_APP)
 async def test_cookies_of_a_site_with_tls_stay_on_tls(name: str, people: People, tmp_path: Path) -> None:
     """An app with an https address marks every cookie as Secure and sends people back to that address."""
     wire = await people.contract(redirect_uris=["https://genrefy.example/consent/return"])
@@ -290,7 +294,7 @@ def cookies_set(sent: list[httpx2.Response]) -> list[set[str]]:
     return [{part.strip().lower() for part in cookie.split(";")[1:]} for cookie in found]
 
 
-@pytest.mark.parametrize("name", APPS)
+@pytest.mark.parametrize("name", EACH_APP)
 def test_a_missing_setting_is_named(name: str, registered: Registered, tmp_path: Path) -> None:
     """An app without all settings ends at once and names only the missing ones."""
     given = {"PRIVATESHARE_APPLICATION_ID": registered.application_id, "APP_SECRET": "s" * 40}

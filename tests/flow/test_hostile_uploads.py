@@ -57,6 +57,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS)
+@pytest.mark.slow
 def test_hostile_archives_slow_nobody_down(wire: Wire, served: Served, tmp_path: Path) -> None:
     """While eight are read at once the platform is ready, reads are answered, and so is every upload."""
     tokens = known_person(wire)
@@ -122,6 +123,7 @@ def test_a_killed_reader_is_reported(wire: Wire, served: Served, tmp_path: Path)
     assert page_of(browser) == "consent"
 
 
+@pytest.mark.slow
 def test_an_import_is_retried_after_its_reader_was_killed(wire: Wire, served: Served, tmp_path: Path) -> None:
     """Nothing is lost or duplicated."""
     path = tmp_path / "export.zip"

@@ -23,6 +23,7 @@ from tests.flow.sessions import QUERY
 
 
 @pytest.mark.protocol("6.1")
+@pytest.mark.slow
 async def test_the_status_of_very_many_accounts_is_fast(people: People, platform: Platform, served: Served) -> None:
     """The time grows linearly with the number of accounts."""
     wire = await people.contract()

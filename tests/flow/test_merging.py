@@ -227,6 +227,7 @@ async def test_ids_pushed_files_and_unfinished_journeys_go_on(platform: Platform
         assert asking.tokens(str(browser.left_to)).claims["sub"] == person.tokens.claims["sub"]
 
 
+@pytest.mark.slow
 async def test_a_move_that_is_interrupted_ends_well(platform: Platform, wire: Wire, other_wire: Wire) -> None:
     """After any number of copies both libraries are whole; the next run finishes, and reads nothing twice."""
     here, there = await victim(platform, wire), await victim(platform, other_wire, leaves_out=SPOTIFY)

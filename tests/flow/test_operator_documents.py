@@ -60,6 +60,7 @@ async def shared(data: Path, origin: str, key: str | None = None) -> tuple[Wire,
     return wire, tokens, session
 
 
+@pytest.mark.slow
 async def test_backup_restoration_and_blocking(tmp_path: Path) -> None:
     """A backup of a running platform is restored elsewhere, where the app reads the same; then the app is blocked."""
     backing_up, restoring = blocks("Backups")
@@ -106,6 +107,7 @@ async def test_changing_the_master_key(tmp_path: Path) -> None:
         assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
 
 
+@pytest.mark.slow
 async def test_checking_files(tmp_path: Path) -> None:
     """The commands of the section about files that cannot be read; only --forget asks, and there is nothing to ask."""
     data = tmp_path / "privateshare-data"

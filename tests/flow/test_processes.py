@@ -75,6 +75,7 @@ def test_metrics_are_sums_over_all_processes(several: Served) -> None:
     assert {_pages_counted(several) for _ in range(10)} == {before + 20}
 
 
+@pytest.mark.slow
 def test_limits_hold_for_all_processes_together(tmp_path: Path) -> None:
     """A caller has the same number of requests, however many processes answer them."""
     environment = {**TWO, "PRIVATESHARE_UNSIGNED_CALLS_PER_MINUTE": "50"}
@@ -87,6 +88,7 @@ def test_limits_hold_for_all_processes_together(tmp_path: Path) -> None:
     assert 50 <= len(statuses) - statuses.count(429) < 90  # If each process counted for itself, it would be 100.
 
 
+@pytest.mark.slow
 def test_all_processes_end_with_the_first(tmp_path: Path) -> None:
     """SIGTERM ends all of them in order, and a kill of the first leaves none; a restart finds the port free."""
     data = tmp_path / "data"

@@ -180,6 +180,7 @@ async def test_a_repeated_erasure_gets_the_same_response(people: People) -> None
     check_error(wire.call("DELETE", "user", access_token=tokens.access), 401, "InvalidToken")
 
 
+@pytest.mark.slow
 async def test_a_person_with_very_many_files_is_erased(people: People, platform: Platform) -> None:
     """The partner has more files than one statement can name."""
     wire, other = await people.contract(kind="write", partner="Diligent"), await people.contract(partner="Other")
@@ -249,6 +250,7 @@ async def test_a_push_without_consent_leaves_nothing(people: People, platform: P
 
 
 @pytest.mark.protocol("2.3")
+@pytest.mark.slow
 async def test_a_push_may_take_longer_than_its_jwt_is_valid(people: People) -> None:
     """Protocol 2.3 limits when a request begins, not the duration of its body."""
     wire, tokens = await pushing(people)

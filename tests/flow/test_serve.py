@@ -76,6 +76,7 @@ def test_stops_cleanly_and_restarts(tmp_path: Path, number: signal.Signals) -> N
         assert key_ids(second) == before
 
 
+@pytest.mark.slow
 def test_stopped_while_it_starts(tmp_path: Path) -> None:
     """A stop during the first start ends with status 0 and leaves no process."""
     data = tmp_path / "data"
@@ -163,6 +164,7 @@ def test_second_signal_kills(tmp_path: Path) -> None:
         assert served.process.wait(GIVE_UP_SECONDS) == -signal.SIGINT
 
 
+@pytest.mark.slow
 def test_ends_when_its_postgresql_dies(tmp_path: Path) -> None:
     """It ends with status 1 and a message, so that a supervisor can restart it."""
     data = tmp_path / "data"
@@ -200,6 +202,7 @@ def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
+@pytest.mark.slow
 def test_an_ordinary_user_can_run_it(tmp_path: Path) -> None:
     """No privileges are necessary."""
     shutil.chown(tmp_path, "daemon", "daemon")

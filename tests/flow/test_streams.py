@@ -163,7 +163,7 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
         (a_file, consent_withdrawn),
         pytest.param(a_file, account_deleted, marks=pytest.mark.slow),
         pytest.param(a_file, contract_ended, marks=pytest.mark.slow),
-        (a_report, consent_withdrawn),
+        pytest.param(a_report, consent_withdrawn, marks=pytest.mark.slow),
         pytest.param(a_report, account_deleted, marks=pytest.mark.slow),
         pytest.param(a_report, person_deleted, marks=pytest.mark.slow),
         (a_pushed_file, consent_ended),
@@ -171,7 +171,7 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
         (a_stored_file, person_deleted),
         pytest.param(a_stored_file, contract_ended, marks=pytest.mark.slow),
         pytest.param(a_long_list, person_deleted, marks=pytest.mark.slow),
-        (a_long_list, contract_ended),
+        pytest.param(a_long_list, contract_ended, marks=pytest.mark.slow),
     ],
 )
 async def test_a_stream_ends_when_its_permission_ends(

@@ -274,6 +274,7 @@ def test_a_path_that_is_not_utf8_is_rejected(wire: Wire, storage: str, method: s
 
 
 @pytest.mark.protocol("11.3")
+@pytest.mark.slow
 async def test_a_folder_of_100_000_files_is_listed_and_deleted(
     people: People, platform: Platform, served: Served
 ) -> None:

@@ -82,6 +82,7 @@ def pyright(folder: Path, *arguments: str) -> dict[str, object]:
     return reported
 
 
+@pytest.mark.slow
 def test_the_public_types_are_complete(installed: Path) -> None:
     """`pyright --verifytypes` knows the type of every public name, without guessing."""
     report = pyright(installed, "--verifytypes", "privateshare", "--ignoreexternal")

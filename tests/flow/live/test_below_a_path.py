@@ -78,7 +78,10 @@ def landing() -> Iterator[Landing]:
         yield found
 
 
-@pytest.fixture(params=["a proxy that strips the path", "a proxy that leaves it"], autouse=True)
+@pytest.fixture(
+    params=["a proxy that strips the path", pytest.param("a proxy that leaves it", marks=pytest.mark.slow)],
+    autouse=True,
+)
 def strips(request: pytest.FixtureRequest, proxy: ReverseProxy) -> Iterator[None]:
     """Provide both kinds of proxies, and check that nothing outside of the path is requested or sent."""
     proxy.strips = "strips" in request.param

@@ -263,6 +263,7 @@ def test_too_many_files_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
         read(zipped({str(number): b"" for number in range(101)}))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files_are_read() -> None:
     """Phones export every record as a separate file."""
     packed = io.BytesIO()

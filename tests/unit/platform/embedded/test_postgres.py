@@ -109,6 +109,7 @@ async def test_root_starts_it_unprivileged(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not ROOT, reason="only root has a right to lose")
+@pytest.mark.slow
 async def test_root_without_mount_namespaces(folder: Path) -> None:
     """Root can start it where mount namespaces are not allowed, as in most containers."""
     with held(folder, "setpriv", "--bounding-set=-sys_admin") as (_, url):
@@ -117,6 +118,7 @@ async def test_root_without_mount_namespaces(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
+@pytest.mark.slow
 async def test_ordinary_user(folder: Path) -> None:
     """An ordinary user's server runs as that user, and root gets an error instead of taking over the folder."""
     shutil.chown(folder.parent, "daemon", "daemon")
@@ -140,6 +142,7 @@ async def test_ends_with_its_parent(folder: Path) -> None:
         assert await read(url) == ["acknowledged"]
 
 
+@pytest.mark.slow
 async def test_recovers_when_all_is_killed(folder: Path) -> None:
     """After parent and server were killed while writing, everything that was acknowledged is there."""
     acknowledged: list[str] = []
@@ -181,6 +184,7 @@ async def test_a_stale_process_id_is_ignored(folder: Path) -> None:
         stranger.kill()
 
 
+@pytest.mark.slow
 async def test_killed_while_it_creates_its_cluster(folder: Path) -> None:
     """A first start that was killed does not block the next one."""
     process = subprocess.Popen([*HOLDER, str(folder)], stdout=subprocess.DEVNULL)
@@ -194,6 +198,7 @@ async def test_killed_while_it_creates_its_cluster(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 200, "blank é,comma%20&+?#'{folder}"])
+@pytest.mark.slow
 async def test_any_path(tmp_path: Path, name: str) -> None:
     """The folder may have a path longer than a socket's, or any characters."""
     async with EmbeddedPostgres(tmp_path / name / "postgres") as url:
@@ -202,6 +207,7 @@ async def test_any_path(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("seen", ["cluster.new/base", "cluster/postmaster.pid"])
+@pytest.mark.slow
 async def test_cancelled_start_leaves_no_server(folder: Path, seen: str) -> None:
     """A cancelled start leaves no process, whether it was creating the cluster or waiting for the server."""
     start = asyncio.create_task(EmbeddedPostgres(folder).start())

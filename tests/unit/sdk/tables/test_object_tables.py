@@ -248,6 +248,7 @@ def test_text_that_no_file_can_hold_is_mended():
     assert tables([half])["playhistory"].to_arrow()["name"].to_pylist() == ["a?b"]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_files_not_by_objects(tmp_path: Path) -> None:
     """Only where each object's newest form is, is kept: a fraction of what the objects take."""
     for month in range(20):
