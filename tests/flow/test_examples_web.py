@@ -23,7 +23,6 @@ from tests.flow.served import Served
 from tests.flow.wire import query_of
 from tests.patience import GIVE_UP_SECONDS
 
-
 # One app is tried with each commit. The others differ in the framework's own part only.
 EACH_APP = [pytest.param(name, marks=() if name == "fastapi_app" else pytest.mark.slow) for name in APPS]
 
