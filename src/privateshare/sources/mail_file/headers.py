@@ -11,7 +11,7 @@ from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
-from privateshare.sources.mail_file.charsets import decoded, storable
+from privateshare.sources.charsets import decoded, storable
 from privateshare.sources.object_building import EARLIEST, LATEST
 
 MAX_HEADER_CHARACTERS = 32 * 1024
@@ -20,6 +20,7 @@ MAX_REFERENCES = 200
 EXPUNGED = 0x0008
 
 _PARSER = BytesHeaderParser()
+_HEADER = re.compile(rb"([!-9;-~]{1,76})[ \t]*:")
 _FOLDED = re.compile(r"\r?\n(?=[ \t])|\r|\n")
 _ADDRESS = re.compile(r"[^\s<>(),;:\"\[\]]{1,200}@[^\s<>(),;:\"\[\]]{1,200}")
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,500})\s*>")
@@ -33,7 +34,7 @@ class Headers:
     """The headers of a message or of one of its parts."""
 
     def __init__(self, lines: bytes) -> None:
-        self.message: Message = _PARSER.parsebytes(lines)
+        self.message: Message = _PARSER.parsebytes(_without_other_lines(lines))
         self._values: dict[str, list[str]] = {}
         for name, value in self.message.raw_items():
             self._values.setdefault(name.lower(), []).append(str(value)[:MAX_HEADER_CHARACTERS])
@@ -77,6 +78,16 @@ class Headers:
         except INVALID:
             return ""
         return storable(value) if isinstance(value, str) else ""
+
+
+def _without_other_lines(lines: bytes) -> bytes:
+    """Return only the lines of headers. At any other line, the standard library would take the rest for the text."""
+    parts = ((_HEADER.match(line), line) for line in lines.splitlines(keepends=True))
+    return b"".join(
+        line if found is None else found[1] + b":" + line[found.end() :]
+        for found, line in parts
+        if found is not None or line[:1] in (b" ", b"\t")
+    )
 
 
 def decoded_words(text: str) -> str:

@@ -19,6 +19,7 @@ FOLDER_ENDINGS = frozenset({".mbox", ".mbx", ".sbd"})
 
 _HEADER = re.compile(rb"[!-9;-~]{1,76}[ \t]*:")
 _DATE = re.compile(rb"\b\d{1,2}:\d\d(?::\d\d)?\b.*\b(?:19|20)\d\d\b|\b(?:19|20)\d\d\b.*\b\d{1,2}:\d\d\b")
+_SENDER = re.compile(rb"-?|\S+@\S*|MAILER-DAEMON")
 _APPLE = re.compile(rb"\d{1,12}[ \t]*\r?\n")
 
 
@@ -69,7 +70,11 @@ def folder_name(path: str, *, is_single: bool) -> str:
 
 def _starts_mbox(start: bytes) -> bool:
     first, _, rest = start.partition(b"\n")
-    return first.startswith(b"From ") and _HEADER.match(rest.lstrip(b">")) is not None
+    return (
+        first.startswith(b"From ")
+        and _may_separate(first, is_after_blank=True)
+        and _HEADER.match(rest.lstrip(b">")) is not None
+    )
 
 
 def _is_message(start: bytes) -> bool:
@@ -129,4 +134,4 @@ def _of_mbox(file: UploadedFile) -> Iterator[MessageBuilder]:
 def _may_separate(line: bytes, *, is_after_blank: bool) -> bool:
     """Return whether a line may begin a message. Sentences begin with "From" too."""
     rest = line[5:].strip()
-    return _DATE.search(rest) is not None or (is_after_blank and rest in (b"", b"-"))
+    return _DATE.search(rest) is not None or (is_after_blank and _SENDER.fullmatch(rest) is not None)

@@ -8,7 +8,7 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
-from privateshare.sources.mail_file.charsets import decoded
+from privateshare.sources.charsets import decoded
 from privateshare.sources.mail_file.headers import Headers, decoded_words
 from privateshare.sources.mail_file.html_text import text_of_html
 

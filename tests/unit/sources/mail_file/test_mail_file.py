@@ -12,9 +12,9 @@ from tests.archives import zipped
 from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.charsets import decoded
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
-from privateshare.sources.mail_file.charsets import decoded
 from privateshare.sources.mail_file.html_text import text_of_html
 from privateshare.sources.mail_file.source import MailFile
 
@@ -69,7 +69,14 @@ def test_a_message_is_mapped_with_the_names_of_rfc_5322() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize(
     "separator",
-    [GMAIL, "From - Tue Mar 14 10:00:00 2023", "From jo@example.org Sun Mar 22 02:19:17 2020", "From - ", "From "],
+    [
+        GMAIL,
+        "From - Tue Mar 14 10:00:00 2023",
+        "From jo@example.org Sun Mar 22 02:19:17 2020",
+        "From - ",
+        "From ",
+        "From jo@example.org",
+    ],
 )
 def test_mbox_files_of_all_programs_are_split(separator: str, end: str) -> None:
     """Sentences that begin with "From" stay in the text, quoted or not."""
@@ -190,6 +197,13 @@ def test_odd_addresses_are_read(header: bytes, people: list[str]) -> None:
     """Groups, semicolons, comments without end, and several headers."""
     found = [person["address"] for person in one(with_headers(header)).get("recipients", []) if "address" in person]
     assert found == people
+
+
+@pytest.mark.parametrize("line", [b"quite Delivered-To: x", b">From jo@example.org", b"__", b"\xff", b": x"])
+def test_lines_among_the_headers_that_are_none_are_passed_over(line: bytes) -> None:
+    """The headers behind them count, and spaces before a colon do not."""
+    mail = one(b"From  : a@example.org\n" + line + b"\nDate\t: Sun, 22 Mar 2020 03:19:17 +0100\nSubject: Hi\n\nHello\n")
+    assert (mail["sender"], mail["subject"], mail["text"]) == ({"address": "a@example.org"}, "Hi", "Hello")
 
 
 def test_folders_of_programs_are_named() -> None:

@@ -1,0 +1,1 @@
+"""Calendars that people export as iCalendar files."""
