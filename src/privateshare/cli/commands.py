@@ -15,6 +15,7 @@ from privateshare.cli import (
     reading,
     receipts,
     signing_keys,
+    sources,
     storage,
     webhooks,
 )
@@ -57,6 +58,7 @@ tree.add_typer(people.tree, name="person")
 tree.add_typer(signing_keys.tree, name="keys")
 tree.add_typer(audit.tree, name="audit")
 tree.add_typer(receipts.tree, name="receipt")
+tree.add_typer(sources.tree, name="source")
 tree.add_typer(webhooks.tree, name="webhook")
 tree.command()(listen)
 

@@ -72,6 +72,20 @@ def names_with_settings() -> Sequence[str]:
     return [folder.name for folder in registrations() if find_spec(f"{folder.package}.configuration") is not None]
 
 
+def settings_of_source(source_id: int) -> Sequence[tuple[str, type[SourceSettings]]]:
+    """Return the settings of the folder that has a source, with its name; none if it has no settings."""
+    names = names_with_settings()
+    return [
+        (folder.name, _model(folder))
+        for folder in registrations()
+        if folder.name in names and source_id in {*folder.ids, *(entry["id"] for entry in folder.sources)}
+    ]
+
+
+def _model(folder: Registration) -> type[SourceSettings]:
+    return cast(type[SourceSettings], import_module(f"{folder.package}.configuration").Settings)
+
+
 def read_tables(tables: Mapping[str, Any]) -> Mapping[str, SourceSettings]:
     """Parse the settings of sources, by the name of their folder.
 
@@ -94,7 +108,7 @@ def _read_table(name: str, folder: Registration | None, table: Any) -> SourceSet
         hint = f"Did you mean {close[0]}?" if close else f"There are settings for: {', '.join(known) or 'no source'}"
         raise ValueError(f"{name} is not the name of a source with settings. {hint}")
     try:
-        model = cast(type[SourceSettings], import_module(f"{folder.package}.configuration").Settings)
+        model = _model(folder)
     except Exception as error:  # An installed package may raise anything.
         raise ValueError(f"{folder.package}.configuration cannot be imported: {type(error).__name__}") from error
     try:

@@ -109,6 +109,12 @@ def check_package(folder: Registration, others: Sequence[Registration]) -> None:
         check_source(source, known)
 
 
+def check_folder(name: str, package: str) -> None:
+    """Check a package, installed or not, as the platform would. For the tests of packages. Raises ValueError."""
+    others = [folder for folder in registrations() if folder.name != name]
+    check_package(read_package(EntryPoint(name, package, GROUP)), others)
+
+
 def _check_ids(folder: Registration, known: Catalogue, connectable: Iterable[int]) -> None:
     if not folder.ids and not folder.sources:
         raise ValueError(f"{FILE_NAME} registers no source")

@@ -1,0 +1,303 @@
+"""`privateshare source …`: the sources of this installation, and the tools of people who write one."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from privateshare.cli.output import AsJson, show, show_table
+from privateshare.errors import ConfigurationError, InvalidRequest
+
+if TYPE_CHECKING:
+    from privateshare.sources.contract import Connection, Source
+    from privateshare.sources.registry import Sources
+    from privateshare.sources.trial import Trial
+
+tree = typer.Typer(help="The sources of this installation, and tools to write one.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The source: its id, its name, or its reference, such as spotify.")]
+CALLBACK = "http://127.0.0.1:8790/apps/saas/connected"
+SIGN_IN_SECONDS = 600.0
+
+
+@tree.command("list")
+def list_sources(as_json: AsJson = False) -> None:
+    """List the sources that people can connect, with their routes and object types."""
+    from privateshare.protocol.catalogue import catalogue
+
+    sources, rows = _sources(), []
+    for id_, source in sorted(sources.connectable.items()):
+        rows.append(
+            {
+                "id": id_,
+                "reference": sources.listed[id_].reference,
+                "name": sources.listed[id_].name,
+                "group": catalogue().service_groups[source.info.service_group].reference,
+                "routes": [*_routes(source)] if as_json else ", ".join(_routes(source)),
+                "types": [*source.info.object_types] if as_json else _short(source),
+                "from": _origin(id_),
+            }
+        )
+    show_table(rows, as_json)
+    for refused in sources.refused:
+        typer.echo(f"not used: {refused.name} ({refused.distribution}): {refused.reason}", err=True)
+
+
+@tree.command("show")
+def show_source(name: Name, as_json: AsJson = False) -> None:
+    """Show a source: how to connect it, its types, its samples, and its settings, without their values."""
+    from privateshare.protocol.catalogue import catalogue
+
+    sources = _sources()
+    source = _found(sources, name)
+    info, types = source.info, catalogue().object_types
+    facts: dict[str, Any] = {
+        "id": info.id,
+        "name": sources.listed[info.id].name,
+        "reference": sources.listed[info.id].reference,
+        "service_type": info.service_type,
+        "group": catalogue().service_groups[info.service_group].name,
+        "from": _origin(info.id),
+        "routes": [*_routes(source)],
+        "types": [{"id": int(kind), "name": types[kind].name} for kind in info.object_types],
+        "samples": [{"id": sample.id, "name": sample.name} for sample in info.samples],
+        "files": info.upload.accept.split(",") if info.upload else [],
+        "steps": [*info.upload.instructions] if info.upload else [],
+        "settings": [*_settings_of(info.id)],
+    }
+    show(facts, as_json)
+
+
+@tree.command("test")
+def try_one(
+    name: Name,
+    file: Annotated[list[Path] | None, typer.Option(help="An export; can be given several times.")] = None,
+    sample: Annotated[str | None, typer.Option(help="The id of a sample. [default: all]", show_default=False)] = None,
+    live: Annotated[bool, typer.Option(help="Sign in at the source with the settings of this installation.")] = False,
+    callback: Annotated[
+        str, typer.Option(help="The redirect address that is registered there, for --live.")
+    ] = CALLBACK,
+    as_json: AsJson = False,
+) -> None:
+    """Try a source as the platform would use it, and report what was found and what is wrong.
+
+    Everything is read twice: nothing may be there twice. Nothing is stored. Ends with status 1 if anything is wrong.
+    """
+    source = _found(_sources(), name)
+    with ExitStack() as stack:
+        if live:
+            reports = [_try_live(source, callback)]
+        elif file:
+            reports = [_try_file(source, path, stack) for path in file]
+        else:
+            chosen = [one.id for one in source.info.samples if sample in (None, one.id)]
+            if not chosen:
+                raise ConfigurationError("this source has no such sample", hint="Give a file with --file")
+            reports = [_try_sample(source, id_) for id_ in chosen]
+    if as_json:
+        show_table(reports, as_json)
+    else:
+        for report in reports:
+            show(report, as_json)
+    if any(report["faults"] for report in reports):
+        raise typer.Exit(1)
+
+
+@tree.command("new")
+def new_source(
+    name: Annotated[str, typer.Argument(help="The name of the source in code, such as my_pedometer.")],
+    into: Annotated[Path | None, typer.Option(help="The folder of the package. [default: privateshare-NAME]")] = None,
+    title: Annotated[str | None, typer.Option(help="The name that people see. [default: made of NAME]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lay out a package with a source, as a beginning for a real one. Its tests pass."""
+    from privateshare.sources.new_package import write_package
+
+    folder = into or Path(f"privateshare-{name.replace('_', '-')}")
+    written = write_package(name, folder, title)
+    show({"folder": str(folder), "files": [str(path.relative_to(folder)) for path in written]}, as_json)
+    if not as_json:
+        typer.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest")
+
+
+def _sources() -> "Sources":
+    from privateshare.platform.operating.settings import load_settings
+    from privateshare.sources.registry import Sources
+
+    settings = load_settings()
+    return Sources(settings.fhir_servers, settings.sources)
+
+
+def _found(sources: "Sources", name: str) -> "Source":
+    wanted = name.casefold()
+    for id_, source in sources.connectable.items():
+        listed = sources.listed[id_]
+        if wanted in (str(id_), listed.reference, listed.name.casefold()):
+            return source
+    known = ", ".join(sorted({sources.listed[id_].reference for id_ in sources.connectable}))
+    raise ConfigurationError(f"there is no source {name}", hint=f"There are: {known}")
+
+
+def _routes(source: "Source") -> Iterator[str]:
+    if source.info.upload is not None:
+        yield "file"
+    if source.info.signs_in:
+        yield "sign-in"
+    if source.info.samples:
+        yield "sample"
+
+
+def _short(source: "Source") -> str:
+    types = [str(int(kind)) for kind in source.info.object_types]
+    return ", ".join(types) if len(types) <= 10 else f"{', '.join(types[:10])} and {len(types) - 10} more"
+
+
+def _origin(id_: int) -> str:
+    from privateshare.sources.installed import installed_packages
+
+    own = (folder for folder in installed_packages().accepted if id_ in folder.ids)
+    return next((f"package {folder.package}" for folder in own), "privateshare")
+
+
+def _settings_of(id_: int) -> Iterator[dict[str, Any]]:
+    from privateshare.sources.configuration import settings_of_source
+
+    for name, model in settings_of_source(id_):
+        for field, about in model.model_fields.items():
+            yield {
+                "table": f"sources.{name}",
+                "option": field,
+                "required": about.is_required(),
+                "meaning": about.description or "",
+            }
+
+
+def _try_sample(source: "Source", sample: str) -> dict[str, Any]:
+    from privateshare.sources.contract import Connection
+    from privateshare.sources.trial import try_source
+
+    return {"sample": sample, **_report(try_source(source, lambda: Connection(sample=sample)))}
+
+
+def _try_file(source: "Source", path: Path, stack: ExitStack) -> dict[str, Any]:
+    from privateshare.sources.contract import Broken, Connection
+    from privateshare.sources.trial import try_source
+
+    opened = stack.enter_context(path.open("rb"))
+    facts: dict[str, Any] = {"file": str(path), "recognised": _recognised(opened)}
+    try:
+        return facts | _report(try_source(source, lambda: Connection(archive=opened)))
+    except Broken as error:
+        left_out = [*_left_out(error.left_out)] if error.left_out is not None else []
+        return facts | {"left_out": left_out, "faults": [f"the file is refused: {error}"]}
+
+
+def _recognised(archive: BinaryIO) -> list[str]:
+    """Say as what a file would be recognised if a person uploaded it without saying what it is."""
+    from privateshare.sources.contract import Broken
+    from privateshare.sources.recognition import recognise
+
+    sources = _sources()
+    uploads = {id_: one.info.upload for id_, one in sources.connectable.items()}
+    try:
+        found = recognise(archive, {id_: upload.marks for id_, upload in uploads.items() if upload is not None})
+    except Broken as error:
+        return [str(error)]
+    return [f"{sources.listed[id_].name}: {number} files" for id_, number in found.files.items()]
+
+
+def _report(trial: "Trial") -> dict[str, Any]:
+    from privateshare.protocol.catalogue import catalogue
+
+    return {
+        "account": trial.identity.display_name,
+        "named": trial.identity.named,
+        "objects": [
+            {
+                "type": int(report.object_type),
+                "name": catalogue().object_types[report.object_type].name,
+                "objects": report.objects,
+                "first": _day(report.first),
+                "last": _day(report.last),
+                "undated": report.undated,
+                "replaced": report.replaced,
+            }
+            for report in trial.types
+        ],
+        "entries_read": trial.left_out.read,
+        "left_out": [*_left_out(trial.left_out)],
+        "seconds": {
+            what: round(seconds, 2)
+            for what, seconds in zip(("identify", "first_pass", "second_pass"), trial.seconds, strict=True)
+        },
+        "peak_memory_mb": _peak_memory_megabytes(),
+        "faults": [*trial.faults],
+    }
+
+
+def _left_out(left_out: Any) -> Iterator[str]:
+    for reason, number in left_out.by_reason().items():
+        text: str = reason.one if number == 1 else reason.many
+        yield text % {"num": number, "total": left_out.total}
+    yield from (f"damaged: {problem}" for problem in left_out.damaged.values())
+    yield from (f"not used: {problem}" for problem in left_out.unused.values())
+    more: Mapping[str, int] = {"damaged": left_out.more_damaged, "not used": left_out.more_unused}
+    yield from (f"{what}: {number} more files" for what, number in more.items() if number)
+
+
+def _day(moment: int | None) -> str | None:
+    if moment is None:
+        return None
+    try:
+        return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):
+        return str(moment)
+
+
+def _peak_memory_megabytes() -> int | None:
+    """Return the peak memory of this process."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # In KiB, and on macOS in bytes.
+    return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _try_live(source: "Source", callback: str) -> dict[str, Any]:
+    from privateshare.sources.contract import SignInSource
+    from privateshare.sources.trial import try_source
+
+    if not isinstance(source, SignInSource):
+        raise ConfigurationError(
+            "nobody can sign in at this source here", hint="Give a file with --file, or set its client_id"
+        )
+    connection = _signed_in(source, callback)
+    return {"signed_in": True, **_report(try_source(source, lambda: connection))}
+
+
+def _signed_in(source: "Source", callback: str) -> "Connection":
+    """Let the person at this terminal sign in at a source, with a server on this machine as the redirect address."""
+    from secrets import token_urlsafe
+    from urllib.parse import parse_qs, urlsplit
+
+    from privateshare.protocol.pkce import new_verifier
+    from privateshare.sdk.loopback import LoopbackServer
+    from privateshare.sources import oauth
+    from privateshare.sources.contract import Connection, SignInSource
+
+    assert isinstance(source, SignInSource)
+    sign_in, verifier, state = source.sign_in(), new_verifier(), token_urlsafe(32)
+    with LoopbackServer(callback) as server:
+        returned = server.returned(state)
+        address = oauth.authorization_address(sign_in, server.address, state, verifier)
+        typer.echo(f"Open this page, and sign in: {address}", err=True)
+        query = parse_qs(urlsplit(returned.result(SIGN_IN_SECONDS)).query)
+        if "code" not in query:
+            raise InvalidRequest(f"the source answered with an error: {query.get('error', ['unknown'])[0][:100]}")
+        token = oauth.exchange_code(sign_in, server.address, query["code"][0], verifier)
+    return Connection(token={name: value for name, value in token.items() if name != "refresh_token"})

@@ -1,0 +1,173 @@
+"""A trial of a source: everything that the contract says of one upload or sample, with a report for its author.
+
+`privateshare source test` runs it, the tests of packages do, and so does our own contract suite.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from privateshare.protocol.object_time import DIGIME, object_time
+from privateshare.sources.contract import PAGE_OBJECTS, Connection, Identity, Page, Source, one_line
+from privateshare.sources.failures import LeftOut
+from privateshare.sources.schemas import schema_fault
+
+MAX_FAULTS = 20
+
+
+@dataclass(slots=True)
+class TypeReport:
+    """The objects of one type.
+
+    Attributes:
+        object_type: The type.
+        objects: How many different objects there are.
+        replaced: How many objects had the id of an earlier one, and replaced it.
+        first: The earliest time, in milliseconds since the epoch; None if no object has one.
+        last: The latest time.
+        undated: How many objects have no time.
+    """
+
+    object_type: int
+    objects: int = 0
+    replaced: int = 0
+    first: int | None = None
+    last: int | None = None
+    undated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The report of a trial.
+
+    Attributes:
+        identity: Whose account it is.
+        types: What was found of each object type.
+        left_out: What could not be read.
+        faults: In what the source does not keep its contract; none if it does.
+        seconds: How long each pass took: to identify, and to fetch twice.
+    """
+
+    identity: Identity = field(repr=False)
+    types: Sequence[TypeReport]
+    left_out: LeftOut
+    faults: Sequence[str]
+    seconds: Sequence[float]
+
+
+class _Faults:
+    """The faults that were found, each once, and no more than a person reads."""
+
+    def __init__(self) -> None:
+        self.found: Counter[str] = Counter()
+
+    def add(self, text: str) -> None:
+        if text in self.found or len(self.found) < MAX_FAULTS:
+            self.found[text] += 1
+
+    def texts(self) -> list[str]:
+        return [text if number == 1 else f"{text} ({number} times)" for text, number in self.found.items()]
+
+
+def try_source(source: Source, connect: Callable[[], Connection]) -> Trial:
+    """Identify the account of a connection, fetch everything twice, and check it against the contract.
+
+    Args:
+        source: The source.
+        connect: Makes the connection anew, because each call of a source may read the archive from its start.
+
+    Raises:
+        SourceFailure: The data cannot be used, or the source does not respond.
+    """
+    faults = _Faults()
+    seconds: list[float] = []
+    first = connect()
+    identity = _timed(seconds, lambda: source.identify(first))
+    _check_identity(identity, source.identify(connect()), faults)
+    reports: list[dict[int, TypeReport]] = []
+    ids: list[dict[int, set[str]]] = []
+    for _ in range(2):
+        connection = connect()
+        connection = Connection(
+            connection.sample, connection.archive, connection.token, identity.objects_owner, connection.left_out
+        )
+        seen: dict[int, set[str]] = {}
+        reports.append(_timed(seconds, lambda c=connection, s=seen: _fetched(source, c, s, faults)))  # type: ignore[misc]
+        ids.append(seen)
+    if ids[0] != ids[1]:
+        faults.add("the second pass has objects with other ids than the first, so that there would be doubles")
+    return Trial(identity, list(reports[0].values()), first.left_out, faults.texts(), seconds)
+
+
+def _timed(seconds: list[float], work: Callable[[], Any]) -> Any:
+    start = time.perf_counter()
+    result = work()
+    seconds.append(time.perf_counter() - start)
+    return result
+
+
+def _check_identity(identity: Identity, again: Identity, faults: _Faults) -> None:
+    if not identity.provider_account_id or not identity.display_name:
+        faults.add("identify must return an id of the account and a name")
+    if identity != again:
+        faults.add("identify returns another account when the same data is read again")
+    if identity.provider_account_id in repr(identity):
+        faults.add("the repr of the identity shows the account")
+
+
+def _fetched(
+    source: Source, connection: Connection, ids: dict[int, set[str]], faults: _Faults
+) -> dict[int, TypeReport]:
+    reports = {object_type: TypeReport(object_type) for object_type in source.info.object_types}
+    for page in source.fetch(connection, dict.fromkeys(source.info.object_types)):
+        if not isinstance(page, Page):
+            faults.add(f"object type {page.object_type} was skipped: {page.code}")
+            continue
+        if page.object_type not in reports:
+            faults.add(f"a page has the object type {page.object_type}, which info does not declare")
+            continue
+        if len(page.objects) > PAGE_OBJECTS:
+            faults.add(f"a page has {len(page.objects)} objects; at most {PAGE_OBJECTS} are allowed")
+        for fault in _page_faults(source, page):
+            faults.add(f"object type {page.object_type}: {fault}")
+        _count(source, page, reports[page.object_type], ids.setdefault(page.object_type, set()), faults)
+    return reports
+
+
+def _page_faults(source: Source, page: Page) -> Iterator[str]:
+    for thing in page.objects:
+        try:
+            if json.loads(one_line(thing)) != thing:
+                yield "an object changes when it is written as JSON"
+        except (TypeError, ValueError) as error:
+            yield f"an object cannot be written as JSON ({type(error).__name__})"
+            continue
+        if source.info.schema.standard == DIGIME:
+            account = thing.get("accountentityid")
+            if not isinstance(account, str) or not account.startswith(f"{source.info.service_type}_"):
+                yield "accountentityid must begin with the service type and an underscore"
+            if fault := schema_fault(page.object_type, thing):
+                yield fault
+
+
+def _count(source: Source, page: Page, report: TypeReport, ids: set[str], faults: _Faults) -> None:
+    for thing in page.objects:
+        try:
+            id_ = source.info.schema.entity_id(thing)
+        except KeyError as error:
+            faults.add(f"object type {page.object_type}: an object has no {error.args[0]}")
+            continue
+        if id_ in ids:
+            report.replaced += 1
+        else:
+            ids.add(id_)
+            report.objects += 1
+        moment = object_time(source.info.schema.standard, thing)
+        if moment is None:
+            report.undated += 1
+            continue
+        report.first = moment if report.first is None else min(report.first, moment)
+        report.last = moment if report.last is None else max(report.last, moment)

@@ -1,0 +1,43 @@
+"""Packages that `privateshare source new` lays out: their tests pass, and a platform accepts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from privateshare.errors import ConfigurationError
+from privateshare.sources.new_package import write_package
+
+
+def test_the_tests_of_a_new_package_pass(tmp_path: Path) -> None:
+    """They run in a process of their own, as its author runs them."""
+    write_package("my_pedometer", tmp_path / "package")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
+    done = subprocess.run(
+        command, cwd=tmp_path / "package", env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "10 passed" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["", "My", "my-source", "1st", "../evil", "a" * 50, "x.y"])
+def test_odd_names_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be the name"):
+        write_package(name, tmp_path / "package")
+    assert not (tmp_path / "package").exists()
+
+
+@pytest.mark.parametrize("title", ['A "quoted" one', "two\nlines", "back\\slash"])
+def test_odd_titles_are_refused(title: str, tmp_path: Path) -> None:
+    """They would not be valid in the files."""
+    with pytest.raises(ConfigurationError, match="title"):
+        write_package("steps", tmp_path / "package", title)
+
+
+def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigurationError, match="is not empty"):
+        write_package("steps", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
