@@ -192,3 +192,15 @@ def mailbox(mails: int = 30) -> bytes:
         for number, hour in enumerate(hours)
     )
     return zipped({"Takeout/Mail/Inbox.mbox": "\n".join(listed).encode()})
+
+
+def tracks(number: int = 30) -> bytes:
+    """A GPX file with so many tracks of two points."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    hours = (start + timedelta(minutes=20 * one) for one in range(number))
+    listed = "".join(
+        f'<trk><type>walking</type><trkseg><trkpt lat="52.1" lon="5.1"><time>{hour:%FT%TZ}</time></trkpt>'
+        f'<trkpt lat="52.11" lon="5.1"><time>{hour + timedelta(minutes=9):%FT%TZ}</time></trkpt></trkseg></trk>'
+        for hour in hours
+    )
+    return zipped({"walks.gpx": f'<gpx creator="A watch">{listed}</gpx>'.encode()})

@@ -49,6 +49,7 @@ class Activity(DataObject):
     id: str | None = None
     activity_name: str | None = None
     activity_type_id: str | None = None
+    title: str | None = None
     original_start_date: Moment | None = None
     activity_level: tuple[ActivityLevel, ...] = ()
     average_heart_rate: float | None = None
@@ -73,6 +74,7 @@ class Activity(DataObject):
     run_cadence: float | None = None
     max_run_cadence: float | None = None
     swim_cadence: float | None = None
+    max_swim_cadence: float | None = None
     number_of_active_lengths: int | None = None
     starting_latitude: float | None = None
     starting_longitude: float | None = None

@@ -58,7 +58,10 @@ class _TooLarge(Exception):
 
 
 def uploaded_files(
-    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None = None
+    archive: BinaryIO,
+    left_out: LeftOut,
+    skip: Callable[[str], bool] | None = None,
+    is_inner: Callable[[str], bool] | None = None,
 ) -> Iterator[UploadedFile]:
     """Yield the files of an upload. Files that cannot be opened are reported in `left_out`.
 
@@ -66,11 +69,12 @@ def uploaded_files(
         archive: The upload. It is read from its start.
         left_out: The report to which files are added that cannot be opened.
         skip: Returns whether a file of a zip archive is skipped without a report, by its path.
+        is_inner: Returns whether a zip archive in the zip archive is opened too, by its path. Others are reported.
 
     Raises:
         Broken: The upload is empty, damaged, or decompresses to more than any export contains.
     """
-    with opened_upload(archive, left_out, skip, keep_small_files=True) as files:
+    with opened_upload(archive, left_out, skip, is_inner, keep_small_files=True) as files:
         yield from files
 
 
@@ -79,6 +83,7 @@ def opened_upload(
     archive: BinaryIO,
     left_out: LeftOut,
     skip: Callable[[str], bool] | None = None,
+    is_inner: Callable[[str], bool] | None = None,
     *,
     keep_small_files: bool = False,
 ) -> Iterator[Iterator[UploadedFile]]:
@@ -88,11 +93,19 @@ def opened_upload(
     twice. Do not use it if you keep references to many files.
     """
     with ExitStack() as stack:
-        yield _files(archive, left_out, skip, stack, keep_small_files)
+        yield _files(archive, left_out, (skip or _none, is_inner or _none), stack, keep_small_files)
+
+
+def _none(_path: str) -> bool:
+    return False
 
 
 def _files(
-    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None, stack: ExitStack, keep_small_files: bool
+    archive: BinaryIO,
+    left_out: LeftOut,
+    rules: tuple[Callable[[str], bool], Callable[[str], bool]],
+    stack: ExitStack,
+    keep_small_files: bool,
 ) -> Iterator[UploadedFile]:
     size = archive.seek(0, io.SEEK_END)
     archive.seek(0)
@@ -104,10 +117,12 @@ def _files(
         left_out,
         max(MIN_BYTES_FOR_RATIO_CHECK, min(MAX_DECOMPRESSED_BYTES, size * MAX_COMPRESSION_RATIO)),
         keep_small_files,
+        *rules,
+        stack,
     )
     try:
         if start.startswith(ZIP_MAGICS):
-            yield from files.of_zip(size, skip, stack)
+            yield from files.of_zip(archive, size)
         elif start.startswith(GZIP_MAGIC):
             yield files.of_gzip()
         else:
@@ -118,12 +133,18 @@ def _files(
 
 @dataclass(slots=True)
 class _Files:
-    """The files of one upload. `remaining_bytes` is how much may still be decompressed."""
+    """The files of one upload. `remaining_bytes` is how much may still be decompressed.
+
+    Zip archives are closed with `stack`.
+    """
 
     archive: BinaryIO
     left_out: LeftOut
     remaining_bytes: int
     keep_small_files: bool
+    skip: Callable[[str], bool]
+    is_inner: Callable[[str], bool]
+    stack: ExitStack
 
     def from_start(self) -> AbstractContextManager[IO[bytes]]:
         """Open the upload itself at its start. Closing the result does not close the upload."""
@@ -137,19 +158,36 @@ class _Files:
         except DAMAGE_ERRORS as error:
             raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
 
-    def of_zip(self, size: int, skip: Callable[[str], bool] | None, stack: ExitStack) -> Iterator[UploadedFile]:
-        """Yield the files of a zip archive, which is closed with `stack`. Raises Broken if it cannot be opened."""
+    def of_zip(self, file: IO[bytes], size: int, *, is_outer: bool = True) -> Iterator[UploadedFile]:
+        """Yield the files of a zip archive. Raises Broken if it cannot be opened."""
         try:
-            archive = zipfile.ZipFile(self.archive)
+            archive = zipfile.ZipFile(file)
         except DAMAGE_ERRORS as error:
             raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
-        stack.enter_context(archive)
+        self.stack.enter_context(archive)
         entries = archive.infolist()
+        if not is_outer:
+            # An archive in an archive can only be decompressed from its start, so it is read in its own order.
+            entries.sort(key=lambda entry: entry.header_offset)
         _check_entries(entries, size)
         for entry in entries:
             path = entry.filename.replace("\\", "/")
-            if not (path.endswith("/") or is_added_by_system(path) or (skip is not None and skip(path))):
+            if path.endswith("/") or is_added_by_system(path) or self.skip(path):
+                continue
+            if is_outer and self.is_inner(path) and _is_zip(archive, entry):
+                yield from self._of_inner_zip(archive, entry, path)
+            else:
                 yield from self._entry(archive, entry, path)
+
+    def _of_inner_zip(self, outer: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Iterator[UploadedFile]:
+        """Yield the files of a zip archive in a zip archive, and report it if it is damaged."""
+        name = shown_name(path)
+        try:
+            self._checked(path, partial(outer.open, entry))
+            yield from self.of_zip(self.stack.enter_context(outer.open(entry)), entry.file_size, is_outer=False)
+        except (Broken, *DAMAGE_ERRORS, RuntimeError):
+            damaged = Broken("%(name)s is damaged in the zip archive. Download the export again.", name=name)
+            self.left_out.name_damaged(name, damaged, entry.file_size)
 
     def _entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Iterator[UploadedFile]:
         name = shown_name(path)
@@ -189,6 +227,15 @@ class _Files:
                     raise _TooLarge
         self.remaining_bytes -= size
         return UploadedFile(path, opened, size)
+
+
+def _is_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
+    """Return whether a file of a zip archive begins as a zip archive; also if it is damaged later."""
+    try:
+        with archive.open(entry) as stream:
+            return stream.read(MAGIC_BYTES).startswith(ZIP_MAGICS)
+    except (*DAMAGE_ERRORS, RuntimeError):
+        return False
 
 
 def _from_memory(data: bytes) -> AbstractContextManager[IO[bytes]]:

@@ -31,6 +31,7 @@ class ExportSource(ABC):
 
     info: SourceInfo
     skipped_endings: ClassVar[frozenset[str]] = frozenset()  # Files with these endings are not read, without a report.
+    inner_endings: ClassVar[frozenset[str]] = frozenset()  # Zip archives in the export that are opened.
 
     def identify(self, connection: Connection) -> Identity:
         """Return whose export it is. It is read completely.
@@ -66,12 +67,16 @@ class ExportSource(ABC):
         """Return whether a file of an export is not read."""
         return PurePosixPath(path).suffix.lower() in self.skipped_endings
 
+    def is_inner_archive(self, path: str) -> bool:
+        """Return whether a zip archive in the export is opened, and its files are read. Others are reported."""
+        return PurePosixPath(path).suffix.lower() in self.inner_endings
+
     def _export(self, connection: Connection) -> UploadedExport:
         now = datetime.now(UTC)
         if connection.archive is None:
             files, owner = self.sample_files(now), _sample_id(connection)
         else:
-            files = uploaded_files(connection.archive, connection.left_out, self.is_skipped)
+            files = uploaded_files(connection.archive, connection.left_out, self.is_skipped, self.is_inner_archive)
             owner = connection.provider_account_id
         return UploadedExport(files, account_of(self.info.service_type, owner), connection.left_out, now)
 

@@ -1,0 +1,1 @@
+"""Workouts in the files that devices and apps write: FIT, GPX, TCX and KML."""

@@ -1,0 +1,89 @@
+"""The workouts in the files of an upload, which are recognized by their content."""
+
+from collections.abc import Iterator
+
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name
+from privateshare.sources.workouts.fit import FitFault, FitRecordings, is_fit, messages_of
+from privateshare.sources.workouts.recording import Recording
+from privateshare.sources.workouts.track_xml import XmlFault, read_elements
+from privateshare.sources.workouts.tracks import Tracks
+
+START_BYTES = 1024
+TRACK_ENDINGS = (".fit", ".gpx", ".tcx", ".kml", ".fit.gz", ".gpx.gz", ".tcx.gz")
+_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+TIMELESS = Reason(
+    "NoTime",
+    "%(num)s of %(total)s tracks has no times, such as a planned route.",
+    "%(num)s of %(total)s tracks have no times, such as planned routes.",
+    Broken("The file holds only tracks without times, such as planned routes. Export a workout that was recorded."),
+)
+
+
+def recordings_of(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
+    """Yield the workouts of a file. Files that are damaged or hold other things are reported in `left_out`."""
+    name = shown_name(file.path) if file.path else THE_FILE
+    with file.open() as stream:
+        start = stream.read(START_BYTES)
+    if is_fit(start):
+        yield from _of_fit(file, name, left_out)
+    elif _is_xml(start):
+        yield from _of_xml(file, name, left_out)
+    elif file.path.lower().endswith(TRACK_ENDINGS):
+        left_out.name_damaged(name, _damaged(name), file.size)
+    else:
+        left_out.name_unused(name, _other(name))
+
+
+def _is_xml(start: bytes) -> bool:
+    for mark in _BOMS:
+        start = start.removeprefix(mark)
+    return start.lstrip(b" \t\r\n\0").startswith(b"<")
+
+
+def _of_fit(file: UploadedFile, name: str, left_out: LeftOut) -> Iterator[Recording]:
+    found = FitRecordings()
+    is_damaged = False
+    with file.open() as stream:
+        try:
+            for kind, message in messages_of(stream):
+                found.take(kind, message)
+        except FitFault:
+            is_damaged = True
+    recordings = found.recordings()
+    if is_damaged:
+        left_out.name_damaged(name, _damaged(name))
+    elif not recordings:
+        left_out.name_unused(name, _other(name))
+    yield from recordings
+
+
+def _of_xml(file: UploadedFile, name: str, left_out: LeftOut) -> Iterator[Recording]:
+    tracks = Tracks()
+    is_damaged, count = False, 0
+    with file.open() as stream:
+        pieces = read_elements(stream, tracks)
+        while not is_damaged:
+            try:
+                if next(pieces, StopIteration) is StopIteration:
+                    break
+            except XmlFault:
+                is_damaged = True
+                tracks.finish()
+            count += len(tracks.ready)
+            yield from tracks.ready
+            tracks.ready = []
+    left_out.leave_out(TIMELESS, number=tracks.timeless)
+    if is_damaged and (tracks.is_track_file or file.path.lower().endswith(TRACK_ENDINGS) or not file.path):
+        left_out.name_damaged(name, _damaged(name))
+    elif not count and not tracks.timeless:
+        left_out.name_unused(name, _other(name))
+
+
+def _damaged(name: str) -> Broken:
+    return Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
+
+
+def _other(name: str) -> Broken:
+    return Broken("%(name)s holds other data. It was not needed.", name=name)

@@ -1,0 +1,55 @@
+"""The source of workouts by file."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
+from privateshare.sources.object_building import Mapped
+from privateshare.sources.workouts.reading import recordings_of
+from privateshare.sources.workouts.recording import objects_of
+from privateshare.sources.workouts.sample import sample_files
+
+
+class WorkoutFiles(UnnamedExportSource):
+    """Source 9020, service type 9020: workouts and their routes, from files of devices and apps."""
+
+    info = SourceInfo(
+        id=9020,
+        service_type=9020,
+        service_group=ServiceGroup.HEALTH_FITNESS,
+        object_types=(ObjectType.ACTIVITY, ObjectType.ROUTE),
+        schema=ObjectSchema("digime", "1.0.0"),
+        samples=(Sample("default", "A runner", "A year of runs and rides of an invented person."),),
+        # A route from one place to another.
+        brand=Brand("#2f6f3e", "M6 3a3 3 0 1 1 0 6 3 3 0 0 1 0-6Zm12 12a3 3 0 1 1 0 6 3 3 0 0 1 0-6ZM5 10h2v7h7v2H5Z"),
+        upload=Upload(
+            accept=".fit,.gpx,.tcx,.kml,.kmz,.gz,.zip",
+            instructions=(
+                "Open the workout in the app or on the website of your watch, and look for “Export” or “Share”.",
+                "Choose FIT if you can, otherwise TCX, GPX or KML. On a watch, the files are in its folder “Activity”.",
+                "Choose the file here, or a zip of many of them.",
+            ),
+        ),
+    )
+
+    owner = Identity("workoutfiles", "Workout files", "USER")
+    nothing = Broken("The file holds no workout. Export a workout as FIT, TCX, GPX or KML, and upload that.")
+    inner_endings = frozenset({".kmz"})
+    skipped_endings = frozenset({".jpg", ".jpeg", ".png", ".pdf", ".txt"})
+
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return sample_files(now)
+
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        for file in export.files:
+            for recording in recordings_of(file, export.left_out):
+                export.left_out.read += 1
+                yield from objects_of(recording, export.account)
+
+
+SOURCES = (WorkoutFiles(),)
