@@ -59,8 +59,6 @@ EXPORTS = [
     pytest.param(9005, conversations(2), conversations(4), {9006: 4}, "completed", id="chatgpt"),
     pytest.param(9007, viewing_activity(2), viewing_activity(4), {9003: 4}, "completed", id="netflix"),
     pytest.param(9010, mailbox(2), mailbox(4), {9007: 4}, "completed", id="mail"),
-
-
     pytest.param(9020, tracks(2), tracks(4), {300: 4, 9001: 4}, "completed", id="workouts"),
     pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
 ]

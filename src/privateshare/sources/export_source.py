@@ -1,9 +1,10 @@
 """What the sources have in common whose data is a sample, or the files of an export that a person uploads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import PurePosixPath
 from typing import ClassVar
 
@@ -17,13 +18,15 @@ from privateshare.sources.object_building import Mapped, SourceAccount, account_
 class UploadedExport:
     """The files of a sample or an upload, whose they are, and the report of what cannot be read.
 
-    No entry is after `now`.
+    No entry is after `now`. `files_if` opens some of the files once more, by their paths, for sources that have to read
+    some files before all others. It reports nothing.
     """
 
     files: Iterable[UploadedFile]
     account: SourceAccount
     left_out: LeftOut
     now: datetime
+    files_if: Callable[[Callable[[str], bool]], Iterable[UploadedFile]]
 
 
 class ExportSource(ABC):
@@ -73,12 +76,21 @@ class ExportSource(ABC):
 
     def _export(self, connection: Connection) -> UploadedExport:
         now = datetime.now(UTC)
+        files: Iterable[UploadedFile]
         if connection.archive is None:
             files, owner = self.sample_files(now), _sample_id(connection)
         else:
             files = uploaded_files(connection.archive, connection.left_out, self.is_skipped, self.is_inner_archive)
             owner = connection.provider_account_id
-        return UploadedExport(files, account_of(self.info.service_type, owner), connection.left_out, now)
+        account = account_of(self.info.service_type, owner)
+        return UploadedExport(files, account, connection.left_out, now, partial(self._files_if, connection, now))
+
+    def _files_if(
+        self, connection: Connection, now: datetime, is_wanted: Callable[[str], bool]
+    ) -> Iterable[UploadedFile]:
+        if connection.archive is None:
+            return (file for file in self.sample_files(now) if is_wanted(file.path))
+        return uploaded_files(connection.archive, LeftOut(), lambda path: not is_wanted(path))
 
 
 class UnnamedExportSource(ExportSource):

@@ -1,0 +1,1 @@
+"""Strava: the export of all activities that people can request."""
