@@ -125,7 +125,7 @@ class Like(DataObject):
 
 
 class SocialNetworkUser(DataObject):
-    """Another person on a social network. `relation` is follower, following or friend."""
+    """Another person on a social network. `relation` is follower, following, friend or contact."""
 
     object_type: ClassVar[ObjectType] = ObjectType.SOCIAL_NETWORK_USER
 

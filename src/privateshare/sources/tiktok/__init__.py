@@ -1,0 +1,1 @@
+"""TikTok: the data that people download in the app."""
