@@ -172,7 +172,7 @@ def bomb(taken: bytes) -> bytes:
         (lambda taken: with_kinds(taken, schema=None), "is damaged"),
     ],
 )
-def test_what_is_no_such_file_is_refused(
+def test_an_invalid_export_is_refused(
     mia: Victim, taken: bytes, tmp_path: Path, make: Callable[[bytes], bytes], words: str
 ) -> None:
     """Each with what is wrong and what to do, and without a trace."""

@@ -107,7 +107,7 @@ def test_wrong_options_are_explained(command: OperatorCommand, options: tuple[st
     assert told in command.error("contract", "create", "--app", "any", *options, *CREATE)
 
 
-def test_without_a_server(tmp_path: Path) -> None:
+def test_a_command_starts_and_stops_the_database_when_no_server_runs(tmp_path: Path) -> None:
     """When the server is stopped, a command starts the database, and stops it again."""
     with serving(tmp_path / "data"):
         pass

@@ -276,7 +276,7 @@ async def test_hostile_texts_do_nothing(browser: Browser, people: People, landin
         assert "<script>" not in landing.came[0]
 
 
-async def test_german(browser: Browser, wire: Wire, landing: Landing) -> None:
+async def test_a_german_browser_gets_german_pages(browser: Browser, wire: Wire, landing: Landing) -> None:
     """A browser that prefers German gets German, and the person can switch."""
     async with visiting(browser, locale="de-DE") as page:
         await to_consent(page, link(wire, landing).url)

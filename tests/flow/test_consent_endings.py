@@ -105,7 +105,7 @@ def test_stopping_at_a_source_can_remove_and_stop(wire: Wire) -> None:
     assert "No source is connected" in home.page.html  # type: ignore[union-attr]
 
 
-def test_nobody_removes_anothers_data_by_such_a_page(wire: Wire) -> None:
+def test_without_proof_the_last_page_removes_no_data(wire: Wire) -> None:
     """Without proof the box is not there, and the field does nothing."""
     tokens = known_person(wire)
     listed = wait_until_over(wire, tokens, triggered(wire, tokens))["fileList"]

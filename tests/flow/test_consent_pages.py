@@ -35,7 +35,7 @@ async def wire(people: People) -> Wire:
 # --- the whole way ---
 
 
-def test_walks_from_the_link_back_to_the_app(wire: Wire) -> None:
+def test_a_person_shares_a_source_and_returns_to_the_app(wire: Wire) -> None:
     """A person picks a source, connects it, agrees, and returns with the parameters of 8.3."""
     asking = ask(wire, state="a state & more")
     browser = at_consent(asking)
@@ -237,7 +237,7 @@ def test_success_is_not_told_to_an_unregistered_callback(wire: Wire, known: Toke
     assert str(browser.left_to).startswith(f"{REDIRECT_URI}&success=true")
 
 
-async def test_pressing_twice_leads_to_the_same_place(wire: Wire) -> None:
+async def test_pressing_agree_twice_creates_one_consent(wire: Wire) -> None:
     """Two presses at once create one consent and one code, so either response works."""
     asking = ask(wire)
     browser = at_consent(asking)

@@ -88,7 +88,7 @@ async def test_a_store_that_cannot_be_written_is_found(people: People) -> None:
         probe.unlink()
 
 
-def test_a_folder_without_a_platform(tmp_path: Path) -> None:
+def test_a_folder_without_a_platform_has_nothing_to_examine(tmp_path: Path) -> None:
     """There is nothing to examine, and the command says how to begin."""
     done = run_command("doctor", "--data", tmp_path / "nothing")
     assert done.returncode == 1

@@ -386,7 +386,7 @@ def erase(served: Served, user_id: str, *, killed_at: int | None = None) -> "sub
 
 
 @pytest.mark.parametrize("step", [1, *(pytest.param(step, marks=pytest.mark.slow) for step in (0, 2, 3, 4, 5, 6))])
-async def test_a_killed_erasure(
+async def test_an_erasure_that_is_killed_is_undone_or_completed(
     served: Served, platform: Platform, wire: Wire, person: tuple[Tokens, UUID], step: int
 ) -> None:
     """Before the commit nothing has happened. After it everything is gone, and the server destroys the key soon."""

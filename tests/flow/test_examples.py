@@ -56,7 +56,7 @@ def test_the_demo_shows_the_data(demo_folder: Path) -> None:
     assert address in second
 
 
-def test_a_program_receives_one_return() -> None:
+def test_a_callback_address_accepts_one_visit() -> None:
     """A program's callback address accepts one visit, and no other path exists."""
     with ReturnAddress() as back:
         assert httpx2.get(f"{back.address}?code=x&state=y").status_code == 200

@@ -149,7 +149,7 @@ def test_a_browser_is_signed_out(mia: Victim) -> None:
     assert mia.box(SPOTIFY) not in html(page)
 
 
-def test_a_code_leads_here_too(mia: Victim) -> None:
+def test_a_recovery_code_signs_in_another_browser(mia: Victim) -> None:
     """It is made here, shown once, works in another browser, and that one can be signed out from here."""
     browser = at_home(mia)
     browser.open(browser.page.links["Make one"])  # type: ignore[union-attr]
@@ -179,7 +179,7 @@ async def test_what_came_without_proof_is_told_and_can_be_stopped(platform: Plat
     assert seen(wire, person.tokens) == {person.accounts[SPOTIFY].public_id}
 
 
-def test_two_people_choose(mia: Victim) -> None:
+def test_a_browser_of_two_people_asks_who_it_is(mia: Victim) -> None:
     """Where a browser is known for several people the page asks who it is."""
     asking = ask(mia.wire)
     browser = opened(asking.url, http=mia.http)

@@ -98,7 +98,7 @@ def test_values_are_drawn_over_time(mia: Victim) -> None:
     assert '<polyline class="line"' in html
 
 
-async def test_nobody_else_looks_at_it(mia: Victim, platform: Platform) -> None:
+async def test_only_its_owner_sees_a_library(mia: Victim, platform: Platform) -> None:
     """Not another person with their own pages, and not without the browser; a file of another library is not found."""
     page = at_home(mia).page
     assert page is not None

@@ -115,12 +115,12 @@ def test_a_download_is_resumed(mia: Victim) -> None:
         ("bytes=" + "9" * 30 + "-", None),
     ],
 )
-def test_ranges(wanted: str, span: tuple[int, int] | None) -> None:
+def test_a_range_is_parsed_as_rfc_9110_says(wanted: str, span: tuple[int, int] | None) -> None:
     """As RFC 9110 says."""
     assert read_range(wanted, 100) == span
 
 
-async def test_nobody_else_takes_it(mia: Victim) -> None:
+async def test_only_its_owner_downloads_an_export(mia: Victim) -> None:
     """Not another person with their own pages, nor anybody without the browser; a new archive replaces the old."""
     address = made(mia)
     home, id_ = address.split("/take/")

@@ -42,7 +42,7 @@ def text_of(browser: Browser) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main))
 
 
-def test_fetching_now_needs_no_app(mia: Victim) -> None:
+def test_a_person_fetches_without_an_app(mia: Victim) -> None:
     """What came is counted by kind, with its months, and fetching runs without any session of an app."""
     wait_until_over(mia.wire, mia.tokens, mia.session)
     browser = source_page(mia)
@@ -123,7 +123,7 @@ async def test_what_is_wrong_is_said_with_what_to_do(platform: Platform, mia: Vi
     assert "Needs attention" in text_of(opened(f"{mia.wire.origin}/me", http=mia.http))
 
 
-async def test_nobody_else_does_anything_with_it(platform: Platform, mia: Victim) -> None:
+async def test_only_its_owner_changes_a_source(platform: Platform, mia: Victim) -> None:
     """Not from another person's pages, not without the token of the form."""
     page = source_page(mia).page
     assert page is not None

@@ -111,7 +111,7 @@ async def test_who_was_limited_is_named(logged: tuple[Served, People]) -> None:
 
 
 @pytest.mark.parametrize(("form", "shown"), [("none", None), ("full", "203.0.113.77")])
-def test_how_addresses_are_shown_is_a_setting(tmp_path: Path, form: str, shown: str | None) -> None:
+def test_the_setting_decides_how_addresses_are_logged(tmp_path: Path, form: str, shown: str | None) -> None:
     """They may be whole, or not there at all."""
     environment = {
         "PRIVATESHARE_LOG_FORMAT": "json",

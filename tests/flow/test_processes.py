@@ -89,7 +89,7 @@ def test_limits_hold_for_all_processes_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_all_processes_end_with_the_first(tmp_path: Path) -> None:
+def test_all_processes_end_with_their_supervisor(tmp_path: Path) -> None:
     """SIGTERM ends all of them in order, and a kill of the first leaves none; a restart finds the port free."""
     data = tmp_path / "data"
     for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):

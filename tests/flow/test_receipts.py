@@ -102,7 +102,7 @@ def test_the_notice_is_the_page_as_it_was_filled_in(wire: Wire) -> None:
     assert "[x]" in shown
 
 
-async def test_withdrawing_gives_one_too(platform: Platform, wire: Wire) -> None:
+async def test_withdrawing_gives_a_receipt(platform: Platform, wire: Wire) -> None:
     """It says who withdrew, and repeats the notice of the consent."""
     person = await victim(platform, wire)
     browser = opened(f"{wire.origin}/me", http=person.http)

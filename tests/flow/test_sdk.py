@@ -381,7 +381,7 @@ def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Se
 
 
 @pytest.mark.protocol("4.4", "7.3", "7.4")
-async def test_pages_for_people_who_consented_before(wire: Wire, people: People) -> None:
+async def test_known_people_add_renew_and_withdraw_on_pages(wire: Wire, people: People) -> None:
     """There are pages to add a source, to sign in again, to renew and to withdraw."""
     tokens, _ = await people.user(wire)
     token = UserAccessToken.from_claims(tokens.claims)

@@ -95,7 +95,7 @@ def test_stopped_while_it_starts(tmp_path: Path) -> None:
         lock.acquire()
 
 
-def test_killed_as_a_group(tmp_path: Path) -> None:
+def test_all_data_survives_a_kill_of_the_group(tmp_path: Path) -> None:
     """After the process group and PostgreSQL are killed, an immediate restart has all data."""
     data = tmp_path / "data"
     with serving(data) as first:
@@ -107,7 +107,7 @@ def test_killed_as_a_group(tmp_path: Path) -> None:
         assert key_ids(second) == before
 
 
-def test_killed_alone(tmp_path: Path) -> None:
+def test_postgresql_ends_with_a_killed_server(tmp_path: Path) -> None:
     """After only the process is killed, its PostgreSQL ends too, and an immediate restart has all data."""
     data = tmp_path / "data"
     with serving(data) as first:
@@ -154,7 +154,7 @@ def test_running_requests_are_answered(tmp_path: Path) -> None:
         assert served.process.wait(GIVE_UP_SECONDS) == 0
 
 
-def test_second_signal_kills(tmp_path: Path) -> None:
+def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:
     """A second Ctrl-C does not wait for running requests."""
     with serving(tmp_path / "data") as served, request_under_way(served):
         served.process.send_signal(signal.SIGINT)

@@ -104,7 +104,7 @@ def answering(status: int, body: bytes = b"", seconds: float = 0) -> Iterator[st
             thread.join()
 
 
-async def test_a_bucket_that_does_not_exist(s3: S3, url: str, tmp_path: Path) -> None:
+async def test_a_missing_bucket_is_named(s3: S3, url: str, tmp_path: Path) -> None:
     """The line names what is wrong and the setting, and the data folder is not used."""
     line = await refusal(tmp_path / "data", DATABASE_URL=url, BLOB_URL="s3://no-such-bucket/x")
     assert "cannot use the blob store: the bucket does not exist" in line
@@ -123,7 +123,9 @@ async def test_a_bucket_that_does_not_exist(s3: S3, url: str, tmp_path: Path) ->
         (200, b"<html>", "cannot use the blob store"),
     ],
 )
-async def test_a_store_that_refuses(status: int, body: bytes, told: str, url: str, tmp_path: Path) -> None:
+async def test_an_error_of_the_store_is_told_in_one_line(
+    status: int, body: bytes, told: str, url: str, tmp_path: Path
+) -> None:
     """Whatever it answers is one line, without keys."""
     with answering(status, body) as address:
         line = await refusal(
@@ -148,14 +150,14 @@ async def test_a_store_that_refuses(status: int, body: bytes, told: str, url: st
         ("bucket", "unknown scheme ''"),
     ],
 )
-async def test_an_address_that_is_none(blob_url: str, told: str, url: str, tmp_path: Path) -> None:
+async def test_an_invalid_store_url_is_named(blob_url: str, told: str, url: str, tmp_path: Path) -> None:
     """The line names the setting."""
     line = await refusal(tmp_path / "data", DATABASE_URL=url, BLOB_URL=blob_url)
     assert told in line
     assert "BLOB_URL" in line
 
 
-async def test_a_store_that_nothing_listens_at(url: str, tmp_path: Path) -> None:
+async def test_an_unreachable_store_is_told_within_seconds(url: str, tmp_path: Path) -> None:
     """It is told after seconds, not minutes."""
     line = await refusal(
         tmp_path / "data",
@@ -233,7 +235,7 @@ async def test_an_extension_is_no_other_product(url: str, tmp_path: Path) -> Non
         assert httpx2.get(f"{served.origin}/readyz").status_code == 200
 
 
-async def test_an_older_version_beside_a_newer_database(url: str, tmp_path: Path) -> None:
+async def test_an_older_version_refuses_a_newer_database(url: str, tmp_path: Path) -> None:
     """The server and a command say so in one line, also a command beside a running server."""
     data = tmp_path / "data"
     with serving(data, environment={"DATABASE_URL": url}):

@@ -141,7 +141,7 @@ def nothing_is_found(reader: Reader) -> Iterator[None]:
     assert not found, "\n".join(found)
 
 
-def test_pages_for_everybody(reader: Reader) -> None:
+def test_public_pages_are_translated(reader: Reader) -> None:
     """The front page, the entrance, and every page that says that something did not work."""
     browser = reader.another_browser()
     paths = ("/", "/me/", "/nothing", "/apps/saas/authorize?code=used", "/apps/saas/authorize", "/apps/saas/nothing")
@@ -151,7 +151,7 @@ def test_pages_for_everybody(reader: Reader) -> None:
     browser.post(f"{reader.origin}/me/", data={"code": "wrong"}, headers={"sec-fetch-site": "cross-site"})
 
 
-async def test_the_journey(people: People, reader: Reader, mia: Victim, tmp_path: Path) -> None:
+async def test_a_whole_journey_is_translated(people: People, reader: Reader, mia: Victim, tmp_path: Path) -> None:
     """From the picker over an upload that is left out in part to the end, with every mistake a person can make."""
     wire = await asking_contract(people, document=TOLD, name="Lab")
     browser = opened(ask(wire).url, http=reader.another_browser())
@@ -181,7 +181,7 @@ async def test_the_journey(people: People, reader: Reader, mia: Victim, tmp_path
     assert page_of(browser) == "done"
 
 
-async def test_other_journeys(people: People, reader: Reader, wire: Wire) -> None:
+async def test_journeys_of_a_known_person_are_translated(people: People, reader: Reader, wire: Wire) -> None:
     """Of a person whom the app knows: who are you, another account, the same again, less; and declining."""
     http = reader.another_browser()
     tokens = known_person(wire, http)
@@ -219,7 +219,7 @@ def test_a_contract_for_one_read(reader: Reader, wire: Wire) -> None:
     opened(asking.url, http=reader.another_browser())
 
 
-def test_my_data(reader: Reader, mia: Victim) -> None:
+def test_the_pages_of_my_data_are_translated(reader: Reader, mia: Victim) -> None:
     """Every page of the person's own: apps, sources, data of every kind and its charts, history, receipts."""
     reader.crawl(f"{reader.origin}/me/")
     names = {"me", "me-app", "me-source", "me-data", "me-kind", "me-object", "history", "receipt", "me-change"}
@@ -264,7 +264,7 @@ def _take(reader: Reader, browser: Browser, home: str) -> None:
         reader.check(name, page)
 
 
-def test_a_preview_under_way(reader: Reader) -> None:
+def test_the_page_of_a_running_preview_is_translated(reader: Reader) -> None:
     """A journey meets this page only on a slow machine, so the platform's own code makes it here."""
     values = {"app": "Genrefy", "kind": "authorize", "token": "", "reviewed": True, "address": lambda path: f"/{path}"}
     made = rendered_page("preview.html", Translator(PSEUDO), values, settings=Settings())

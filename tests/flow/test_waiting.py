@@ -153,7 +153,7 @@ async def looking(platform: Platform) -> AsyncIterator[asyncio.Event]:
 
 
 @pytest.mark.protocol("6.1")
-async def test_a_response_is_consistent(held: Held) -> None:
+async def test_a_held_response_shows_one_state_of_the_session(held: Held) -> None:
     """A session that is erased while the response is built is not reported as completed with no files."""
     url = held.platform.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     ended: list[Any] = []

@@ -268,7 +268,7 @@ http {{
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
-def test_nginx_needs_one_line(wire: Wire, proxy: ReverseProxy, tmp_path: Path) -> None:
+def test_nginx_serves_it_below_a_path_with_one_line(wire: Wire, proxy: ReverseProxy, tmp_path: Path) -> None:
     """Both common forms of `proxy_pass` work, with a path at the end and without."""
     port = free_port()
     upstream = f"{proxy.upstream}/" if proxy.strips else proxy.upstream

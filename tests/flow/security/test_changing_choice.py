@@ -57,7 +57,7 @@ def types(wire: Wire, tokens: Tokens, session: str | None = None) -> set[str]:
     return {entry["objectType"] for entry in listed["fileList"]}
 
 
-async def test_narrower_at_once_and_wider_again(wire: Wire, mia: Victim, platform: Platform) -> None:
+async def test_a_narrowed_choice_holds_at_once_and_can_be_widened(wire: Wire, mia: Victim, platform: Platform) -> None:
     """An unticked kind is gone from the next list and read, from older sessions too, and a stream of it ends."""
     before = types(wire, mia.tokens, mia.session)
     assert "playlist" in before
@@ -164,7 +164,7 @@ async def test_nothing_else_is_changed(wire: Wire, platform: Platform) -> None:
         assert choice.covers(after.choice, [account])
 
 
-async def test_it_goes_no_further_than_what_was_agreed(platform: Platform, people: People) -> None:
+async def test_changing_offers_nothing_that_the_contract_added_later(platform: Platform, people: People) -> None:
     """If the contract asks for more since, Change does not offer it: its terms were never shown."""
     narrow = {"dataRequest": {"purpose": "To test", "serviceGroups": [{"id": 5}]}}
     growing = await asking_contract(people, document=narrow)
@@ -188,7 +188,7 @@ async def test_it_goes_no_further_than_what_was_agreed(platform: Platform, peopl
     assert "Health record" not in browser.page.html  # type: ignore[union-attr]
 
 
-async def test_nobody_else_can_change_it(wire: Wire, mia: Victim) -> None:
+async def test_only_the_person_changes_a_choice(wire: Wire, mia: Victim) -> None:
     """Not without the browser's secret, not another person, and not for a consent that ended."""
     page = changing(mia)
     assert page.page is not None

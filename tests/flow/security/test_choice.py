@@ -114,7 +114,7 @@ def test_a_kind_survives_being_shown_in_a_group(wire: Wire, tmp_path: Path) -> N
     assert "condition" in types(wait_until_over(wire, tokens, asking.session))
 
 
-def test_reports_leave_it_out(wire: Wire) -> None:
+def test_reports_leave_out_what_is_not_shared(wire: Wire) -> None:
     """The portability report has only what is shared, in each of its formats."""
     tokens, session = shared_without(wire, CONDITION)
     wait_until_over(wire, tokens, session)
@@ -259,7 +259,7 @@ def test_a_date_that_makes_no_sense_is_refused(wire: Wire, since: str) -> None:
     assert chosen == ["90"]
 
 
-async def test_once_is_once(wire: Wire) -> None:
+async def test_a_consent_for_one_read_allows_one_read(wire: Wire) -> None:
     """A person who shares once is read once, although the contract may come back."""
     asking = ask(wire)
     browser = at_consent(asking)

@@ -391,7 +391,9 @@ async def test_forms_of_other_sites_sign_nobody_in(wire: App) -> None:
             assert answer.status_code == 403
 
 
-async def test_this_was_not_me(platform: Platform, wire: App, browser: Browser, joe: Owner) -> None:
+async def test_a_recovery_code_locks_out_another_browser(
+    platform: Platform, wire: App, browser: Browser, joe: Owner
+) -> None:
     """A browser that somebody else let in is locked out, with the recovery code; what was agreed since is marked."""
     async with device(browser) as thief:
         await thief.receive(await joe.device.passkeys())

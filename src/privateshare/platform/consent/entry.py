@@ -25,7 +25,7 @@ from privateshare.platform.consent.link_parameters import read_parameters
 from privateshare.platform.consent.rendering import redirect
 from privateshare.platform.consent.visit import visit_of
 from privateshare.platform.db.tables import ContractRow, JourneyRow
-from privateshare.platform.grants.journeys import JourneyKind, find_journey, holds
+from privateshare.platform.grants.journeys import JourneyKind, find_journey, is_bound_to
 from privateshare.platform.http.requests import check_utf8
 
 
@@ -67,4 +67,4 @@ async def enter(request: Request, db: AsyncSession, kind: JourneyKind) -> Respon
 
 def _may_go_on(journey: JourneyRow, cookie: JourneyCookie, kind: JourneyKind) -> bool:
     """Tell whether the journey is bound to this browser, and either is finished or has the kind of the link."""
-    return holds(journey, cookie.browser) and (journey.finished_at is not None or journey.kind == kind)
+    return is_bound_to(journey, cookie.browser) and (journey.finished_at is not None or journey.kind == kind)

@@ -25,22 +25,22 @@ CODE_FITS_PAGE: Mapping[str, Callable[[JourneyRow], bool]] = {
 
 
 async def start(
-    db: AsyncSession, journey: JourneyRow, contract: ContractRow, cookie: JourneyCookie, now: datetime, *, takes: bool
+    db: AsyncSession, journey: JourneyRow, contract: ContractRow, cookie: JourneyCookie, now: datetime, *, binds: bool
 ) -> bool:
     """Set a journey's kind and account from the link that opened it; return False if it cannot start.
 
-    With `takes`, the link's reference to an account is used up. Without it nothing is, so any number of browsers may
+    With `binds`, the link's reference to an account is used up. Without it nothing is, so any number of browsers may
     open the link.
     """
     spent = contract.once and cookie.kind in {"onboard", "reauthorize"}
     if not is_usable(contract, now) or spent or not CODE_FITS_PAGE[cookie.kind](journey):
         return False
     journey.kind = cookie.kind
-    return await _set_account(db, journey, cookie.parameters, now, takes=takes)
+    return await _set_account(db, journey, cookie.parameters, now, binds=binds)
 
 
 async def _set_account(
-    db: AsyncSession, journey: JourneyRow, parameters: LinkParameters, now: datetime, *, takes: bool
+    db: AsyncSession, journey: JourneyRow, parameters: LinkParameters, now: datetime, *, binds: bool
 ) -> bool:
     """Set the account of a journey that has one; return False if the app may no longer see that account."""
     if journey.kind not in {"reauthorize", "revoke"}:
@@ -48,7 +48,7 @@ async def _set_account(
     assert journey.consent_id is not None
     visible = {account.public_id: account.id for account in await consented_accounts(db, journey.consent_id)}
     if journey.account_id is None and parameters.account_ref is not None:
-        look_up = take_reference if takes else find_reference
+        look_up = take_reference if binds else find_reference
         public_id = await look_up(db, journey.contract_id, "accountId", parameters.account_ref, now)
         journey.account_id = visible.get(public_id or "")
     return journey.account_id in visible.values()

@@ -31,10 +31,10 @@ from privateshare.platform.db.tables import ContractRow, JourneyRow
 from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.grants.journeys import (
     JourneyKind,
+    bind_journey,
+    bound_parameters,
     find_journey,
-    holds,
-    take_journey,
-    taken_parameters,
+    is_bound_to,
 )
 from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
@@ -144,7 +144,7 @@ async def lock_visit(request: Request, db: AsyncSession, tag: str) -> Visit:
     Raises RedirectInstead as `view_visit` does.
     """
     cookie, now = require_cookie(request, tag), datetime.now(UTC)
-    return await visit_of(request, db, cookie, await _find(request, db, cookie, now, lock=True), now, takes=True)
+    return await visit_of(request, db, cookie, await _find(request, db, cookie, now, lock=True), now, binds=True)
 
 
 async def resume_visit(request: Request, db: AsyncSession, tag: str) -> Visit:
@@ -173,7 +173,7 @@ async def _find(request: Request, db: AsyncSession, cookie: JourneyCookie, now: 
     is_late = journey is not None and journey.expires_at <= now
     if journey is None or (is_late and journey.finished_at is not None):
         raise RedirectInstead(lost_page(request, LostReason.OVER))
-    is_elsewhere = journey.browser_hash is not None and not holds(journey, cookie.browser)
+    is_elsewhere = journey.browser_hash is not None and not is_bound_to(journey, cookie.browser)
     if is_elsewhere or is_late:
         reason = LostReason.ELSEWHERE if is_elsewhere else LostReason.LATE
         contract = await db.get_one(ContractRow, journey.contract_id)
@@ -190,37 +190,37 @@ async def visit_of(
     journey: JourneyRow,
     now: datetime,
     *,
-    takes: bool = False,
+    binds: bool = False,
 ) -> Visit:
-    """Build the visit of a journey that is bound to this browser, or to none yet; with `takes`, bind it now.
+    """Build the visit of a journey that is bound to this browser, or to none yet; with `binds`, bind it now.
 
     Raises RedirectInstead to the app if the journey cannot start.
     """
     contract = await db.get_one(ContractRow, journey.contract_id)
     note_contract(request.scope, contract.id, contract.application_id)
     if journey.browser_hash is not None:
-        taken = LinkParameters.model_validate(taken_parameters(journey, cookie.code))
+        taken = LinkParameters.model_validate(bound_parameters(journey, cookie.code))
         parameters = taken.model_copy(update={"lng": cookie.parameters.lng})
     else:
         parameters = with_registered_callback(contract, cookie.parameters)
-        if not takes:
+        if not binds:
             db.expunge(journey)  # Changes below are for this page only and must not be saved.
     kind = cast(JourneyKind, journey.kind) if journey.browser_hash is not None else cookie.kind
     destination = destination_of(journey, cookie.code, kind, parameters.callback)
     words = request_words(request, parameters.lng)
     known = await find_browsers(db, read_secrets(request), now)
     browsers = await proving_browsers(db, known, now)
-    if takes:
+    if binds:
         browsers = await prove_by_browser(request, db, journey, browsers, now)
     visit = Visit(request, db, journey, contract, cookie, parameters, destination, words, now, browsers, known)
     if journey.browser_hash is None:
-        if not await start(db, journey, contract, cookie, now, takes=takes):
+        if not await start(db, journey, contract, cookie, now, binds=binds):
             # The contract may have ended while the person was connecting a source.
             late = request.method == "POST" and kind in {"onboard", "reauthorize"}
             failure = Failure.ONBOARD_ERROR if late else Failure.INITIALIZE_CHECK_FAIL
             raise RedirectInstead(redirect(destination.failure(failure)))
-        if takes:
-            take_journey(journey, cookie.code, cookie.browser, parameters.to_row())
+        if binds:
+            bind_journey(journey, cookie.code, cookie.browser, parameters.to_row())
             extend(visit)
     elif journey.finished_at is None and kind != "revoke" and not is_usable(contract, now):
         # The contract ended, or its app was suspended, after the journey began. People may withdraw all the same.

@@ -81,13 +81,13 @@ def return_target(journey: JourneyRow, code: str) -> ReturnTarget:
     return ReturnTarget(**orjson.loads(open_value(_key(code), RETURN_PURPOSE, journey.id, journey.sealed_return)))
 
 
-def take_journey(journey: JourneyRow, code: str, browser: str, parameters: dict[str, Any]) -> None:
+def bind_journey(journey: JourneyRow, code: str, browser: str, parameters: dict[str, Any]) -> None:
     """Bind a journey to the browser with this secret, and store the parameters of the browser's link."""
     journey.browser_hash = hash_secret(browser)
     journey.sealed_parameters = seal_value(_key(code), PARAMETERS_PURPOSE, journey.id, orjson.dumps(parameters))
 
 
-def taken_parameters(journey: JourneyRow, code: str) -> dict[str, Any]:
+def bound_parameters(journey: JourneyRow, code: str) -> dict[str, Any]:
     """Decrypt the link parameters of the browser that took the journey."""
     assert journey.sealed_parameters is not None
     opened: dict[str, Any] = orjson.loads(
@@ -96,7 +96,7 @@ def taken_parameters(journey: JourneyRow, code: str) -> dict[str, Any]:
     return opened
 
 
-def holds(journey: JourneyRow, browser: str) -> bool:
+def is_bound_to(journey: JourneyRow, browser: str) -> bool:
     """Return whether the browser with this secret has taken the journey."""
     return journey.browser_hash == hash_secret(browser)
 

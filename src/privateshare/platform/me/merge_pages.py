@@ -62,7 +62,7 @@ class MergeState:
     """How far a move is. `state` is "running", "done", or why nothing was moved: "gone" or "unreadable"."""
 
     state: str
-    share: int
+    percent: int
 
 
 @router.get("/me/{browser_id}/merge")
@@ -131,10 +131,10 @@ async def _last_merge(visitor: Visitor) -> MergeRow | None:
 
 
 def _state(row: MergeRow) -> MergeState:
-    share = 100 * row.files_done // row.files_total if row.files_total else 0
+    percent = 100 * row.files_done // row.files_total if row.files_total else 0
     if row.finished_at is None:
-        return MergeState("running", share)
-    return MergeState(row.problem or "done", share)
+        return MergeState("running", percent)
+    return MergeState(row.problem or "done", percent)
 
 
 async def _describe(visitor: Visitor, row: BrowserRow) -> OtherLibrary:

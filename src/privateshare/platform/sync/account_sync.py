@@ -101,7 +101,7 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
         # Repeat as long as archives arrive during the sync, so that they are imported before it ends.
         left_out = LeftOut()
         while (run := await _begin(platform, library_id, sync_id, left_out)) is not None:
-            await _try(run, tries)
+            await _attempt(run, tries)
     except SyncCancelled:
         log.info("sync stopped: no session waits for it", sync=str(sync_id))
         await _end(platform, library_id, sync_id, STOPPED)
@@ -142,7 +142,7 @@ async def _account_of(platform: Platform, library_id: UUID, sync_id: UUID) -> di
     return {"account": found.public_id, "source": found.source_id} if found is not None else {}
 
 
-async def _try(run: AccountSync, tries: int) -> None:
+async def _attempt(run: AccountSync, tries: int) -> None:
     failure = await _fetch(run)
     if isinstance(failure, TryLater):
         pause = pause_before_retry(tries, failure.retry_after)
