@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 # Python keeps what it compiled, wherever it is told not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table sync-client dist image screenshots bench bench-read bench-serve format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve format setup lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,7 @@ check: $(READY) ## check formatting, lint, types, imports, generated files, cont
 	$(BIN)/python scripts/llms.py --check
 	$(BIN)/python scripts/protocol_tests.py --check
 	$(BIN)/python scripts/settings_table.py --check
+	$(BIN)/python scripts/source_tables.py --check
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml deploy/compose.yaml
 
@@ -62,6 +63,9 @@ protocol-tests: $(READY) ## write docs/protocol-tests.md anew: the sections of t
 
 settings-table: $(READY) ## write the table of settings in docs/deploy.md anew
 	$(BIN)/python scripts/settings_table.py
+
+source-tables: $(READY) ## write the tables of sources and object types in the documents anew
+	$(BIN)/python scripts/source_tables.py
 
 sync-client: $(READY) ## write the blocking client anew from the asyncio client
 	$(BIN)/python scripts/sync_client.py

@@ -133,6 +133,7 @@ class PlayHistory(DataObject):
 
     object_type: ClassVar[ObjectType] = ObjectType.PLAY_HISTORY
 
+    id: str | None = None
     track: Track | None = None
     ms_played: int | None = None
     skipped: bool | None = None

@@ -7,7 +7,8 @@
     }
 
 `ids` are the sources that the folder's module `source` has in `SOURCES`. The others are its entries in the catalogue,
-for sources, services and object types that digi.me has no id for.
+for sources, services and object types that digi.me has no id for. `connectedBy` and `leftOut` are texts for the table
+in docs/sources.md.
 """
 
 import json
@@ -22,7 +23,7 @@ from privateshare.protocol.display_names import is_display_name
 
 FILE_NAME = "registration.json"
 SOURCES_PACKAGE = "privateshare.sources"
-FIELDS = frozenset({"ids", "serviceTypes", "objectTypes", "sources"})
+FIELDS = frozenset({"ids", "serviceTypes", "objectTypes", "sources", "connectedBy", "leftOut"})
 OPTIONAL_FIELDS: Mapping[str, Sequence[str]] = {
     "serviceTypes": (),
     "objectTypes": (),
@@ -44,6 +45,8 @@ class Registration:
         service_types: Entries of the catalogue.
         object_types: Entries of the catalogue.
         sources: Entries of the catalogue.
+        connected_by: What people connect it by, for the documents, such as "export of the app".
+        left_out: What is not read, for the documents.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Registration:
     service_types: Sequence[Entry] = ()
     object_types: Sequence[Entry] = ()
     sources: Sequence[Entry] = ()
+    connected_by: str = ""
+    left_out: str = ""
 
 
 @cache
@@ -91,6 +96,8 @@ def read_registration(name: str, package: str, text: str) -> Registration:
         service_types=_entries(raw, "serviceTypes", ("id", "name", "reference", "group")),
         object_types=_entries(raw, "objectTypes", ("id", "name", "reference", "group")),
         sources=_entries(raw, "sources", ("id", "name", "reference", "serviceType", "groups")),
+        connected_by=str(raw.get("connectedBy", "")),
+        left_out=str(raw.get("leftOut", "")),
     )
 
 

@@ -9,10 +9,12 @@ from tests.object_schemas import check_objects, validators
 from privateshare.objects import model_of
 from privateshare.objects.model import DataObject
 from privateshare.protocol.object_time import object_time
+from privateshare.protocol.registrations import own_registrations
 from privateshare.sources.apple_health.source import AppleHealth
 from privateshare.sources.banks.source import BankStatements
 from privateshare.sources.contract import Connection, Page, Source
 from privateshare.sources.registry import Sources
+from privateshare.sources.schemas import types_without_schema
 
 SCHEMATIC = [source for source in Sources().connectable.values() if set(source.info.object_types) & validators().keys()]
 
@@ -30,6 +32,20 @@ def test_samples_are_as_their_schemas_say(source: Source) -> None:
             if any((object_time("digime", thing) or recent) >= recent for thing in page.objects):
                 types.add(page.object_type)
         assert types == set(source.info.object_types)
+
+
+def test_every_type_that_a_source_yields_has_a_schema() -> None:
+    """FHIR resources have those of FHIR."""
+    for source in Sources().connectable.values():
+        if source.info.schema.standard == "digime":
+            assert types_without_schema(source.info.object_types) == []
+
+
+def test_every_folder_says_what_it_is_connected_by_and_leaves_out() -> None:
+    """In its `registration.json`, for the table in docs/sources.md."""
+    for folder in own_registrations():
+        assert folder.connected_by, folder.name
+        assert folder.left_out, folder.name
 
 
 def test_both_new_sources_are_among_them() -> None:
