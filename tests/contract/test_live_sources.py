@@ -78,7 +78,7 @@ def live(request: pytest.FixtureRequest) -> Iterator[Live]:
 
 def signed_in(source: SignInSource) -> dict[str, Any]:
     """Signs in as the platform and a person do; the token."""
-    sign_in, verifier, browser = source.sign_in(), new_verifier(), Browser()
+    sign_in, verifier, browser = source.sign_in({}), new_verifier(), Browser()
     browser.open(oauth.authorization_address(sign_in, CALLBACK, "the state", verifier))
     browser.open(str(browser.left_to))
     browser.submit("continue")
@@ -107,7 +107,7 @@ def test_a_source_declares_known_types(live: Live) -> None:
 
 def test_secrets_are_not_shown(live: Live) -> None:
     """No `repr` shows the client secret, tokens or the owner of the account."""
-    shown = f"{live.source.sign_in()!r} {live.connection!r} {live.source.identify(live.connection)!r}"
+    shown = f"{live.source.sign_in({})!r} {live.connection!r} {live.source.identify(live.connection)!r}"
     for secret in (CLIENT_SECRET, live.token["access_token"], "p1'"):
         assert secret not in shown
 

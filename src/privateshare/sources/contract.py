@@ -7,10 +7,10 @@ one.
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 import orjson
 
@@ -114,6 +114,40 @@ class MedMijService:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Something that a person types to connect a source, such as the address of their server.
+
+    Attributes:
+        name: Its name in the form.
+        label: What the page calls it. It is translated for consent pages.
+        kind: A text, the address of a server, or a password, which is never shown again.
+        hint: What to type, in a sentence; empty if the label says it. It is translated too.
+        example: An example, which is not translated.
+    """
+
+    name: str
+    label: str
+    kind: Literal["text", "server", "password"] = "text"
+    hint: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimit:
+    """A limit that a source declares for requests. The platform keeps to it across all of its workers.
+
+    Attributes:
+        requests: How many requests are allowed.
+        seconds: In how many seconds. The windows begin at multiples of it since 1970, such as each quarter of an hour.
+        of_client: Whether all accounts share it, because it applies to the platform's client id.
+    """
+
+    requests: int
+    seconds: int
+    of_client: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
     """The declaration of a source. Ids of service types and object types are those of `protocol/catalogue.py`.
 
@@ -124,6 +158,10 @@ class SourceInfo:
         medmij: The MedMij data service that it is, if any. The pages of such a source name the request that they
             answer, for MedMij's portability report (protocol 12.3).
         brand: The look of its mark on the pages. Without it, the mark shows initials on one of our own colours.
+        asks: What a person types to connect it. If there is anything, it is an `AskingSource`.
+        resumes: Whether `fetch` can continue at the cursor of any page. What was fetched before an interruption is then
+            kept, and not fetched again.
+        limits: The limits that the source declares for requests.
     """
 
     id: int
@@ -137,11 +175,14 @@ class SourceInfo:
     takes: Collection[tuple[str, str]] = ()
     medmij: MedMijService | None = None
     brand: Brand | None = None
+    asks: Sequence[Question] = ()
+    resumes: bool = False
+    limits: Sequence[RequestLimit] = ()
 
     @property
     def has_own_data(self) -> bool:
         """Whether a person can connect their own data, and not only samples."""
-        return self.signs_in or self.upload is not None
+        return self.signs_in or bool(self.asks) or self.upload is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +215,14 @@ class SignIn:
         extra: Further parameters of the authorization request, such as SMART's `aud`.
         issuer: Is compared with the issuer in the callback, if that names one (RFC 9207).
         revocation_endpoint: The endpoint at which tokens are revoked, if there is one (RFC 7009).
+        client_authentication: How the platform proves itself at the token endpoint.
+        private_key: The key of `private_key_jwt`, as PEM (RFC 7523).
+        pushed_authorization_endpoint: Where the parameters of the authorization request are sent first, if the source
+            offers that, so that the browser carries none of them (RFC 9126).
+        scope_separator: What separates the parts of the scope, for sources that do not use spaces.
+        token_parameters: Further parameters of token requests, for sources that need them.
+        read_token_response: Converts a token response to one of RFC 6749, for sources that use another form.
+        named_by_person: Whether a person typed the address of the server, so that only public servers are allowed.
     """
 
     authorization_endpoint: str
@@ -184,6 +233,15 @@ class SignIn:
     revocation_endpoint: str | None = None
     issuer: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    client_authentication: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] = (
+        "client_secret_basic"
+    )
+    private_key: str | None = field(default=None, repr=False)
+    pushed_authorization_endpoint: str | None = None
+    scope_separator: str = " "
+    token_parameters: Mapping[str, str] = field(default_factory=dict)
+    read_token_response: Callable[[JsonObject], JsonObject] | None = None
+    named_by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +251,12 @@ class Connection:
     Attributes:
         sample: The id of the sample.
         archive: The uploaded archive. It can be read from its start any number of times.
-        token: The response of the source's token endpoint, with a fresh `access_token` and without the refresh token.
+        token: The response of the source's token endpoint, with a fresh `access_token` and without the refresh token;
+            for an `AskingSource`, together with what `prepare` returned.
         provider_account_id: The result of `identify`, once it was called.
-        left_out: The report to which the source adds what it cannot read of an archive.
+        left_out: The report to which the source adds what it cannot read.
+        admit: Is called before each request to a source that declares limits. It raises TryLater if the limits allow
+            none at the moment.
     """
 
     sample: str | None = None
@@ -203,6 +264,25 @@ class Connection:
     token: JsonObject | None = field(default=None, repr=False)
     provider_account_id: str = field(default="", repr=False)
     left_out: LeftOut = field(default_factory=LeftOut, repr=False)
+    admit: Callable[[], None] = field(default=lambda: None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A part of an account's objects of one type that a source read completely, as an open interval of their dates.
+
+    What the library has there, and the source did not provide, was deleted at the source. Objects dated at the bounds
+    are not part of it. Without bounds it is everything, also what has no date.
+    """
+
+    after: int | None = None
+    before: int | None = None
+
+    def includes(self, moment: int | None) -> bool:
+        """Return whether an object with this date belongs to it."""
+        if moment is None:
+            return self.after is None and self.before is None
+        return (self.after is None or moment > self.after) and (self.before is None or moment < self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +296,7 @@ class Page:
         provenances: What distinguishes objects with the same id, if they can have different origins. An object
             without a provenance replaces all others with its id.
         deletions: Objects that were deleted at their origin.
+        covered: The part of the type that this page completes, so that deleted objects are recognised.
     """
 
     object_type: int
@@ -225,6 +306,7 @@ class Page:
     texts: Sequence[bytes] | None = field(default=None, repr=False)
     provenances: Sequence[ObjectProvenance | None] | None = field(default=None, repr=False)
     deletions: Sequence[Deletion] = field(default=(), repr=False)
+    covered: Covered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +418,40 @@ class Source(Protocol):
 class SignInSource(Source, Protocol):
     """A source with a sign-in. The platform performs the sign-in, and stores and refreshes the tokens."""
 
-    def sign_in(self) -> SignIn:
-        """Return the sign-in parameters, which may need a request. Raises TryLater or Broken."""
+    def sign_in(self, known: JsonObject) -> SignIn:
+        """Return the sign-in parameters, which may need a request. Raises TryLater or Broken.
+
+        Args:
+            known: What `prepare` returned, if the source is an `AskingSource`. It is also part of the stored token.
+        """
+
+
+@runtime_checkable
+class AskingSource(Source, Protocol):
+    """A source for which a person types something, such as the address of their server or an app password."""
+
+    def prepare(self, answers: Mapping[str, str], redirect_uri: str) -> JsonObject:
+        """Check the answers, and return what is stored with the account, encrypted like a token.
+
+        A source with a sign-in may register the platform at the server. A source without one is connected with the
+        result as its token.
+
+        Args:
+            answers: What the person typed, by the names of `info.asks`. All of them have a value.
+            redirect_uri: Where the source redirects the browser to, if it has a sign-in.
+
+        Raises:
+            Broken: An answer cannot be used. The person sees the message.
+            TryLater: The server does not respond.
+        """
+
+
+@runtime_checkable
+class RevokingSource(Source, Protocol):
+    """A source whose tokens are revoked in another way than that of RFC 7009."""
+
+    def revoke(self, token: JsonObject) -> bool:
+        """Revoke a token, and return whether that succeeded."""
 
 
 @runtime_checkable

@@ -24,10 +24,13 @@ class SourceFailure(Exception):
 
 
 class TryLater(SourceFailure):
-    """The source is unavailable or limits requests, and may work later. `retry_after` is in seconds."""
+    """The source is unavailable or limits requests, and may work later. `retry_after` is in seconds.
 
-    def __init__(self, message: str, retry_after: int = 60) -> None:
-        self.retry_after = retry_after
+    If the source limits requests, no other worker sends it any before that either.
+    """
+
+    def __init__(self, message: str, retry_after: int = 60, *, limited: bool = False) -> None:
+        self.retry_after, self.limited = retry_after, limited
         super().__init__(message)
 
 

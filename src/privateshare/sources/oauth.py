@@ -1,21 +1,28 @@
-"""The platform as an OAuth 2 client of sources: authorization code with PKCE, based on authlib. All calls block."""
+"""The platform as an OAuth 2 client of sources: authorization code with PKCE, based on authlib. All calls block.
+
+It proves itself with a secret (in the header or in the form), or with a signed JWT (RFC 7523), and pushes the
+parameters of the authorization request first where a source offers that (RFC 9126).
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, SignIn, TryLater
-from privateshare.sources.web import BoundedTransport, retry_after_seconds
+from privateshare.sources.web import BoundedTransport, Reach, read_object, retry_after_seconds
 
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
 MAX_TOKEN_RESPONSE_SECONDS = 20  # The account is locked while the platform waits.
 TEMPORARY_ERRORS = {"temporarily_unavailable", "server_error", "slow_down"}
-REVOKED_ACCESS_ERRORS = {"invalid_grant", "access_denied"}
+# The last two are GitHub's.
+REVOKED_ACCESS_ERRORS = {"invalid_grant", "access_denied", "bad_verification_code", "bad_refresh_token"}
 # `identify` determines the person in other ways, and `expires_at` replaces `expires_in`.
 UNSTORED_FIELDS = ("id_token", "expires_in")
 
@@ -23,19 +30,50 @@ log = structlog.get_logger()
 
 
 def authorization_address(sign_in: SignIn, redirect_uri: str, state: str, verifier: str) -> str:
-    """Build the address of the source's sign-in page for the person's browser."""
+    """Build the address of the source's sign-in page for the person's browser.
+
+    Raises:
+        TryLater: The source does not respond to the pushed parameters.
+        Broken: It does not accept them.
+    """
     with _client(sign_in, redirect_uri) as client:
         address, _ = client.create_authorization_url(
             sign_in.authorization_endpoint, state=state, code_verifier=verifier, **sign_in.extra
         )
+        if sign_in.pushed_authorization_endpoint is not None:
+            return _push_parameters(client, sign_in, str(address))
     return str(address)
+
+
+def _push_parameters(client: OAuth2Client, sign_in: SignIn, address: str) -> str:
+    """Send the parameters of an authorization request, and return the address that refers to them. RFC 9126."""
+    parameters = dict(parse_qsl(urlsplit(address).query))
+    # The endpoint may have parameters of its own, which stay in its address.
+    own = dict(parse_qsl(urlsplit(sign_in.authorization_endpoint).query))
+    pushed = {name: value for name, value in parameters.items() if name not in own}
+    with _source_failures():
+        response = client.post(
+            str(sign_in.pushed_authorization_endpoint),
+            data=pushed,
+            auth=client.client_auth(client.token_endpoint_auth_method),
+        )
+        response.raise_for_status()
+    reference = (read_object(response) or {}).get("request_uri")
+    if not isinstance(reference, str) or not reference:
+        raise _broken()
+    query = urlencode({**own, "client_id": sign_in.client_id, "request_uri": reference})
+    return f"{sign_in.authorization_endpoint.partition('?')[0]}?{query}"
 
 
 def exchange_code(sign_in: SignIn, redirect_uri: str, code: str, verifier: str) -> JsonObject:
     """Exchange the authorization code of the callback for a token. Raises NeedsLogin, TryLater or Broken."""
     with _client(sign_in, redirect_uri) as client, _source_failures():
         response = client.fetch_token(
-            sign_in.token_endpoint, grant_type="authorization_code", code=code, code_verifier=verifier
+            sign_in.token_endpoint,
+            grant_type="authorization_code",
+            code=code,
+            code_verifier=verifier,
+            **sign_in.token_parameters,
         )
         return _checked(response)
 
@@ -52,7 +90,9 @@ def refresh(sign_in: SignIn, known: JsonObject) -> JsonObject:
         raise NeedsLogin("the source did not issue a refresh token")
     with _client(sign_in) as client, _source_failures():
         # Without a scope the source uses the granted one, which may be smaller than the requested one.
-        response = client.refresh_token(sign_in.token_endpoint, refresh_token=known["refresh_token"], scope=None)
+        response = client.refresh_token(
+            sign_in.token_endpoint, refresh_token=known["refresh_token"], scope=None, **sign_in.token_parameters
+        )
         # Keep fields that only the first response has, such as SMART's `patient`.
         kept = {name: value for name, value in known.items() if name != "expires_at"}
         return kept | _checked(response)
@@ -77,15 +117,38 @@ def expires_within(token: JsonObject, seconds: int) -> bool:
 
 
 def _client(sign_in: SignIn, redirect_uri: str | None = None) -> OAuth2Client:
-    return OAuth2Client(
+    reach = Reach.PUBLIC if sign_in.named_by_person else Reach.ANY
+    secret = sign_in.private_key or sign_in.client_secret
+    client = OAuth2Client(
         sign_in.client_id,
-        sign_in.client_secret,
-        scope=sign_in.scope,
+        secret,
+        token_endpoint_auth_method=sign_in.client_authentication if secret else None,
+        revocation_endpoint_auth_method=sign_in.client_authentication if secret else None,
+        scope=sign_in.scope.replace(" ", sign_in.scope_separator),
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
-        transport=BoundedTransport(MAX_TOKEN_RESPONSE_BYTES, MAX_TOKEN_RESPONSE_SECONDS),
+        transport=BoundedTransport(MAX_TOKEN_RESPONSE_BYTES, MAX_TOKEN_RESPONSE_SECONDS, reach),
         timeout=MAX_TOKEN_RESPONSE_SECONDS / 2,
     )
+    if sign_in.private_key is not None:
+        client.register_client_auth_method(PrivateKeyJWT(sign_in.token_endpoint))
+    if sign_in.read_token_response is not None:
+        convert = _converting(sign_in.read_token_response)
+        client.register_compliance_hook("access_token_response", convert)
+        client.register_compliance_hook("refresh_token_response", convert)
+    return client
+
+
+def _converting(read: Callable[[JsonObject], JsonObject]) -> Callable[[httpx2.Response], httpx2.Response]:
+    """Return a function that replaces the content of a token response."""
+
+    def convert(response: httpx2.Response) -> httpx2.Response:
+        content = read_object(response)
+        if content is None:
+            return response
+        return httpx2.Response(response.status_code, json=read(content), request=response.request)
+
+    return convert
 
 
 @contextmanager

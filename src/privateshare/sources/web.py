@@ -3,12 +3,18 @@
 HTTPS requests use the proxy in the environment (HTTPS_PROXY and NO_PROXY), which sees only host and port. Plain HTTP is
 allowed only for this machine (`is_safe`), and never uses a proxy. Addresses are checked before a request is sent, so a
 proxy makes no difference to which are allowed.
+
+Servers that a person names may only be public ones (`Reach.PUBLIC`): the name is resolved here, every address that it
+stands for must be public, and the connection is made to exactly the address that was checked. No proxy is used then,
+because the proxy would resolve the name itself. ADR 31, 55.
 """
 
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
@@ -17,6 +23,7 @@ import httpx2
 import orjson
 
 from privateshare.protocol.addresses import is_web_address
+from privateshare.protocol.public_networks import is_public
 from privateshare.sources.contract import JsonObject
 
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
@@ -37,6 +44,17 @@ NOT_SENT = (
 """The errors after which the server has certainly not received the request."""
 
 
+class Reach(Enum):
+    """Which servers a client may connect to: those of the settings and of the code, or public ones only."""
+
+    ANY = "any"
+    PUBLIC = "public"
+
+
+class AddressNotAllowed(httpx2.ConnectError):
+    """The server's name cannot be resolved, or it stands for an address that is not public."""
+
+
 class ResponseLimitExceeded(httpx2.TransportError):
     """The response is too large, takes too long, or is compressed although that was not requested."""
 
@@ -47,13 +65,20 @@ class BoundedTransport(httpx2.BaseTransport):
     Compressed responses are rejected, because a small one could inflate past the limit.
     """
 
-    def __init__(self, max_bytes: int, max_seconds: float) -> None:
+    def __init__(self, max_bytes: int, max_seconds: float, reach: Reach = Reach.ANY) -> None:
+        proxy = environment_proxy() if reach is Reach.ANY else None
         self._direct = httpx2.HTTPTransport()
-        self._proxied = httpx2.HTTPTransport(proxy=proxy) if (proxy := environment_proxy()) else self._direct
-        self._max_bytes, self._max_seconds = max_bytes, max_seconds
+        self._proxied = httpx2.HTTPTransport(proxy=proxy) if proxy else self._direct
+        self._max_bytes, self._max_seconds, self._reach = max_bytes, max_seconds, reach
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request. Reading the response raises ResponseLimitExceeded if it exceeds a limit."""
+        """Send a request. Reading the response raises ResponseLimitExceeded if it exceeds a limit.
+
+        Raises:
+            AddressNotAllowed: Only public servers may be reached, and this is none.
+        """
+        if self._reach is Reach.PUBLIC:
+            _pin_public_address(request)
         request.headers["accept-encoding"] = "identity"
         uses_proxy = request.url.scheme == "https" and not proxy_bypass(request.url.host)
         response = (self._proxied if uses_proxy else self._direct).handle_request(request)
@@ -85,6 +110,28 @@ class _BoundedStream(httpx2.SyncByteStream):
         self._inner.close()
 
 
+def _pin_public_address(request: httpx2.Request) -> None:
+    """Put the checked address into a request. The header Host and the certificate are still those of the name."""
+    host, port = request.url.host, request.url.port or DEFAULT_PORTS[request.url.scheme]
+    request.extensions = {**request.extensions, "sni_hostname": host}
+    request.url = request.url.copy_with(host=public_address_of(host, port))
+
+
+def public_address_of(host: str, port: int) -> str:
+    """Resolve the name of a server that a person named. Raises AddressNotAllowed if one of its addresses is not public.
+
+    The connection must be made to the returned address: a moment later the name may stand for another one.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise AddressNotAllowed("the name of the server cannot be resolved") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses or not all(is_public(address) for address in addresses):
+        raise AddressNotAllowed("the server is not a public one")
+    return addresses[0]
+
+
 def environment_proxy() -> str | None:
     """Return the address of the HTTPS proxy in the environment, if there is one."""
     proxy = getproxies_environment().get("https")
@@ -92,11 +139,14 @@ def environment_proxy() -> str | None:
 
 
 def open_client(
-    headers: dict[str, str], max_bytes: int = MAX_RESPONSE_BYTES, max_seconds: float = MAX_RESPONSE_SECONDS
+    headers: dict[str, str],
+    max_bytes: int = MAX_RESPONSE_BYTES,
+    max_seconds: float = MAX_RESPONSE_SECONDS,
+    reach: Reach = Reach.ANY,
 ) -> httpx2.Client:
     """Open an HTTP client for one source, with limits for each response. Close it after use."""
     timeout = httpx2.Timeout(min(max_seconds, READ_TIMEOUT_SECONDS), connect=CONNECT_TIMEOUT_SECONDS)
-    return httpx2.Client(transport=BoundedTransport(max_bytes, max_seconds), timeout=timeout, headers=headers)
+    return httpx2.Client(transport=BoundedTransport(max_bytes, max_seconds, reach), timeout=timeout, headers=headers)
 
 
 def read_object(response: httpx2.Response) -> JsonObject | None:

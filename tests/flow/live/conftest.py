@@ -33,7 +33,11 @@ def city() -> Iterator[Hospital]:
 def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Provide a platform that the hospital is a source of."""
     folder: Path = tmp_path_factory.mktemp("connected")
-    with serving(folder / "data", environment={"PRIVATESHARE_FHIR_SERVERS": fhir_servers(city)}) as running:
+    environment = {
+        "PRIVATESHARE_FHIR_SERVERS": fhir_servers(city),
+        "PRIVATESHARE_SOURCES_MASTODON_PRIVATE_ADDRESSES": "true",
+    }
+    with serving(folder / "data", environment=environment) as running:
         yield running
 
 

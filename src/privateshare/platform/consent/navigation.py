@@ -7,7 +7,7 @@ from privateshare.platform.consent.previews import start_preview
 from privateshare.platform.consent.source_choice import allowed_sources, asks_for_sources, source_on_device
 from privateshare.platform.consent.visit import REVIEWED, Visit, require_kind
 from privateshare.platform.db.tables import AccountRow
-from privateshare.sources.contract import SignInSource, Source
+from privateshare.sources.contract import AskingSource, SignInSource, Source
 from privateshare.sources.failures import LeftOut
 
 DEFAULT_SAMPLE = "default"
@@ -60,9 +60,8 @@ async def needs_proof(visit: Visit) -> bool:
         return False
     if visit.journey.kind == "reauthorize":
         account = await account_of_journey(visit)
-        return account is not None and not isinstance(
-            visit.platform.sources.connectable.get(account.source_id), SignInSource
-        )
+        source = visit.platform.sources.connectable.get(account.source_id) if account is not None else None
+        return account is not None and not isinstance(source, SignInSource | AskingSource)
     return visit.journey.kind in REVIEWED and visit.contract.kind != "read"
 
 

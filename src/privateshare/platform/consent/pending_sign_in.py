@@ -16,7 +16,7 @@ from privateshare.platform.keys.wrapping import open_value, seal_value
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.pkce import new_verifier
 from privateshare.sources import oauth
-from privateshare.sources.contract import SignIn
+from privateshare.sources.contract import JsonObject, SignInSource
 
 PURPOSE = "sign-in under way"
 CALLBACK_PATH = f"{ONBOARD_PATH}connected"
@@ -24,24 +24,28 @@ CALLBACK_PATH = f"{ONBOARD_PATH}connected"
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A sign-in that a browser started at `address`; the source redirects it to `redirect_uri`."""
+    """A sign-in that a browser started at `address`; the source redirects it to `redirect_uri`.
+
+    `known` is what an `AskingSource` made of what the person typed.
+    """
 
     source_id: int
     redirect_uri: str
     address: str = field(repr=False)
     state: str = field(repr=False)
     verifier: str = field(repr=False)
+    known: JsonObject = field(default_factory=dict, repr=False)
 
 
-def begin_sign_in(visit: Visit, source_id: int, sign_in: SignIn, platform_address: str) -> None:
+def prepare_sign_in(source: SignInSource, tag: str, redirect_uri: str, known: JsonObject) -> PendingSignIn:
+    """Make a sign-in that the browser of the journey `tag` can start. Blocks. Raises TryLater or Broken."""
+    state, verifier = f"{tag}.{new_secret()}", new_verifier()
+    address = oauth.authorization_address(source.sign_in(known), redirect_uri, state, verifier)
+    return PendingSignIn(source.info.id, redirect_uri, address, state, verifier, known)
+
+
+def begin_sign_in(visit: Visit, pending: PendingSignIn) -> None:
     """Record that this browser starts a sign-in, in place of one that it started before."""
-    state, verifier, redirect_uri = (
-        f"{visit.cookie.tag}.{new_secret()}",
-        new_verifier(),
-        platform_address + CALLBACK_PATH,
-    )
-    address = oauth.authorization_address(sign_in, redirect_uri, state, verifier)
-    pending = PendingSignIn(source_id, redirect_uri, address, state, verifier)
     content = orjson.dumps(asdict(pending))
     visit.journey.sealed_sign_in = seal_value(visit.key(PURPOSE), PURPOSE, visit.journey.id, content)
 

@@ -22,6 +22,7 @@ webhook_endpoints ─ webhook_messages         where apps are told what happened
 signing_keys, certificate_authorities        the platform's own keys
 audit_entries, audit_heads                   what happened, in a chain that shows changes; the signed ends of it
 nonces, call_counts, clock_readings          what the platform remembers of requests and of the time
+source_uses                                  how often the platform sent requests to sources, and when it may again
 keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
 unjournaled                                  erasures and withdrawals that are not in the journal of erasures yet
 """
@@ -820,6 +821,21 @@ class CallCountRow(Base):
     caller: Mapped[bytes] = mapped_column(primary_key=True)
     minute: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, index=True)
     number: Mapped[int]
+    __table_args__ = {"prefixes": ["UNLOGGED"]}
+
+
+class SourceUseRow(Base):
+    """The requests to a source in one window, or a pause that it asked for, which is over at `begun_at`.
+
+    `scope` names the source, or one account if the limit applies to each account. `seconds` is the length of the
+    window, and 0 for a pause. The table is not logged, since at worst a source refuses some requests after a crash.
+    """
+
+    __tablename__ = "source_uses"
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    seconds: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    begun_at: Mapped[datetime]
+    requests: Mapped[int]
     __table_args__ = {"prefixes": ["UNLOGGED"]}
 
 

@@ -91,7 +91,11 @@ async def connect_account(
         account.sealed_details = _sealed_details(library, account.id, connected.identity)
     account.signed_in = account.signed_in or connected.token is not None
     account.sample = connected.sample
-    account.sealed_credentials = seal_token(library, account.id, connected.token) if connected.token else None
+    if connected.token is not None:
+        account.sealed_credentials = seal_token(library, account.id, connected.token)
+    elif connected.sample is not None or account.needs_login:
+        # An upload leaves a sign-in as it is. If the source does not accept that any more, the account goes on without.
+        account.sealed_credentials = None
     account.needs_login = False
     account.updated_at = datetime.now(UTC)
     await db.flush()

@@ -21,7 +21,15 @@ from privateshare.platform.library.libraries import (
 )
 from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
-from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure, TryLater
+from privateshare.sources.contract import (
+    JsonObject,
+    NeedsLogin,
+    RevokingSource,
+    SignInSource,
+    Source,
+    SourceFailure,
+    TryLater,
+)
 from privateshare.sources.registry import Sources
 
 PURPOSE = "credentials"
@@ -111,12 +119,15 @@ def _token_of(library: OpenLibrary, account: AccountRow | None) -> JsonObject:
 
 
 def _must_refresh(token: JsonObject, refused: JsonObject | None) -> bool:
-    is_refused = refused is not None and refused["access_token"] == token["access_token"]
+    is_refused = refused is not None and refused.get("access_token") == token.get("access_token")
     return is_refused or oauth.expires_within(token, REFRESH_BEFORE_EXPIRY_SECONDS)
 
 
 def _request_refresh(sources: Sources, source_id: int, token: JsonObject) -> JsonObject:
-    return oauth.refresh(_sign_in_source(sources, source_id).sign_in(), token)
+    source = sources.connectable.get(source_id)
+    if not isinstance(source, SignInSource):  # A password, or the operator removed the source from the settings.
+        raise NeedsLogin("The source does not accept what the person typed, or it was removed from the settings")
+    return oauth.refresh(source.sign_in(token), token)
 
 
 def without_refresh_token(token: JsonObject) -> JsonObject:
@@ -128,11 +139,10 @@ async def revoke_token(sources: Sources, source_id: int, token: JsonObject) -> b
     """Revoke a token at its source. RFC 7009.
 
     Returns:
-        Whether the source revoked it. Also True for a source without a revocation endpoint.
+        Whether the source revoked it. Also True for a source without a revocation endpoint, or without tokens.
     """
     try:
-        sign_in = await asyncio.to_thread(_sign_in_source(sources, source_id).sign_in)
-        revoked = await asyncio.to_thread(oauth.revoke, sign_in, token)
+        revoked = await asyncio.to_thread(_request_revocation, sources.connectable.get(source_id), token)
     except SourceFailure:
         revoked = False
     if not revoked:
@@ -192,8 +202,9 @@ async def _revoke(sources: Sources, source_id: int, token: JsonObject) -> None:
     await revoke_token(sources, source_id, token)
 
 
-def _sign_in_source(sources: Sources, source_id: int) -> SignInSource:
-    source = sources.connectable.get(source_id)
-    if not isinstance(source, SignInSource):
-        raise NeedsLogin("The operator removed this source from the settings")
-    return source
+def _request_revocation(source: Source | None, token: JsonObject) -> bool:
+    if isinstance(source, RevokingSource):
+        return source.revoke(token)
+    if isinstance(source, SignInSource):
+        return oauth.revoke(source.sign_in(token), token)
+    return source is not None

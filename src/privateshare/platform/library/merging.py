@@ -65,7 +65,7 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
     """Decide which objects of one type are kept. Blocks."""
     digests = buffer.digests(object_type)
     undecided = digests.repeated() | {id_digest(deletion) for deletion in buffer.deletions(object_type)}
-    slots = {slot for slot in buffer.slots() if slot.object_type == object_type}
+    slots, dropped = {slot for slot in buffer.slots() if slot.object_type == object_type}, set[int]()
     for slot, entry in stored():
         own_id = id_digest(entry)
         if digests.has(own_id, entry.content):
@@ -73,7 +73,9 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
                 slots.add(slot)
         elif digests.has_id(own_id):
             undecided.add(own_id)
-    ids, dropped = sorted(undecided), set[int]()
+        elif buffer.covers(object_type, entry):  # The source does not have it any more. ADR 57.
+            dropped.add(pair_digest(own_id, entry.content))
+    ids = sorted(undecided)
     for start in range(0, len(ids), IDS_PER_PASS):
         ids_of_pass = set(ids[start : start + IDS_PER_PASS])
         dropped |= _superseded(_groups(buffer, object_type, stored, ids_of_pass))

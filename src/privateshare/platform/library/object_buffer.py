@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from privateshare.protocol import zstd
 from privateshare.protocol.object_time import month_of
-from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.contract import Covered, JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, digest, entry_of, in_order, pack_entries, unpack_entries
 from privateshare.sources.identity import ObjectProvenance
 
@@ -89,6 +89,7 @@ class ObjectBuffer:
         self._ids: dict[int, array[int]] = {}
         self._pairs: dict[int, array[int]] = {}
         self._folder: tuple[str, ...] | None = None
+        self._covered: dict[int, list[Covered]] = {}
         self._count = 0
         self._file: IO[bytes] | None = None
         # File offsets are safe as nonces, because this key encrypts only this file and each offset once.
@@ -151,13 +152,27 @@ class ObjectBuffer:
         return "/".join(self._folder or ())
 
     def object_types(self) -> list[int]:
-        """Return the object types of all entries, sorted."""
-        return sorted({slot.object_type for slot in self._in_memory.keys() | self._blocks.keys()})
+        """Return the object types of all entries, and of what was covered, sorted."""
+        with_entries = {slot.object_type for slot in self._in_memory.keys() | self._blocks.keys()}
+        return sorted(with_entries | self._covered.keys())
 
     def digests(self, object_type: int) -> Digests:
         """Return the digests of the objects of one type."""
         ids, pairs = self._ids.get(object_type, array("Q")), self._pairs.get(object_type, array("Q"))
         return Digests(array("Q", sorted(ids)), array("Q", sorted(pairs)))
+
+    @property
+    def count(self) -> int:
+        """The number of objects that were added and have no provenance."""
+        return self._count
+
+    def cover(self, object_type: int, covered: Covered) -> None:
+        """Note that everything in a part of a type was added."""
+        self._covered.setdefault(object_type, []).append(covered)
+
+    def covers(self, object_type: int, entry: Entry) -> bool:
+        """Return whether an object would have been added if it were still there."""
+        return any(covered.includes(entry.moment) for covered in self._covered.get(object_type, ()))
 
     def deletions(self, object_type: int) -> Iterator[Entry]:
         """Yield the entries that record deletions of objects of this type."""

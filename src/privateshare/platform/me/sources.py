@@ -31,7 +31,7 @@ from privateshare.platform.sync.sessions import new_session, sync_for_person
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.messages import SessionOptions
-from privateshare.sources.contract import SignInSource
+from privateshare.sources.contract import AskingSource, SignInSource
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -185,7 +185,7 @@ async def _actions(visitor: Visitor, account: AccountRow) -> SourceActions:
     source = visitor.platform.sources.connectable.get(account.source_id)
     if source is None or await _consent_for(visitor, account) is None:
         return SourceActions(bool(has_source), "")
-    return SourceActions(bool(has_source), "sign in" if isinstance(source, SignInSource) else "file")
+    return SourceActions(bool(has_source), "sign in" if isinstance(source, SignInSource | AskingSource) else "file")
 
 
 async def _apps(visitor: Visitor, account: AccountRow) -> Sequence[str]:

@@ -21,6 +21,7 @@ from privateshare.platform.operating.settings import Settings
 
 PROOF_TRIES_PER_MINUTE = 60
 PASSKEY_CHALLENGES_PER_MINUTE = 60
+SERVER_TRIES_PER_MINUTE = 20
 UNSHARED_PART = 100  # A process keeps at most this part of a limit to itself.
 MINUTE_SECONDS = 60
 MAX_CALLERS = 100_000
@@ -67,6 +68,13 @@ class RateLimits:
     async def check_challenge(self, host: str) -> None:
         """Count a challenge for a passkey, by where the request came from. Raises TooManyRequests."""
         await self._check(PASSKEY_CHALLENGES_PER_MINUTE, f"challenge {client_network(host)}", self._shown(host))
+
+    async def check_server(self, host: str) -> None:
+        """Count a try to reach a server that a person named, by where the request came from. Raises TooManyRequests.
+
+        So nobody can use the platform to guess passwords at other servers, or to look for servers.
+        """
+        await self._check(SERVER_TRIES_PER_MINUTE, f"server {client_network(host)}", self._shown(host))
 
     async def check_address(self, host: str) -> None:
         """Count an unsigned request from an address. Raises TooManyRequests."""

@@ -50,6 +50,7 @@ from privateshare.platform.sync.retries import (
     describe_error,
     pause_before_retry,
 )
+from privateshare.platform.sync.source_limits import SourceLimits
 from privateshare.platform.sync.sync_run import (
     AccountSync,
     SyncCancelled,
@@ -74,6 +75,8 @@ from privateshare.sources.frames import EntryPage
 CURSORS = "cursors"
 ARCHIVE_BUFFER_BYTES = 1024 * 1024
 SECONDS_BETWEEN_ACCESS_CHECKS = 0.5
+SECONDS_BETWEEN_PARTS = 60
+OBJECTS_OF_PART = 50_000
 
 log = structlog.get_logger()
 
@@ -240,10 +243,21 @@ async def _fetch_renewing_token(run: AccountSync) -> None:
 
 async def _fetch_all(run: AccountSync) -> None:
     """Fetch and write the source's data. An account with uploads only has nothing to fetch."""
-    run.skipped, run.cursors = [], dict(run.known_cursors)
-    if run.account.sample is not None or run.token is not None:
+    run.skipped, run.cursors = [], run.start_cursors
+    if run.account.sample is not None:
         identity = account_identity(run.account, run.library)
-        await _fetch_from(run, Connection(run.account.sample, None, run.token, identity.objects_owner))
+        await _fetch_from(run, Connection(run.account.sample, None, None, identity.objects_owner))
+    elif run.token is not None:
+        identity = account_identity(run.account, run.library)
+        limits = SourceLimits(run.platform.database, run.source.info, run.account)
+        await limits.check_pause()
+        connection = Connection(None, None, run.token, identity.objects_owner, admit=limits.taker())
+        try:
+            await _fetch_from(run, connection)
+        except TryLater as failure:
+            if failure.limited:
+                await limits.pause(failure.retry_after)
+            raise
 
 
 async def _import_archives(run: AccountSync) -> None:
@@ -283,11 +297,52 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
 
 
 async def _fetch_from(run: AccountSync, connection: Connection) -> None:
+    """Fetch and write everything. Of a source that can resume, what was fetched is written from time to time.
+
+    It is written before a failure is raised too: what a limit of requests lets through in one sync is not fetched again
+    by the next.
+    """
+    pages = _pages(run.source.fetch(connection, run.start_cursors))
+    try:
+        while await _fetch_part(run, pages):
+            await _keep_positions(run)
+    finally:
+        run.left_out.add(connection.left_out)
+
+
+async def _fetch_part(run: AccountSync, pages: AsyncIterator[Page | Skipped]) -> bool:
+    """Fetch and write objects until a part is large enough. Return whether there may be more."""
+    resumes, begun = run.source.info.resumes, time.monotonic()
     with ObjectBuffer(run.source.info.schema) as buffer:
-        async for page in _pages(run.source.fetch(connection, run.known_cursors)):
-            await check_may_fetch(run)
-            await asyncio.to_thread(_add_page, run, buffer, page)
+        try:
+            async for page in pages:
+                await check_may_fetch(run)
+                await asyncio.to_thread(_add_page, run, buffer, page)
+                is_large = time.monotonic() > begun + SECONDS_BETWEEN_PARTS or buffer.count > OBJECTS_OF_PART
+                if resumes and is_large and isinstance(page, Page) and page.cursor is not None:
+                    await write_objects(run, buffer, from_source=True)
+                    return True
+        except (TryLater, NeedsLogin, Broken):
+            if resumes:
+                await write_objects(run, buffer, from_source=True)
+                await _keep_positions(run)
+            raise
         await write_objects(run, buffer, from_source=True)
+        return False
+
+
+async def _keep_positions(run: AccountSync) -> None:
+    """Store where the fetch is, after everything before was written. ADR 56."""
+    run.positions = dict(run.cursors)
+    async with run.platform.database.transaction() as db:
+        await require_waiting_session(db, run)
+        account = await db.get_one(AccountRow, (run.library.id, run.account.id), with_for_update=True)
+        account.sealed_cursors = _seal_cursors(run, account)
+
+
+def _seal_cursors(run: AccountSync, account: AccountRow) -> bytes:
+    cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
+    return run.library.account(account.id).seal(CURSORS, account.id, orjson.dumps(cursors))
 
 
 def _add_entries(buffer: ObjectBuffer, page: EntryPage) -> None:
@@ -307,6 +362,8 @@ def _add_page(run: AccountSync, buffer: ObjectBuffer, page: Page | Skipped) -> N
         return
     for object_type, entry in page_entries(run.source.info.schema, page):
         buffer.add_entry(object_type, entry)
+    if page.covered is not None:
+        buffer.cover(page.object_type, page.covered)
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
     if page.asked is not None:
         is_full = run.known_cursors[page.object_type] is None
@@ -336,8 +393,7 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
         sync.outcome, sync.error = outcome_of(failure or unreadable, run.skipped, run.left_out)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:
-            cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
-            account.sealed_cursors = run.library.account(account.id).seal(CURSORS, account.id, orjson.dumps(cursors))
+            account.sealed_cursors = _seal_cursors(run, account)
         if failure is None and run.source.info.medmij is not None:
             record_medmij_requests(account, run.library, run.source.info.medmij, run.medmij_requests)
         outcome = sync.outcome

@@ -33,7 +33,8 @@ def outcome_of(
         message = "Some stored data is damaged or missing. The operator of the platform was informed"
         return FAILED, _error("DataUnreadable", 410, message, _skipped(skipped))
     if left_out.is_partial:
-        error = _error(LEFT_OUT, 422, "Some of what the person uploaded could not be read", _left_out(left_out))
+        listed = [*_left_out(left_out), *_skipped(skipped)]
+        error = _error(LEFT_OUT, 422, "Some of what the person uploaded could not be read", listed)
         without_type = bool(left_out.damaged) or any(object_type is None for _, object_type in left_out.entries)
         return DONE, error | {ALSO_WITHOUT_TYPE: without_type}
     if skipped:

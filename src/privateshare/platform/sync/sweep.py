@@ -29,6 +29,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.blob_deletion import may_delete_blobs
 from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
+from privateshare.platform.sync.source_limits import delete_old_uses
 from privateshare.platform.sync.unreachable import erase_unreachable
 from privateshare.platform.webhooks.messages import delete_old_messages
 
@@ -120,6 +121,8 @@ async def _sweep_rows(platform: Platform, now: datetime) -> None:
         for short_lived in (NonceRow, PasskeyChallengeRow):
             await db.execute(delete(short_lived).where(short_lived.expires_at < now))
         await delete_old_counts(db, now)
+        sources = platform.sources.connectable.values()
+        await delete_old_uses(db, now, [limit for source in sources for limit in source.info.limits])
         for table in (AuthorizationCodeRow, ReferenceRow, SessionRow):
             await db.execute(delete(table).where(table.expires_at < now - RETENTION_AFTER_EXPIRY))
         await db.execute(_delete_expired_tokens(now))

@@ -40,6 +40,7 @@ class AccountSync:
         account: The account that is synchronised.
         source: The account's source.
         known_cursors: The cursor that the last complete sync left for each object type; None to fetch everything.
+        positions: Where the fetch continues after a part of it was written, for sources that can resume.
         token: The access token, if the person signed in to the source.
         skipped: The object types that the source could not provide.
         cursors: The new cursors.
@@ -58,6 +59,7 @@ class AccountSync:
     account: AccountRow
     source: Source
     known_cursors: dict[int, str | None] = field(default_factory=dict)
+    positions: dict[int, str | None] = field(default_factory=dict)
     token: JsonObject | None = field(default=None, repr=False)
     skipped: list[Skipped] = field(default_factory=list)
     cursors: dict[int, str | None] = field(default_factory=dict)
@@ -75,7 +77,14 @@ class AccountSync:
 
     def fetch_completely(self, object_types: Iterable[int]) -> None:
         """Ask the source for everything of these types, not only for what is new."""
-        self.known_cursors |= dict.fromkeys(set(object_types) & self.known_cursors.keys())
+        complete = dict.fromkeys(set(object_types) & self.known_cursors.keys())
+        self.known_cursors |= complete
+        self.positions |= complete
+
+    @property
+    def start_cursors(self) -> dict[int, str | None]:
+        """Where a fetch begins: at the positions of this sync, or else at the cursors of the one before."""
+        return self.known_cursors | self.positions
 
 
 async def check_may_fetch(run: AccountSync) -> None:

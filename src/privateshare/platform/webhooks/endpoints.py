@@ -15,8 +15,8 @@ from privateshare.platform.db.tables import ContractRow, WebhookEndpointRow
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keys.wrapping import WEBHOOK_SECRET
 from privateshare.platform.runtime import Platform
-from privateshare.platform.webhooks.public_addresses import is_public
 from privateshare.protocol.addresses import is_web_address
+from privateshare.protocol.public_networks import is_public
 from privateshare.protocol.webhooks import SECRET_PREFIX
 
 SECRET_BYTES = 32

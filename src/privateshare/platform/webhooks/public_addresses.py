@@ -7,39 +7,19 @@ exactly the address that was checked. So a name that is resolved differently a m
 import asyncio
 import socket
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 import httpx2
 
+from privateshare.protocol.public_networks import is_public
+
 TIMEOUT_SECONDS = 10
 TOTAL_SECONDS = 20
 DEFAULT_PORTS = {"https": 443, "http": 80}
-NAT64 = IPv6Network("64:ff9b::/96")  # Addresses of IPv4 hosts, in networks that only have IPv6.
 
 
 class AddressNotAllowed(Exception):
     """The address is not public, or its name cannot be resolved. The text says which."""
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address belongs to the public Internet. Addresses that embed another count as that one."""
-    ip = ip_address(address.partition("%")[0])
-    if isinstance(ip, IPv6Address):
-        embedded = _embedded(ip)
-        if embedded is not None:
-            return is_public(str(embedded))
-        if ip.is_site_local or ip.teredo is not None:
-            return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
-
-
-def _embedded(ip: IPv6Address) -> IPv4Address | None:
-    if ip.ipv4_mapped is not None:
-        return ip.ipv4_mapped
-    if ip.sixtofour is not None:
-        return ip.sixtofour
-    return IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
 
 
 async def resolve(host: str, port: int, *, private: bool) -> str:

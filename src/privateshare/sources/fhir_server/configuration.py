@@ -42,6 +42,10 @@ class FhirServerSettings(BaseModel):
         default=None,
         description="The secret, if the platform is a confidential client.",
     )
+    private_key: SecretStr | None = Field(
+        default=None,
+        description="The RSA key in PEM with which the platform signs token requests, in place of a secret.",
+    )
     version: Literal["stu3", "r4"] = Field(default="r4", description="The FHIR version of the server.")
     scope: str | None = Field(default=None, description="The OAuth scope. [default: the usual scope of SMART on FHIR]")
     resource_types: tuple[str, ...] = Field(default=USUAL_TYPES, description="The resource types to fetch, if allowed.")

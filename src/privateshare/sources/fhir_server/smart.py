@@ -48,24 +48,23 @@ class SmartConfiguration:
         return configuration
 
     def _read(self, configuration: JsonObject) -> SignIn:
-        authorize, token, revoke = (
+        authorize, token, revoke, push = (
             configuration.get(f"{name}_endpoint")
-            for name in (
-                "authorization",
-                "token",
-                "revocation",
-            )
+            for name in ("authorization", "token", "revocation", "pushed_authorization_request")
         )
-        named = [authorize, token] if revoke is None else [authorize, token, revoke]
+        named = [authorize, token, *(address for address in (revoke, push) if address is not None)]
         if not all(isinstance(address, str) and is_safe(address) for address in named):
             raise self._broken()
-        secret, issuer = self._settings.client_secret, configuration.get("issuer")
+        secret, key, issuer = self._settings.client_secret, self._settings.private_key, configuration.get("issuer")
         return SignIn(
             authorization_endpoint=str(authorize),
             token_endpoint=str(token),
             revocation_endpoint=revoke,
             client_id=self._settings.client_id,
             client_secret=secret.get_secret_value() if secret else None,
+            client_authentication="private_key_jwt" if key else "client_secret_basic",
+            private_key=key.get_secret_value() if key else None,
+            pushed_authorization_endpoint=push,
             scope=self._settings.wanted_scope,
             issuer=issuer if isinstance(issuer, str) else None,
             extra={"aud": self._settings.base_url},  # Restricts the token to this server.

@@ -8,6 +8,7 @@ from privateshare.sources.contract import (
     Broken,
     Connection,
     Identity,
+    JsonObject,
     MedMijService,
     ObjectSchema,
     Page,
@@ -60,8 +61,9 @@ class FhirServer:
             platforms=PLATFORMS,
         )
 
-    def sign_in(self) -> SignIn:
+    def sign_in(self, known: JsonObject) -> SignIn:
         """Return the sign-in parameters of the server's SMART configuration. Raises TryLater or Broken."""
+        del known
         return self._smart.sign_in()
 
     def identify(self, connection: Connection) -> Identity:

@@ -127,16 +127,16 @@ def test_an_unusable_configuration_is_reported(server: Scripted, told: Any) -> N
     """The person is told what is missing, invalid, or without encryption."""
     server.json(SMART, told)
     with pytest.raises(Broken, match="City Hospital does not say how to sign in"):
-        FhirServer(settings(server.address)).sign_in()
+        FhirServer(settings(server.address)).sign_in({})
 
 
 def test_an_unreachable_server_is_retried_later(server: Scripted) -> None:
     """Nothing listens, or it is overloaded."""
     server.json(SMART, {}, 503)
     with pytest.raises(TryLater):
-        FhirServer(settings(server.address)).sign_in()
+        FhirServer(settings(server.address)).sign_in({})
     with pytest.raises(TryLater):
-        FhirServer(settings(nobody())).sign_in()
+        FhirServer(settings(nobody())).sign_in({})
 
 
 def nobody() -> str:

@@ -46,6 +46,8 @@ def _declared() -> Iterator[str]:
     for source in Sources().connectable.values():
         for sample in source.info.samples:
             yield from (sample.name, sample.description)
+        for question in source.info.asks:
+            yield from (text for text in (question.label, question.hint) if text)
         if source.info.upload is not None:
             yield from source.info.upload.instructions
 

@@ -1,6 +1,11 @@
-"""The page where a person connects a source: with a sample data set, the archive they upload, or by signing in."""
+"""The page where a person connects a source: with a sample data set, the archive they upload, or by signing in.
+
+For some sources a person types something first, such as the address of their server or an app password. A password is
+stored encrypted, as tokens are, and never shown again.
+"""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +15,7 @@ from privateshare.errors import RequestTooLarge
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent import connections, navigation, outcome, pending_sign_in
+from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
@@ -30,14 +36,25 @@ from privateshare.platform.consent.visit import (
 from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.sync.orphans import delete_blob_on_failure
-from privateshare.sources.contract import Broken, SignInSource, Source, TryLater
+from privateshare.sources.contract import (
+    AskingSource,
+    Broken,
+    JsonObject,
+    NeedsLogin,
+    Question,
+    SignInSource,
+    Source,
+    TryLater,
+)
 from privateshare.sources.failures import LeftOut, our_fault
 
-METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
+METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN, ANSWER = "way", "upload", "sample:", "sign-in", "answer-"
+MAX_ANSWER_CHARACTERS = 500
 # The values of the `problem` parameter, with which a failed sign-in redirects to this page.
 PROBLEMS = {
     "declined": N_("You did not sign in at %(source)s. Try again, or cancel."),
     "failed": N_("%(source)s could not complete the sign-in. Try again, or choose another source."),
+    "refused": N_("%(source)s does not accept what you typed. Check it, and try again."),
     "away": N_("%(source)s does not answer. Try again in a moment."),
     "another": N_("This is another account. Connect the same one as before."),
 }
@@ -83,8 +100,8 @@ async def _connect_chosen(request: Request, visit: Visit, source: Source, form: 
     sample = method.removeprefix(SAMPLE) if method.startswith(SAMPLE) else None
     if sample in {offered.id for offered in source.info.samples}:
         return await _connect_sample(request, source, sample)
-    if method == SIGN_IN and isinstance(source, SignInSource):
-        return await _begin_sign_in(request, visit, source)
+    if method == SIGN_IN and isinstance(source, SignInSource | AskingSource):
+        return await _sign_in(request, visit, source, form.fields)
     if method != UPLOAD or source.info.upload is None:
         return _show_methods(visit, source, visit.words.say(N_("Choose one of these first.")), missing=True)
     if form.file is None:
@@ -102,20 +119,66 @@ async def _connect_sample(request: Request, source: Source, sample: str) -> Resp
         return redirect(await navigation.after_connecting(visit, account))
 
 
-async def _begin_sign_in(request: Request, visit: Visit, source: SignInSource) -> Response:
+async def _sign_in(
+    request: Request, visit: Visit, source: SignInSource | AskingSource, fields: Mapping[str, str]
+) -> Response:
+    """Begin the sign-in at the source, or connect it at once with what the person typed."""
+    answers = _answers(source.info.asks, fields)
+    shown = {question.name: answers[question.name] for question in source.info.asks if question.kind != "password"}
+
+    def again(problem: str, field: str = "") -> Response:
+        return _show_methods(visit, source, problem, chosen=SIGN_IN, answers=shown, field=field)
+
+    for question in source.info.asks:
+        if not 0 < len(answers[question.name]) <= MAX_ANSWER_CHARACTERS:
+            label = visit.words.say(question.label)
+            return again(visit.words.say(N_("Fill in: %(field)s."), field=label), question.name)
+    if source.info.asks:
+        await visit.platform.limits.check_server(sender_address(request))
+    name = visit.words.source(source.info.id)
     try:
         async with place_given_up():
-            sign_in = await asyncio.to_thread(source.sign_in)
+            return await _begin_sign_in(request, visit, source, answers)
     except TryLater:
-        return _show_methods(
-            visit, source, visit.words.say(PROBLEMS["away"], source=visit.words.source(source.info.id))
-        )
+        return again(visit.words.say(PROBLEMS["away"], source=name))
+    except NeedsLogin:
+        return again(visit.words.say(PROBLEMS["refused"], source=name))
     except Broken as error:
-        return _show_methods(visit, source, visit.words.problem(error))
-    async with platform_of(request).database.transaction() as db:
+        return again(visit.words.problem(error))
+
+
+async def _begin_sign_in(
+    request: Request, visit: Visit, source: SignInSource | AskingSource, answers: Mapping[str, str]
+) -> Response:
+    """Send the browser to the source, or connect the account. Raises TryLater, NeedsLogin or Broken."""
+    platform, redirect_uri = platform_of(request), public_address(request) + pending_sign_in.CALLBACK_PATH
+    known: JsonObject = {}
+    if isinstance(source, AskingSource):
+        known = await asyncio.to_thread(source.prepare, answers, redirect_uri)
+    if isinstance(source, SignInSource):
+        tag = visit.cookie.tag
+        pending = await asyncio.to_thread(pending_sign_in.prepare_sign_in, source, tag, redirect_uri, known)
+        async with platform.database.transaction() as db:
+            visit = await _lock(request, db)
+            pending_sign_in.begin_sign_in(visit, pending)
+            return redirect(visit.address(f"sign-in/{source.info.id}"))
+    identity = await connections.identify_signed_in(source, known)
+    async with platform.database.transaction() as db:
         visit = await _lock(request, db)
-        pending_sign_in.begin_sign_in(visit, source.info.id, sign_in, public_address(request))
-        return redirect(visit.address(f"sign-in/{source.info.id}"))
+        await connections.prove_by_sign_in(visit, source, identity)
+        if not await connections.is_expected(visit, identity, signed_in=True):
+            return _another_account(visit, source)
+        account = await connections.connect_signed_in(visit, source, identity, known)
+        return redirect(await navigation.after_connecting(visit, account))
+
+
+def _answers(questions: Sequence[Question], fields: Mapping[str, str]) -> dict[str, str]:
+    """Read what the person typed. A password may begin or end with a space."""
+    typed = {question.name: fields.get(ANSWER + question.name, "") for question in questions}
+    return {
+        question.name: typed[question.name] if question.kind == "password" else typed[question.name].strip()
+        for question in questions
+    }
 
 
 async def _connect_archive(request: Request, visit: Visit, source: Source, archive: SealedTemporary) -> Response:
@@ -167,6 +230,8 @@ def _show_methods(
     chosen: str = "",
     missing: bool = False,
     left_out: LeftOut | None = None,
+    answers: Mapping[str, str] | None = None,
+    field: str = "",
 ) -> Response:
     reach = contract_reach(visit.contract, visit.now)
     # Without other proof, only signing in shows that the account is this person's.
@@ -178,13 +243,15 @@ def _show_methods(
         "samples": () if only_sign_in else source.info.samples,
         "upload": None if only_sign_in else source.info.upload,
         "signs_in": source.info.signs_in,
+        "questions": source.info.asks,
+        "answers": answers or {},
         "kinds": visit.words.kinds(shared_kinds(reach, source.info)),
         "chosen": chosen or (f"{SAMPLE}{visit.parameters.sample_data_set}" if visit.parameters.sample_data_set else ""),
         "max_bytes": visit.platform.settings.max_upload_bytes,
         "max_size": visit.words.size(visit.platform.settings.max_upload_bytes),
         "picked": visit.parameters.service is not None or visit.journey.kind == "reauthorize",
         "problem": problem,
-        "problem_field": "archive" if chosen == UPLOAD else "ways" if missing else "",
+        "problem_field": "archive" if chosen == UPLOAD else "ways" if missing else f"{ANSWER}{field}" if field else "",
         "left_out": left_out_words(visit.words, left_out) if left_out is not None else (),
     }
     return journey_page(visit, "connect.html", values, status=status if problem else 200)

@@ -109,9 +109,11 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
 async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
     """Fetch the source's token, and identify its account. Raises TryLater, NeedsLogin or Broken."""
     source, pending = returned.source, returned.pending
-    sign_in = await asyncio.to_thread(source.sign_in)
+    sign_in = await asyncio.to_thread(source.sign_in, pending.known)
     _check_issuer(sign_in, returned.issuer)
-    token = await asyncio.to_thread(oauth.exchange_code, sign_in, pending.redirect_uri, returned.code, pending.verifier)
+    token = pending.known | await asyncio.to_thread(
+        oauth.exchange_code, sign_in, pending.redirect_uri, returned.code, pending.verifier
+    )
     try:
         return token, await connections.identify_signed_in(source, token)
     except SourceFailure:

@@ -136,6 +136,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kid", name=op.f("signing_keys_pkey")),
     )
     op.create_table(
+        "source_uses",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("seconds", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "seconds", name=op.f("source_uses_pkey")),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "unjournaled",
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
@@ -836,6 +845,7 @@ def downgrade() -> None:
     op.drop_table("applications")
     op.drop_table("accounts")
     op.drop_table("unjournaled")
+    op.drop_table("source_uses")
     op.drop_table("signing_keys")
     op.drop_index(op.f("passkey_challenges_expires_at_idx"), table_name="passkey_challenges")
     op.drop_table("passkey_challenges")

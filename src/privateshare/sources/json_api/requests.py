@@ -1,0 +1,159 @@
+"""Requests to a JSON API, and the handling of its errors."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin
+
+import httpx2
+import orjson
+
+from privateshare.sources.contract import Connection, JsonObject, NeedsLogin, TryLater
+from privateshare.sources.web import Reach, ResponseLimitExceeded, open_client, retry_after_seconds, same_origin
+
+UNAVAILABLE_STATUSES = (502, 503, 504)
+USER_AGENT = "PrivateShare/1 (personal data library)"
+
+Parameters = Mapping[str, str | int]
+
+
+class Refused(Exception):
+    """The API does not provide this, but may provide other things. `status` is the HTTP status."""
+
+    def __init__(self, status: int, code: str) -> None:
+        self.status, self.code = status, code
+        super().__init__(f"{code} ({status})")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """A request for JSON.
+
+    Attributes:
+        path: The path below the base of the API, or a complete address of the same server.
+        parameters: The parameters of the query.
+        form: The fields of a form. With any, the method is POST.
+    """
+
+    path: str
+    parameters: Parameters = field(default_factory=dict)
+    form: Parameters = field(default_factory=dict)
+
+    def changed(self, **parameters: str | int) -> "ApiRequest":
+        """Return the same request with other parameters, which are those of the form if it has one."""
+        if self.form:
+            return ApiRequest(self.path, self.parameters, {**self.form, **parameters})
+        return ApiRequest(self.path, {**self.parameters, **parameters})
+
+    def to_json(self) -> JsonObject:
+        """Convert it to JSON, to be stored as a position."""
+        return {"path": self.path, "parameters": dict(self.parameters), "form": dict(self.form)}
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> "ApiRequest":
+        """Convert it back."""
+        return cls(value["path"], value["parameters"], value["form"])
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response with JSON, and the request that it answers."""
+
+    request: ApiRequest
+    content: Any
+    headers: httpx2.Headers
+
+
+def requested_pause(response: httpx2.Response) -> int | None:
+    """Return the seconds to wait if a response says that there were too many requests; otherwise None."""
+    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+        return retry_after_seconds(response)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRules:
+    """How an API deviates from what is usual.
+
+    Attributes:
+        headers: Further headers of each request.
+        pause: Returns for how many seconds a response asks to send no requests; None if it does not.
+        check: Raises a failure that the API reports in a successful response.
+        scheme: What stands before the token in the header Authorization.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pause: Callable[[httpx2.Response], int | None] = requested_pause
+    check: Callable[[Any], None] = lambda _: None
+    scheme: str = "Bearer"
+
+
+class ApiClient:
+    """A client for the API of one account. It is a context manager.
+
+    The token is sent only to the server of `base`.
+    """
+
+    def __init__(self, rules: ApiRules, base: str, connection: Connection, reach: Reach = Reach.ANY) -> None:
+        """Open a client. Raises NeedsLogin if there is no token."""
+        token = (connection.token or {}).get("access_token")
+        if not isinstance(token, str):
+            raise NeedsLogin("nobody is signed in")
+        headers = {"accept": "application/json", "user-agent": USER_AGENT, **rules.headers}
+        headers["authorization"] = f"{rules.scheme} {token}"
+        self._rules, self._base, self._admit = rules, base.rstrip("/") + "/", connection.admit
+        self._http = open_client(headers, reach=reach)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._http.close()
+
+    def get(self, request: ApiRequest) -> Reply:
+        """Send a request.
+
+        Raises:
+            Refused: The API does not provide this, or its response is not JSON.
+            TryLater: It is not available, or limits requests.
+            NeedsLogin: It does not accept the token.
+        """
+        address = self._address(request.path)
+        self._admit()
+        try:
+            if request.form:
+                response = self._http.post(address, params=request.parameters or None, data=dict(request.form))
+            else:
+                response = self._http.get(address, params=request.parameters or None)
+        except ResponseLimitExceeded as error:
+            raise Refused(httpx2.codes.OK, "TooLarge") from error
+        except httpx2.TransportError as error:
+            raise TryLater("the API does not respond") from error
+        self._check(response)
+        try:
+            content = orjson.loads(response.content)
+        except ValueError as error:
+            raise Refused(response.status_code, "NotJson") from error
+        self._rules.check(content)
+        return Reply(request, content, response.headers)
+
+    def _address(self, path: str) -> str:
+        try:
+            address = urljoin(self._base, path.removeprefix("/"))
+            if same_origin(address, self._base):
+                return address
+        except ValueError:  # The address of a following page is none.
+            pass
+        raise Refused(httpx2.codes.OK, "ForeignLink")
+
+    def _check(self, response: httpx2.Response) -> None:
+        pause = self._rules.pause(response)
+        if pause is not None:
+            raise TryLater("the API limits requests", pause, limited=True)
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            raise NeedsLogin("the API does not accept the token")
+        if response.status_code in UNAVAILABLE_STATUSES:
+            raise TryLater("the API is not available", retry_after_seconds(response))
+        if not response.is_success:
+            raise Refused(response.status_code, "SourceRefused")

@@ -1,0 +1,1 @@
+"""The source Mastodon: an account at any server with its API."""

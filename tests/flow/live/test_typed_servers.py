@@ -1,0 +1,139 @@
+"""Tests of a source at a server that the person names: signing in, following what changes, and limits of requests."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from examples.walking import Browser
+
+from tests.apis.mastodon import mastodon, status
+from tests.apis.server import ApiServer, running
+from tests.flow.consenting import ask, asking_contract, opened, page_of
+from tests.flow.live.lending import shown
+from tests.flow.people import People
+from tests.flow.sessions import read, triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire
+
+MASTODON = 9050
+STATUSES = "/api/v1/accounts/id-ann/statuses"
+SOCIAL = {"dataRequest": {"serviceGroups": [{"id": 1}], "purpose": "To test"}}
+
+
+@dataclass
+class Member:
+    """A person who signed in at their server and shares what is there with an app."""
+
+    wire: Wire
+    tokens: Tokens
+    server: ApiServer
+
+    def synced(self) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+        """Return the status of a new session when it is over, and all objects by type."""
+        session = triggered(self.wire, self.tokens)
+        listed = wait_until_over(self.wire, self.tokens, session)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for entry in listed["fileList"]:
+            found.setdefault(entry["objectType"], []).extend(read(self.wire, self.tokens, session, entry["name"])[0])
+        return listed["status"], found
+
+
+@pytest.fixture(scope="module")
+async def social(people: People) -> Wire:
+    return await asking_contract(people, document=SOCIAL, name="Circles")
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with running(mastodon()) as server:
+        yield server
+
+
+def at_server(wire: Wire, typed: str) -> tuple[Any, Browser]:
+    """Return a browser that has typed the address of a server."""
+    asking = ask(wire)
+    browser = opened(asking.url)
+    shown(browser).choose("source-id", str(MASTODON))
+    browser.submit("continue")
+    assert page_of(browser) == "connect"
+    browser.submit("continue", extra={"answer-server": typed})
+    return asking, browser
+
+
+def member(wire: Wire, server: ApiServer) -> Member:
+    asking, browser = at_server(wire, server.address)
+    there = shown(browser).links["Go to Mastodon"]
+    assert there.startswith(f"{server.address}/oauth/authorize?")
+    elsewhere = opened(there)
+    assert elsewhere.left_to is not None
+    browser.open(elsewhere.left_to)
+    assert page_of(browser) == "consent", shown(browser).html
+    assert "@ann@127.0.0.1" in shown(browser).html
+    browser.submit("continue")
+    assert browser.left_to is not None
+    return Member(wire, asking.tokens(browser.left_to), server)
+
+
+def test_a_person_connects_their_own_server(social: Wire, server: ApiServer) -> None:
+    """All is shared once; later sessions bring what is new, and no longer what was deleted; withdrawal is noticed."""
+    person = member(social, server)
+    state, found = person.synced()
+    assert state["state"] == "completed"
+    assert {kind: len(things) for kind, things in found.items()} == {
+        "post": 95,
+        "like": 50,
+        "socialnetworkuser": 103,
+        "profile": 1,
+    }
+    items = server.api.lists[STATUSES].items
+    deleted = items.pop(1)["id"]
+    items.insert(0, status(300))
+    server.api.lists["/api/v1/accounts/id-ann/following"].items.pop()
+    state, found = person.synced()
+    assert state["state"] == "completed"
+    ids = {thing["id"] for thing in found["post"]}
+    assert str(100_300) in ids
+    assert deleted not in ids
+    assert len(ids) == len(found["post"]) == 95
+    assert len(found["socialnetworkuser"]) == 102
+    server.end_grants()
+    state, _ = person.synced()
+    (account,) = state["details"].values()
+    assert account["error"]["reauth"] is True
+
+
+def test_what_a_limit_of_requests_lets_through_is_kept(social: Wire, server: ApiServer) -> None:
+    """A sync that ends at the limit keeps its pages, and the next one goes on. Until then nothing is requested."""
+    person = member(social, server)
+    person.synced()
+    for number in range(301, 420):  # Three pages more than are known.
+        server.api.lists[STATUSES].items.insert(0, status(number))
+    server.fail(STATUSES, (429, {"Retry-After": "3600"}, {}), after=2)
+    before = len(server.asked)
+    state, found = person.synced()
+    (account,) = state["details"].values()
+    assert 3000 < account["error"]["retryAfter"] <= 3600
+    assert len(found["post"]) == 95 + 80
+    asked = len(server.asked)
+    assert asked - before == 3
+    state, _ = person.synced()
+    (account,) = state["details"].values()
+    assert account["error"]["retryAfter"] <= 3600
+    assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("", "Fill in: Your server."),
+        ("not an address", "is not the address of a server"),
+        ("file:///etc/passwd", "is not the address of a server"),
+        ("http://127.0.0.1:9", "cannot be found"),
+        ("x" * 600, "Fill in: Your server."),
+    ],
+)
+def test_an_unusable_server_is_explained(social: Wire, typed: str, told: str) -> None:
+    """The page says what is wrong, keeps what was typed, and the person can try again."""
+    _, browser = at_server(social, typed)
+    assert (page_of(browser), shown(browser).status) == ("connect", 422)
+    assert told in shown(browser).html

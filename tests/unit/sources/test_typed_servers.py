@@ -1,0 +1,109 @@
+"""Tests of servers that people name: which texts are addresses, and that only public servers are reached."""
+
+import socket
+from collections.abc import Callable
+
+import httpx2
+import pytest
+from tests.apis.mastodon import mastodon
+from tests.apis.server import running
+
+from privateshare.sources import web
+from privateshare.sources.contract import Broken, Connection, TryLater
+from privateshare.sources.mastodon.source import Mastodon
+from privateshare.sources.typed_servers import TypedServers
+from privateshare.sources.web import AddressNotAllowed, Reach, open_client
+
+
+@pytest.mark.parametrize(
+    ("typed", "origin"),
+    [
+        ("mastodon.social", "https://mastodon.social"),
+        (" Mastodon.Social. ", "https://mastodon.social"),
+        ("https://mastodon.social/@ann", "https://mastodon.social"),
+        ("@ann@mastodon.social", "https://mastodon.social"),
+        ("ann@mastodon.social", "https://mastodon.social"),
+        ("https://ann:secret@mastodon.social/x?y#z", "https://mastodon.social"),
+        ("mastodon.social:8443", "https://mastodon.social:8443"),
+    ],
+)
+def test_people_type_addresses_in_many_ways(typed: str, origin: str) -> None:
+    assert TypedServers().origin(typed) == origin
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("", "x", "localhost", "http://mastodon.social", "file:///etc/passwd", "gopher://a.example", "a b.example"),
+        *("a.example:0", "a.example:99999", "https://", "@", "//", "a.example\n.b", "javascript:alert(1)", "…"),
+    ],
+)
+def test_other_texts_are_refused(typed: str) -> None:
+    with pytest.raises(Broken, match="is not the address of a server"):
+        TypedServers().origin(typed)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("127.0.0.1", "[::1].", "10.0.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "192.168.1.1", "127.1"),
+        *("2130706433.0", "[::ffff:127.0.0.1]:8080", "127.0.0.1.:80"),
+    ],
+)
+def test_no_request_reaches_a_private_server(typed: str) -> None:
+    """Addresses of this machine and of private networks lead to an error, and no connection."""
+    with running(mastodon()) as server:
+        port = server.address.rpartition(":")[2]
+        source = Mastodon()
+        with pytest.raises((Broken, TryLater)):
+            source.prepare({"server": f"{typed}:{port}" if ":" not in typed else typed}, "https://x.example/")
+        assert not server.asked
+
+
+def resolving(*answers: str) -> Callable[..., object]:
+    """Return a function that resolves each name to the next of these addresses."""
+    left = list(answers)
+
+    def resolve(_host: str, port: int, **_: object) -> object:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (left.pop(0), port))]
+
+    return resolve
+
+
+def test_a_name_of_a_private_server_is_refused_by_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that was public when it was typed, and is not any more, is not reached."""
+    with running(mastodon()) as server:
+        monkeypatch.setattr(web.socket, "getaddrinfo", resolving("127.0.0.1"))
+        source, token = (
+            Mastodon(),
+            {"server": server.address, "access_token": "x", "client_id": "c", "client_secret": "s"},
+        )
+        with pytest.raises(TryLater):
+            source.identify(Connection(token=token))
+        assert not server.asked
+
+
+def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is resolved once. The header Host and the name for TLS stay those of the name."""
+    monkeypatch.setattr(web.socket, "getaddrinfo", resolving("203.0.113.9", "127.0.0.1"))
+    monkeypatch.setattr(web, "is_public", lambda address: address == "203.0.113.9")
+    sent: list[httpx2.Request] = []
+
+    def keep(_transport: object, request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        raise httpx2.ConnectError("no network")
+
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", keep)
+    with open_client({}, reach=Reach.PUBLIC) as client, pytest.raises(httpx2.ConnectError):
+        client.get("https://social.example/api")
+    (request,) = sent
+    assert request.url.host == "203.0.113.9"
+    assert request.headers["host"] == "social.example"
+    assert request.extensions["sni_hostname"] == "social.example"
+
+
+def test_one_private_address_among_several_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [(socket.AF_INET, 1, 6, "", (address, 443)) for address in ("93.184.216.34", "10.0.0.1")]
+    monkeypatch.setattr(web.socket, "getaddrinfo", lambda *_, **__: entries)
+    with pytest.raises(AddressNotAllowed):
+        web.public_address_of("social.example", 443)
