@@ -28,8 +28,9 @@ from privateshare.platform.startup import operator_platform
 from privateshare.platform.webhooks.delivery import PAUSES_SECONDS, NotDelivered, deliver
 from privateshare.platform.webhooks.endpoints import add_endpoint, check_address
 from privateshare.platform.webhooks.messages import announce_login, delete_old_messages, send_held_messages
-from privateshare.platform.webhooks.public_addresses import AddressNotAllowed, is_public, resolve
+from privateshare.platform.webhooks.public_addresses import AddressNotAllowed, resolve
 from privateshare.protocol import jwt
+from privateshare.protocol.public_networks import is_public
 from privateshare.protocol.webhooks import sign_webhook
 from tests.flow.command_line import CommandProcess, OperatorCommand
 from tests.flow.consenting import asking_contract, opened, page_of

@@ -269,10 +269,10 @@ def _peak_memory_megabytes() -> int | None:
 
 
 def _try_live(source: "Source", callback: str) -> dict[str, Any]:
-    from privateshare.sources.contract import SignInSource
+    from privateshare.sources.contract import AskingSource, SignInSource
     from privateshare.sources.trial import try_source
 
-    if not isinstance(source, SignInSource):
+    if not isinstance(source, SignInSource | AskingSource):
         raise ConfigurationError(
             "nobody can sign in at this source here", hint="Give a file with --file, or set its client_id"
         )
@@ -281,23 +281,34 @@ def _try_live(source: "Source", callback: str) -> dict[str, Any]:
 
 
 def _signed_in(source: "Source", callback: str) -> "Connection":
-    """Let the person at this terminal sign in at a source, with a server on this machine as the redirect address."""
+    """Let the person at this terminal sign in at a source, with a server on this machine as the redirect address.
+
+    They type first what the source asks for. A password is not shown.
+    """
     from secrets import token_urlsafe
     from urllib.parse import parse_qs, urlsplit
 
     from privateshare.protocol.pkce import new_verifier
     from privateshare.sdk.loopback import LoopbackServer
     from privateshare.sources import oauth
-    from privateshare.sources.contract import Connection, SignInSource
+    from privateshare.sources.contract import AskingSource, Connection, SignInSource
 
-    assert isinstance(source, SignInSource)
-    sign_in, verifier, state = source.sign_in(), new_verifier(), token_urlsafe(32)
+    answers = {
+        asked.name: typer.prompt(asked.label, hide_input=asked.kind == "password", err=True)
+        for asked in source.info.asks
+    }
+    if not isinstance(source, SignInSource):
+        assert isinstance(source, AskingSource)
+        return Connection(token=source.prepare(answers, ""))
+    verifier, state = new_verifier(), token_urlsafe(32)
     with LoopbackServer(callback) as server:
+        known = source.prepare(answers, server.address) if isinstance(source, AskingSource) else {}
+        sign_in = source.sign_in(known)
         returned = server.returned(state)
         address = oauth.authorization_address(sign_in, server.address, state, verifier)
         typer.echo(f"Open this page, and sign in: {address}", err=True)
         query = parse_qs(urlsplit(returned.result(SIGN_IN_SECONDS)).query)
         if "code" not in query:
             raise InvalidRequest(f"the source answered with an error: {query.get('error', ['unknown'])[0][:100]}")
-        token = oauth.exchange_code(sign_in, server.address, query["code"][0], verifier)
+        token = known | oauth.exchange_code(sign_in, server.address, query["code"][0], verifier)
     return Connection(token={name: value for name, value in token.items() if name != "refresh_token"})

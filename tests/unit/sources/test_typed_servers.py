@@ -73,7 +73,7 @@ def resolving(*answers: str) -> Callable[..., object]:
 def test_a_name_of_a_private_server_is_refused_by_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that was public when it was typed, and is not any more, is not reached."""
     with running(mastodon()) as server:
-        monkeypatch.setattr(web.socket, "getaddrinfo", resolving("127.0.0.1"))
+        monkeypatch.setattr(socket, "getaddrinfo", resolving("127.0.0.1"))
         source, token = (
             Mastodon(),
             {"server": server.address, "access_token": "x", "client_id": "c", "client_secret": "s"},
@@ -85,7 +85,7 @@ def test_a_name_of_a_private_server_is_refused_by_every_request(monkeypatch: pyt
 
 def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name is resolved once. The header Host and the name for TLS stay those of the name."""
-    monkeypatch.setattr(web.socket, "getaddrinfo", resolving("203.0.113.9", "127.0.0.1"))
+    monkeypatch.setattr(socket, "getaddrinfo", resolving("203.0.113.9", "127.0.0.1"))
     monkeypatch.setattr(web, "is_public", lambda address: address == "203.0.113.9")
     sent: list[httpx2.Request] = []
 
@@ -104,6 +104,6 @@ def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pyt
 
 def test_one_private_address_among_several_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [(socket.AF_INET, 1, 6, "", (address, 443)) for address in ("93.184.216.34", "10.0.0.1")]
-    monkeypatch.setattr(web.socket, "getaddrinfo", lambda *_, **__: entries)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
     with pytest.raises(AddressNotAllowed):
         web.public_address_of("social.example", 443)
