@@ -5,7 +5,6 @@ The lines are taken apart by the library icalendar. Lines that it rejects, such 
 
 import binascii
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,13 +12,13 @@ from icalendar.parser import Contentline
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.charsets import decoded
-from privateshare.sources.text_files import opened_text
+from privateshare.sources.text_files import byte_lines
 
-MAX_PHYSICAL_LINE = 64 * 1024
 MAX_LINE_BYTES = 128 * 1024  # Longer lines, such as pictures, are cut.
 
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*;(?:ENCODING=)?QUOTED-PRINTABLE[;:]", re.IGNORECASE)
 _BARE_PARAMETER = re.compile(r";([A-Za-z0-9-]+)(?=[;:])")
+_KINDS = re.compile(r";TYPE=([^;:]*)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9.-]{1,80}")
 
 
@@ -45,7 +44,7 @@ class Property:
 def content_lines(file: UploadedFile) -> Iterator[str]:
     """Yield the lines of a file, unfolded. They are in UTF-8, or else in Windows-1252, or in UTF-16 with its mark."""
     held, is_quoted = b"", False
-    for line in _physical_lines(file):
+    for line in byte_lines(file):
         content = line.rstrip(b"\r\n")
         if is_quoted and held.endswith(b"="):
             held = held[:-1] + content.lstrip(b" \t")
@@ -57,21 +56,6 @@ def content_lines(file: UploadedFile) -> Iterator[str]:
             held, is_quoted = content, _QUOTED_PRINTABLE.match(content) is not None
     if held:
         yield decoded(held)
-
-
-def _physical_lines(file: UploadedFile) -> Iterator[bytes]:
-    with file.open() as stream:
-        start = stream.read(len(BOM_UTF16_LE))
-    if start in (BOM_UTF16_BE, BOM_UTF16_LE):
-        with opened_text(file) as text:
-            while written := text.readline(MAX_PHYSICAL_LINE):
-                yield written.encode("utf-8", "replace")
-        return
-    with file.open() as stream:
-        line = stream.readline(MAX_PHYSICAL_LINE).removeprefix(BOM_UTF8)
-        while line:
-            yield line
-            line = stream.readline(MAX_PHYSICAL_LINE)
 
 
 def read_property(line: str) -> Property | None:
@@ -89,7 +73,11 @@ def read_property(line: str) -> Property | None:
 
 
 def _parts(line: str, head: str, written: str) -> tuple[str, dict[str, str], str]:
-    for attempt in (line, _BARE_PARAMETER.sub(_named_parameter, f"{head}:") + written):
+    repaired = _BARE_PARAMETER.sub(_named_parameter, f"{head}:")[:-1]
+    if len(kinds := _KINDS.findall(repaired)) > 1:
+        repaired = f"{_KINDS.sub('', repaired)};TYPE={','.join(kinds)}"
+        line = f"{repaired}:{written}"
+    for attempt in (line, f"{repaired}:{written}"):
         try:
             name, parameters, value = Contentline(attempt).parts()  # type: ignore[no-untyped-call]
         except (ValueError, KeyError, IndexError, TypeError):

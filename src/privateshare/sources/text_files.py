@@ -8,6 +8,8 @@ from typing import cast
 
 from privateshare.sources.archive import UploadedFile
 
+MAX_LINE_BYTES = 64 * 1024
+
 SAMPLE_BYTES = 64 * 1024
 OLDER_ENCODING = "cp1252"
 
@@ -35,3 +37,19 @@ def opened_text(file: UploadedFile) -> Iterator[TextIOWrapper]:
             yield text
         finally:
             text.detach()
+
+
+def byte_lines(file: UploadedFile) -> Iterator[bytes]:
+    """Yield the lines of a file, without its byte order mark; UTF-16 becomes UTF-8. Long lines are split."""
+    with file.open() as stream:
+        start = stream.read(len(codecs.BOM_UTF16_LE))
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        with opened_text(file) as text:
+            while written := text.readline(MAX_LINE_BYTES):
+                yield written.encode("utf-8", "replace")
+        return
+    with file.open() as stream:
+        line = stream.readline(MAX_LINE_BYTES).removeprefix(codecs.BOM_UTF8)
+        while line:
+            yield line
+            line = stream.readline(MAX_LINE_BYTES)

@@ -8,7 +8,7 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.calendar_file.components import NotACalendar
 from privateshare.sources.calendar_file.reading import events_of
 from privateshare.sources.calendar_file.sample import sample_files
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, shown_name
 from privateshare.sources.object_building import Mapped
@@ -27,6 +27,7 @@ class CalendarFile(UnnamedExportSource):
         brand=Brand("#b3452c"),
         upload=Upload(
             accept=".ics,.ical,.vcs,.zip",
+            marks=(FileMark(r"(?i)\A\s*BEGIN:VCALENDAR"),),
             instructions=(
                 "Google Calendar: open calendar.google.com on a computer, then Settings, “Import & export”, and "
                 "“Export”.",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, shown_name
 from privateshare.sources.mail_file.mailbox_files import NotMail
@@ -27,6 +27,13 @@ class MailFile(UnnamedExportSource):
         brand=Brand("#3b5b92"),
         upload=Upload(
             accept=".mbox,.mbx,.eml,.emlx,.zip",
+            marks=(
+                FileMark(r"\AFrom .*\r?\n>?[!-9;-~]+:"),
+                FileMark(
+                    r"(?i)\A(?:\d+\s+)?(?:received|return-path|delivered-to|from|to|date|message-id|subject"
+                    r"|mime-version|dkim-signature|arc-[a-z-]+|x-[a-z-]+):\s"
+                ),
+            ),
             instructions=(
                 "Gmail: open takeout.google.com, choose “Deselect all”, and then only “Mail”. Google writes to you "
                 "when the file is ready.",

@@ -1,0 +1,1 @@
+"""Address books that people export as vCards or as tables."""
