@@ -1,35 +1,19 @@
-"""FIT files that tests write: a header, definitions and messages, and a checksum that no reader of ours needs."""
+"""FIT files for tests: workouts, and what watches write all day."""
 
-import struct
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
-EPOCH = datetime(1989, 12, 31, tzinfo=UTC)
-ENUM, UINT8, UINT16, UINT32, SINT32 = 0x00, 0x02, 0x84, 0x86, 0x85
-_SIZES = {ENUM: "B", UINT8: "B", UINT16: "H", UINT32: "I", SINT32: "i"}
+from privateshare.sources.workouts.sample.fit_writing import ENUM as ENUM
+from privateshare.sources.workouts.sample.fit_writing import SINT16 as SINT16
+from privateshare.sources.workouts.sample.fit_writing import SINT32 as SINT32
+from privateshare.sources.workouts.sample.fit_writing import UINT8 as UINT8
+from privateshare.sources.workouts.sample.fit_writing import UINT16 as UINT16
+from privateshare.sources.workouts.sample.fit_writing import UINT32 as UINT32
+from privateshare.sources.workouts.sample.fit_writing import fit as fit
+from privateshare.sources.workouts.sample.fit_writing import message as message
+from privateshare.sources.workouts.sample.fit_writing import seconds as seconds
+
 FILE_ID, SESSION, RECORD, ACTIVITY = 0, 18, 20, 34
 RUNNING, CYCLING = 1, 2
-
-Field = tuple[int, int, int]
-"""The number of a field, its type, and its value."""
-
-
-def message(number: int, fields: Sequence[Field]) -> bytes:
-    """A definition, and one message after it."""
-    defined = b"".join(struct.pack("BBB", one, struct.calcsize(_SIZES[kind]), kind) for one, kind, _ in fields)
-    values = b"".join(struct.pack("<" + _SIZES[kind], value) for _, kind, value in fields)
-    return struct.pack("<BBBHB", 0x40, 0, 0, number, len(fields)) + defined + b"\x00" + values
-
-
-def fit(messages: Sequence[bytes], length: int | None = None) -> bytes:
-    """A file of these messages. `length` is what its header says of it."""
-    data = b"".join(messages)
-    return struct.pack("<BBHI4s", 12, 0x20, 2132, length or len(data), b".FIT") + data + b"\0\0"
-
-
-def seconds(moment: datetime) -> int:
-    """A moment as FIT counts it."""
-    return int((moment - EPOCH).total_seconds())
 
 
 def semicircles(degrees: float) -> int:

@@ -166,6 +166,60 @@ class LineString(DataObject):
     coordinates: tuple[tuple[float, ...], ...] = ()
 
 
+class EpochSummary(DataObject):
+    """What one activity, such as walking, counted in a quarter of an hour."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.EPOCH_SUMMARY
+
+    id: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    duration_in_seconds: int | None = None
+    activity_type: str | None = None
+    steps: int | None = None
+    distance_in_meters: float | None = None
+    active_kilocalories: float | None = None
+    active_time_in_seconds: int | None = None
+    average_heart_rate_in_beats_per_minute: int | None = None
+    max_heart_rate_in_beats_per_minute: int | None = None
+
+
+class StressSummary(DataObject):
+    """The stress of a day as a device derives it from the heart, from 0 to 100.
+
+    `time_offset_stress_level_values` has levels by the seconds since `start_date`.
+    """
+
+    object_type: ClassVar[ObjectType] = ObjectType.STRESS_SUMMARY
+
+    id: str | None = None
+    calendar_date: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    average_stress_level: float | None = None
+    max_stress_level: float | None = None
+    rest_stress_duration_in_seconds: int | None = None
+    low_stress_duration_in_seconds: int | None = None
+    medium_stress_duration_in_seconds: int | None = None
+    high_stress_duration_in_seconds: int | None = None
+    activity_stress_duration_in_seconds: int | None = None
+    stress_duration_in_seconds: int | None = None
+    time_offset_stress_level_values: dict[str, int] = Field(default_factory=dict)
+
+
+class MoveIqSummary(DataObject):
+    """A movement that a device recognized by itself, without a workout being started."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.MOVE_IQ_SUMMARY
+
+    id: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    duration_in_seconds: int | None = None
+    activity_type: str | None = None
+    activity_sub_type: str | None = None
+
+
 class Route(DataObject):
     """The route of an activity. `coord_times` has the time of each position, in milliseconds since the epoch."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import ExportSource, UploadedExport
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.strava.reading import StravaReader
@@ -27,6 +27,13 @@ class Strava(ExportSource):
         brand=Brand("#c2410c"),
         upload=Upload(
             accept=".zip,.csv",
+            marks=(
+                FileMark(
+                    r"(?i)\A(activity id|aktivitäts-id|id de l.activité|activiteits-id|id de (la )?actividad"
+                    r"|id da atividade|id attività|アクティビティ id|运动 id|活动 id)\s*,"
+                ),
+                FileMark(path=r"(^|/)activities\.csv$"),
+            ),
             instructions=(
                 "Sign in at strava.com on a computer, and open Settings, “My Account”.",
                 "Under “Download or Delete Your Account”, choose “Get Started”, then “Request Your Archive” in step 2.",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.workouts.reading import recordings_of
@@ -27,6 +27,11 @@ class WorkoutFiles(UnnamedExportSource):
         brand=Brand("#2f6f3e", "M6 3a3 3 0 1 1 0 6 3 3 0 0 1 0-6Zm12 12a3 3 0 1 1 0 6 3 3 0 0 1 0-6ZM5 10h2v7h7v2H5Z"),
         upload=Upload(
             accept=".fit,.gpx,.tcx,.kml,.kmz,.gz,.zip",
+            marks=(
+                # Exports of other sources have such files too.
+                FileMark(r"<(\w+:)?(gpx|TrainingCenterDatabase|kml)\b|\A[\s\S]{6,10}\.FIT", is_weak=True),
+                FileMark(path=r"\.kmz$", is_weak=True),
+            ),
             instructions=(
                 "Open the workout in the app or on the website of your watch, and look for “Export” or “Share”.",
                 "Choose FIT if you can, otherwise TCX, GPX or KML. On a watch, the files are in its folder “Activity”.",

@@ -1,0 +1,158 @@
+"""Garmin's export: the list of activities first, then the JSON files and the FIT files of the devices."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.export_source import UploadedExport
+from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name, takes_too_much
+from privateshare.sources.garmin.monitoring import STRESS_FIELD, Monitoring, TooMuch
+from privateshare.sources.garmin.summaries import (
+    Kind,
+    activity,
+    day,
+    kind_of,
+    owner_in,
+    role_of,
+    sleep,
+    stress,
+    weighing,
+)
+from privateshare.sources.json_records import FoundRecord
+from privateshare.sources.object_building import JsonObject, Mapped
+from privateshare.sources.upload_records import UploadReader
+from privateshare.sources.workouts.fit import FitFault, FitRecordings, is_fit, messages_of
+from privateshare.sources.workouts.reading import recordings_of
+from privateshare.sources.workouts.recording import objects_of
+
+UNREADABLE = Reason(
+    "Damaged",
+    "%(num)s of %(total)s records has no date or value that can be read.",
+    "%(num)s of %(total)s records have no date or value that can be read.",
+    Broken("The records of the export have no dates or values that can be read. Request the export from Garmin again."),
+)
+START_BYTES = 64
+ACTIVITY_LIST = "summarizedactivities"
+TRACKS = (".gpx", ".tcx", ".kml")
+# The types of FIT files that are read. The others are settings, or repeat the JSON files of the export.
+WORKOUT_FILES = frozenset({"activity"})
+MONITORING_FILES = frozenset({"monitoring_a", "monitoring_b", "monitoring_daily", "weight"})
+
+
+class GarminReader:
+    """Reads one export.
+
+    Attributes:
+        owners: The ids of the people that the records name.
+    """
+
+    def __init__(self, export: UploadedExport) -> None:
+        self._account, self._export = export.account, export
+        self._left_out: LeftOut = export.left_out
+        self._monitoring = Monitoring()
+        self._activity_at: dict[int, str] = {}
+        self._stress: dict[str, JsonObject] = {}
+        self.owners: set[str] = set()
+
+    def objects(self) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        self._list_activities()
+        upload = UploadReader(role_of, self._left_out)
+        for file in self._export.files:
+            with file.open() as stream:
+                start = stream.read(START_BYTES)
+            if is_fit(start):
+                yield from self._of_fit(file)
+            elif file.path.lower().endswith(TRACKS):
+                yield from self._of_track(file)
+            else:
+                for found in upload.records_of(file):
+                    yield from self._of_record(found)
+        upload.estimate()
+        yield from self._stress_summaries()
+        for mapped in self._monitoring.objects(self._account):
+            self._left_out.read += 1
+            yield mapped
+
+    def _list_activities(self) -> None:
+        """Note when each activity began, by which its FIT file is known."""
+        reader = UploadReader(role_of, LeftOut())
+        for file in self._export.files_if(lambda path: ACTIVITY_LIST in path.lower()):
+            for found in reader.records_of(file):
+                if kind_of(found.thing) is Kind.ACTIVITY:
+                    try:
+                        _, mapped = activity(found.thing, self._account)
+                    except (ValueError, TypeError, OverflowError):
+                        continue
+                    self._activity_at[mapped["createddate"] // 1000] = mapped["id"]
+
+    def _of_record(self, found: FoundRecord) -> Iterator[Mapped]:
+        thing, kind = found.thing, kind_of(found.thing)
+        if kind is Kind.OTHER:
+            return
+        if (owner := owner_in(thing)) != "":
+            self.owners.add(owner)
+        try:
+            mapped = list(self._map(thing, kind))
+        except (ValueError, TypeError, KeyError, OverflowError):
+            self._left_out.leave_out(UNREADABLE)
+            return
+        self._left_out.read += 1
+        yield from mapped
+
+    def _map(self, thing: JsonObject, kind: Kind) -> Iterator[Mapped]:
+        if kind is Kind.ACTIVITY:
+            yield activity(thing, self._account)
+        elif kind is Kind.SLEEP and (slept := sleep(thing, self._account)) is not None:
+            yield slept
+        elif kind is Kind.BODY and (weighed := weighing(thing, self._account)) is not None:
+            yield weighed
+        elif kind is Kind.DAY:
+            if (found := stress(thing, self._account)) is not None:
+                self._stress[found[1]["id"]] = found[1]
+            if (summary := day(thing, self._account)) is not None:
+                yield summary
+
+    def _stress_summaries(self) -> Iterator[Mapped]:
+        """Yield the stress of each day, with the levels of the watch, if the export has its files."""
+        for _, summary in sorted(self._stress.items()):
+            levels = self._monitoring.stress_between(summary["startdate"], summary["enddate"])
+            yield ObjectType.STRESS_SUMMARY, summary | ({STRESS_FIELD: levels} if levels else {})
+
+    def _of_fit(self, file: UploadedFile) -> Iterator[Mapped]:
+        workout, kind = FitRecordings(), ""
+        self._monitoring.begin_file()
+        try:
+            with file.open() as stream:
+                for name, message in messages_of(stream):
+                    if name == "file_id":
+                        kind = str(message.get("type"))
+                        if kind not in WORKOUT_FILES | MONITORING_FILES:
+                            return
+                    if kind in WORKOUT_FILES:
+                        workout.take(name, message)
+                    else:
+                        self._monitoring.take(name, message)
+        except FitFault:
+            shown = shown_name(file.path) if file.path else THE_FILE
+            damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=shown)
+            self._left_out.name_damaged(shown, damaged)
+        except TooMuch as error:
+            raise takes_too_much() from error
+        for recording in workout.recordings():
+            own_id = self._activity_at.get((recording.start or 0) // 1000)
+            self._left_out.read += own_id is None
+            yield from objects_of(recording, self._account, own_id, has_activity=own_id is None)
+
+    def _of_track(self, file: UploadedFile) -> Iterator[Mapped]:
+        for recording in recordings_of(file, self._left_out):
+            own_id = self._activity_at.get((recording.start or 0) // 1000)
+            self._left_out.read += own_id is None
+            yield from objects_of(recording, self._account, own_id, has_activity=own_id is None)
+
+
+def is_device_archive(path: str) -> bool:
+    """Return whether a zip archive in the export has the files of devices: `UploadedFiles_0-_Part1.zip`."""
+    name = PurePosixPath(path).name.lower()
+    return name.endswith(".zip") and "uploadedfiles" in name
