@@ -32,7 +32,13 @@ from privateshare import File, PrivateShare, Session, Status, UserAccessToken
 FOLDER = Path(os.environ.get("DEMO_FOLDER", "demo-data")).absolute()
 RUNNING = FOLDER / "running.json"
 START_TIMEOUT_SECONDS = 300  # A busy machine may need this long.
-SAMPLES = {16: os.environ.get("DEMO_LISTENER", "large"), 9001: "default"}  # The sources Spotify and Health record.
+SPOTIFY, HEALTH_RECORD, APPLE_HEALTH, BANK = 16, 9001, 260, 348
+SAMPLES = {
+    SPOTIFY: os.environ.get("DEMO_LISTENER", "large"),
+    HEALTH_RECORD: "default",
+    APPLE_HEALTH: "default",
+    BANK: "default",
+}
 ROWS = 5
 LINK_MINUTES = 15
 
@@ -113,8 +119,9 @@ def contract_client(platform: Running) -> PrivateShare:
         app = operate("app", "create", "Genrefy", "--partner", "Genrefy Ltd")
         contract = operate(
             "contract", "create", "--app", app["application_id"], "--key-out", str(key),
-            "--read", "entertainment", "--read", "medical", "--last", "10y",
-            "--purpose", "To show you your top artists and your conditions", "--redirect-uri", ReturnAddress.REGISTERED,
+            "--read", "entertainment", "--read", "medical", "--read", "health_fitness", "--read", "finance",
+            "--last", "10y", "--purpose", "To show you your top artists, conditions, steps and spending",
+            "--redirect-uri", ReturnAddress.REGISTERED,
         )  # fmt: skip
     console.print(f"[green]✓[/] app [bold]Genrefy[/] with contract {contract['contract_id']}")
     return PrivateShare(
@@ -227,6 +234,9 @@ def show(read: WhatWasRead) -> None:
     console.print(table)
     show_rows("Top artists", ("artist", "plays"), [(a, f"{n:,}") for a, n in read.insights.top_artists])
     show_rows("Conditions", ("condition", "since"), read.insights.latest_conditions)
+    show_rows("Steps", ("month", "steps"), [(month, f"{steps:,}") for month, steps in read.insights.latest_steps])
+    spending = [(category, f"{spent:,.0f} {currency}") for category, currency, spent in read.insights.top_spending]
+    show_rows("Spending", ("category", "spent"), spending)
 
 
 def show_persons_pages(platform: Running, token: UserAccessToken) -> None:

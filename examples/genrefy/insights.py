@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from privateshare import File, FileError
@@ -9,12 +10,17 @@ from privateshare import File, FileError
 
 @dataclass
 class Insights:
-    """The top artists and conditions of a person. `unread` is the number of files that could not be read."""
+    """What the files of a person tell: artists, conditions, steps and spending, as far as they are shared.
+
+    `unread` is the number of files that could not be read.
+    """
 
     plays: int = 0
     unread: int = 0
     artists: Counter[str] = field(default_factory=Counter)
     conditions: dict[str, str] = field(default_factory=dict)
+    steps: Counter[str] = field(default_factory=Counter)
+    spending: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def miss(self, _failed: FileError) -> None:
         """Count a file that could not be read."""
@@ -29,6 +35,15 @@ class Insights:
         elif file.metadata.object_type == "condition":
             for condition in file.json():
                 self.conditions[_name(condition["code"])] = str(condition.get("onsetDateTime", ""))[:10]
+        elif file.metadata.object_type == "dailyactivity":
+            for day in file.json():
+                self.steps[_month(day["startdate"])] += day.get("steps", 0)
+        elif file.metadata.object_type == "transaction":
+            for transaction in file.json():
+                if transaction["basetype"] == "DEBIT":
+                    self.spending[transaction.get("category", "other"), transaction["currency"]] += transaction[
+                        "amount"
+                    ]
 
     @property
     def top_artists(self) -> list[tuple[str, int]]:
@@ -39,6 +54,20 @@ class Insights:
     def latest_conditions(self) -> list[tuple[str, str]]:
         """The conditions with the day on which they began, latest first."""
         return sorted(self.conditions.items(), key=lambda pair: pair[1], reverse=True)
+
+    @property
+    def latest_steps(self) -> list[tuple[str, int]]:
+        """The months with their steps, latest first."""
+        return sorted(self.steps.items(), reverse=True)
+
+    @property
+    def top_spending(self) -> list[tuple[str, str, float]]:
+        """The categories with what was spent on them and in which currency, most first."""
+        return [(category, currency, spent) for (category, currency), spent in self.spending.most_common()]
+
+
+def _month(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m}"
 
 
 def _name(concept: dict[str, Any]) -> str:

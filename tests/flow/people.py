@@ -1,6 +1,6 @@
 """Apps, contracts and people's consents for tests, made where the operator's commands make them: in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -62,11 +62,12 @@ class People:
         *,
         sources: Sequence[int] = (SPOTIFY,),
         sample: str | None = None,
+        samples: Mapping[int, str] | None = None,
         library_id: UUID | None = None,
     ) -> str:
         """Record a consent as the consent pages do after samples are connected, and return the authorization code.
 
-        Without `sample` each source gives its smallest one.
+        A source gives its sample of `samples`, or else `sample`, or else its smallest one.
         """
         now = datetime.now(UTC)
         async with self.platform.database.transaction() as db:
@@ -76,7 +77,7 @@ class People:
             library = await (open_library(db, self.platform, known) if known else create_library(db, self.platform))
             accounts = []
             for source in (self.platform.sources.connectable[number] for number in sources):
-                chosen = sample or SMALLEST_SAMPLE[source.info.id]
+                chosen = (samples or {}).get(source.info.id) or sample or SMALLEST_SAMPLE[source.info.id]
                 identity = source.identify(Connection(sample=chosen))
                 connected = ConnectedSource(source.info, identity, sample=chosen)
                 accounts.append(await connect_account(db, self.platform, library, connected))

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from tests.flow.wire import REDIRECT_URI, query_of
 from tests.patience import GIVE_UP_SECONDS
 
 SYNTHEA = Path(__file__).parents[1] / "data" / "synthea"
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "listening.ipynb"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PHONE, BANK = 260, 348
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def run_demo(folder: Path) -> str:
 def test_the_demo_shows_the_data(demo_folder: Path) -> None:
     """The demo ends with tables and leaves its platform running, and a second demo uses it again."""
     first = run_demo(demo_folder)
-    for words in ("What was read", "Top artists", "Conditions", "spotify playhistory", "fhirfile condition"):
+    for words in ("What was read", "Top artists", "Conditions", "Steps", "Spending", "spotify playhistory"):
         assert words in first
     address = re.findall(r"http://127\.0\.0\.1:\d+", first)[-1]
     assert httpx2.get(f"{address}/readyz").status_code == 200
@@ -64,13 +65,13 @@ def test_a_callback_address_accepts_one_visit() -> None:
         assert back.wait() == f"{back.address}?code=x&state=y"
 
 
-def run_notebook() -> dict[str, Any]:
-    """Run the cells of the notebook in order, and return its names."""
+def run_notebook(file_name: str) -> dict[str, Any]:
+    """Run the cells of a notebook in order, and return its names."""
     names: dict[str, Any] = {}
-    for cell in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]:
+    for cell in json.loads((EXAMPLES / file_name).read_text("utf-8"))["cells"]:
         if cell["cell_type"] == "code":
             assert not cell["outputs"]
-            exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), names)
+            exec(compile("".join(cell["source"]), file_name, "exec"), names)
     return names
 
 
@@ -82,23 +83,46 @@ def test_the_notebook_runs_on_records_of_synthea(record: Path, tmp_path: Path, m
     resources = [entry["resource"] for entry in json.loads(gzip.decompress(record.read_bytes()))["entry"]]
     (tmp_path / "data" / "record.json").write_text(json.dumps(resources))
     monkeypatch.chdir(tmp_path)
-    names = run_notebook()
+    names = run_notebook("listening.ipynb")
     assert names["conditions"]["display"].notna().all()
     assert len(names["measured"]) > 50
     assert "plays" not in names
 
 
-async def test_the_notebook_runs(people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its cells run in order on a folder of downloaded data and show the sample's content."""
-    wire = await people.contract()
+async def download(people: People, samples: Mapping[int, str], folder: Path) -> None:
+    """Share samples of these sources with an app, and read all files into a folder."""
+    wire = await people.contract(data_request={"serviceGroups": [{"id": number} for number in (2, 3, 4, 5)]})
     with client_of(wire) as app:
         asked = app.get_authorize_url(REDIRECT_URI)
-        code = await people.consent(query_of(asked.url)["code"], sources=(SPOTIFY, FHIR_FILE), sample="default")
+        code = await people.consent(query_of(asked.url)["code"], sources=[*samples], samples=samples)
         token = app.exchange_code_for_token(code, asked.code_verifier)
-        app.read_all_files(asked.session, token, into=tmp_path / "data").result()
+        app.read_all_files(asked.session, token, into=folder).result()
+
+
+async def test_the_notebook_runs(people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cells run in order on a folder of downloaded data and show the sample's content."""
+    await download(people, {SPOTIFY: "default", FHIR_FILE: "default"}, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    names = run_notebook()
+    names = run_notebook("listening.ipynb")
     assert len(names["top"]) == 5
     assert names["per_month"].sum() == len(names["plays"]) > 1000
     assert "High blood pressure" in set(names["conditions"]["display"])
     assert {path.name for path in (tmp_path / "tables").iterdir()} >= {"playhistory.parquet", "condition.parquet"}
+
+
+@pytest.mark.slow
+async def test_a_year_of_four_sources_is_joined(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plays, steps and spending are joined by week, and measurements with the weeks before them."""
+    await download(
+        people, {SPOTIFY: "default", PHONE: "default", BANK: "default", FHIR_FILE: "large"}, tmp_path / "data"
+    )
+    monkeypatch.chdir(tmp_path)
+    names = run_notebook("a_year.ipynb")
+    weeks, joined = names["weeks"], names["joined"]
+    assert 50 <= len(weeks) <= 54
+    assert (weeks.iloc[1:-1] > 0).all(axis=None)
+    assert {"plays a week", "steps a week", "spent a week"} < set(joined.columns)
+    assert len(joined) >= 2
+    assert joined["steps a week"].notna().any()
