@@ -1,12 +1,13 @@
 """Safe access to the files of an upload. Files are streamed within limits, and never unpacked to disk.
 
-The format is detected by the first bytes, not by the name: a zip archive, gzip, or a plain file. Compressed files are
-decompressed twice: once to check that they are complete, and then to be read.
+The format is detected by the first bytes, not by the name: a zip or tar archive, gzip, or a plain file. Compressed
+files are decompressed twice: once to check that they are complete, and then to be read.
 """
 
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
-from privateshare.sources.failures import Broken, LeftOut, shown_name
+from privateshare.sources.failures import THE_FILE, Broken, LeftOut, shown_name
+from privateshare.sources.tar_files import BLOCK_BYTES, TarEntry, TarTooLarge, is_tar, tar_entries
 
 MEGABYTE = 1024 * 1024
 MAX_ENTRIES = 250_000
@@ -123,11 +125,13 @@ def _files(
     try:
         if start.startswith(ZIP_MAGICS):
             yield from files.of_zip(archive, size)
+        elif (opened := tar_opener(files.from_start, start)) is not None:
+            yield from files.of_tar(opened)
         elif start.startswith(GZIP_MAGIC):
             yield files.of_gzip()
         else:
             yield UploadedFile("", files.from_start, size)
-    except _TooLarge as error:
+    except (_TooLarge, TarTooLarge) as error:
         raise Broken("The file unpacks to far more than an export holds. Download the export again.") from error
 
 
@@ -157,6 +161,26 @@ class _Files:
             return self._checked("", partial(_open_gzip, self.from_start))
         except DAMAGE_ERRORS as error:
             raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
+
+    def of_tar(self, opened: Opener) -> Iterator[UploadedFile]:
+        """Yield the files of a tar archive. If it was cut off, what is before is read, and the rest is reported."""
+        stream = self.stack.enter_context(opened())
+        try:
+            for entry in tar_entries(stream, self.remaining_bytes):
+                if not (is_added_by_system(entry.path) or self.skip(entry.path)):
+                    yield self._tar_file(entry)
+        except (tarfile.TarError, *DAMAGE_ERRORS):
+            damaged = Broken("The file is damaged or was not downloaded to its end. Download it again.")
+            self.left_out.name_damaged(THE_FILE, damaged)
+
+    def _tar_file(self, entry: TarEntry) -> UploadedFile:
+        opened: Opener = entry.open
+        if self.keep_small_files and entry.size <= MAX_IN_MEMORY_BYTES:
+            with entry.open() as stream:
+                opened = partial(_from_memory, stream.read())
+        with opened() as stream:
+            start = stream.read(MAGIC_BYTES)
+        return self._checked(entry.path, partial(_open_gzip, opened) if start.startswith(GZIP_MAGIC) else opened)
 
     def of_zip(self, file: IO[bytes], size: int, *, is_outer: bool = True) -> Iterator[UploadedFile]:
         """Yield the files of a zip archive. Raises Broken if it cannot be opened."""
@@ -227,6 +251,17 @@ class _Files:
                     raise _TooLarge
         self.remaining_bytes -= size
         return UploadedFile(path, opened, size)
+
+
+def tar_opener(opened: Opener, start: bytes) -> Opener | None:
+    """Return what opens the tar archive in a file that begins so, decompressed if it is gzip; None if it is no tar."""
+    if start.startswith(GZIP_MAGIC):
+        opened = partial(_open_gzip, opened)
+    try:
+        with opened() as stream:
+            return opened if is_tar(stream.read(BLOCK_BYTES)) else None
+    except DAMAGE_ERRORS:
+        return None
 
 
 def _is_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:

@@ -7,10 +7,13 @@ or empty when the source reads it.
 import codecs
 import gzip
 import re
+import tarfile
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO
 
@@ -20,16 +23,20 @@ from privateshare.sources.archive import (
     GZIP_MAGIC,
     MAX_ENTRIES,
     ZIP_MAGICS,
+    Opener,
     is_added_by_system,
+    tar_opener,
 )
 from privateshare.sources.contract import FileMark
 from privateshare.sources.failures import Broken, shown_name
+from privateshare.sources.tar_files import TarTooLarge, tar_entries
 
 START_BYTES = 16 * 1024
 # A mark can look at the content of so many files of each folder and ending. Exports have thousands that are alike.
 LOOKED_AT_ALIKE = 20
 MAX_LOOKED_AT = 2000
 MAX_SHOWN = 5
+MAX_TAR_BYTES = 2 * 1024 * 1024 * 1024
 MEDIA_ENDINGS = frozenset(
     (
         *(".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".ico", ".mp4", ".mov"),
@@ -130,6 +137,9 @@ def _starts(archive: BinaryIO) -> Iterator[tuple[str, str | None]]:
     start = archive.read(START_BYTES)
     if not start:
         raise Broken("The file is empty. Download the export again and upload that.")
+    if (opener := tar_opener(partial(_from_start, archive), start)) is not None:
+        yield from _starts_in_tar(opener)
+        return
     if not start.startswith(ZIP_MAGICS):
         archive.seek(0)
         yield "", _text(_unpacked(archive, start))
@@ -139,6 +149,27 @@ def _starts(archive: BinaryIO) -> Iterator[tuple[str, str | None]]:
             yield from _starts_in_zip(opened)
     except DAMAGE_ERRORS as error:
         raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
+
+
+def _from_start(archive: BinaryIO) -> AbstractContextManager[IO[bytes]]:
+    archive.seek(0)
+    return nullcontext(archive)
+
+
+def _starts_in_tar(opener: Opener) -> Iterator[tuple[str, str | None]]:
+    """Yield the entries of a tar archive up to a limit of bytes, since it can only be read in its order."""
+    try:
+        with opener() as stream:
+            for entry in tar_entries(stream, MAX_TAR_BYTES):
+                if is_added_by_system(entry.path):
+                    continue
+                if PurePosixPath(entry.path).suffix.lower() in MEDIA_ENDINGS:
+                    yield entry.path, None
+                    continue
+                with entry.open() as file:
+                    yield entry.path, _text(file.read(START_BYTES))
+    except (TarTooLarge, tarfile.TarError, *DAMAGE_ERRORS):
+        return  # What was recognised before is enough. The source says what is wrong with the rest.
 
 
 def _starts_in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | None]]:

@@ -1,18 +1,17 @@
 """The tables of LinkedIn's export. Their names are English everywhere; dates are in the language of the member."""
 
-import html
 import re
 from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.html_text import text_of_html
 from privateshare.sources.object_building import JsonObject, Mapped, stable_id
 from privateshare.sources.tables import Row, TableKind
 
 POST, COMMENT = 2, 7
 PROFILE_ID = "profile"
-_TAG = re.compile(r"</?[a-zA-Z][^>]*>")
-_LINE_END = re.compile(r"<br ?/?>|</p>", re.IGNORECASE)
+_TAG = re.compile(r"</(p|a|div|span|b|strong|li)>|<br ?/?>", re.IGNORECASE)
 _ADDRESSES = re.compile(r"https?://[^\s,;]+")
 
 
@@ -38,7 +37,7 @@ class LinkedInReader(ExportReader):
 
     def message(self, row: Row) -> Iterator[Mapped]:
         """Yield a message."""
-        moment, text = row.needed_moment("date"), plain_text(row.text("content"))
+        moment, text = row.needed_moment("date"), _plain(row.text("content"))
         conversation, sender, recipients = row.text("conversation"), row.text("from"), row.text("to")
         names = [name.strip() for name in recipients.split(",") if name.strip()]
         addresses = _ADDRESSES.findall(row.text("recipients"))
@@ -212,8 +211,6 @@ class LinkedInReader(ExportReader):
     )
 
 
-def plain_text(text: str) -> str:
+def _plain(text: str) -> str:
     """Return a message without the tags that messages of companies have."""
-    if _TAG.search(text) is None:
-        return text
-    return html.unescape(_TAG.sub("", _LINE_END.sub("\n", text))).strip()
+    return text_of_html(text) if _TAG.search(text) is not None else text

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 
 from privateshare.sources.charsets import decoded
+from privateshare.sources.html_text import text_of_html
 from privateshare.sources.mail_file.headers import Headers, decoded_words
-from privateshare.sources.mail_file.html_text import text_of_html
 
 MAX_HEADER_BYTES = 256 * 1024
 MAX_TEXT_BYTES = 1024 * 1024  # Of all text parts together, as they are encoded.

@@ -15,7 +15,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.charsets import decoded
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
-from privateshare.sources.mail_file.html_text import text_of_html
+from privateshare.sources.html_text import text_of_html
 from privateshare.sources.mail_file.source import MailFile
 
 GMAIL = "From 1661828917674532318@xxx Sun Mar 22 02:19:17 +0000 2020"

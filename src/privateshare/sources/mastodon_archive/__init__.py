@@ -1,0 +1,1 @@
+"""Mastodon: the archive that people request at their server, and its tables."""
