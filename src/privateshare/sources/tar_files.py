@@ -46,7 +46,7 @@ def tar_entries(stream: IO[bytes], max_bytes: int) -> Iterator[TarEntry]:
         number = 0
         while (member := archive.next()) is not None:
             number += 1
-            archive.members.clear()  # It would hold all entries in memory.
+            archive.members.clear()  # type: ignore[attr-defined]  # It would hold all entries in memory.
             if number > MAX_TAR_ENTRIES or member.offset_data + member.size > max_bytes:
                 raise TarTooLarge
             if member.isreg():
