@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.garmin.summaries import body_composition
+from privateshare.sources.fitness_objects import body_composition
 from privateshare.sources.object_building import Mapped, SourceAccount
 from privateshare.sources.workouts.fit import Message, moment_of
 from privateshare.sources.workouts.recording import is_moment, is_on_foot

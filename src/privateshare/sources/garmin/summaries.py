@@ -5,11 +5,13 @@ tens of metres a second, and weights in grams.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.fitness_objects import DAY_MILLISECONDS, body_composition, day_summary, midnight_of
+from privateshare.sources.fitness_objects import sleep as sleep_object
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import (
     EARLIEST,
@@ -26,10 +28,7 @@ from privateshare.sources.object_building import (
 from privateshare.sources.workouts.recording import RUN_CADENCE, cadence_field, sport_name
 
 KILOJOULES_PER_KILOCALORIE = 4.184
-DAY_MILLISECONDS = 86_400_000
 MAX_SLEEP_SECONDS = 2 * 86_400
-MIN_KILOGRAMS, MAX_KILOGRAMS = 0.5, 1000.0
-MIN_VALUE = 0.01  # Scales that could not measure something write 0.
 
 _ACTIVITY_MEASURES: Mapping[str, tuple[str, float]] = {
     "distance": ("distance", 1e-5),
@@ -150,7 +149,8 @@ def activity(thing: JsonObject, account: SourceAccount) -> Mapped:
 
 def day(thing: JsonObject, account: SourceAccount) -> Mapped | None:
     """Map the summary of a day; None if nothing was measured. Raises ValueError if it is of no day."""
-    midnight = midnight_of(thing.get("calendarDate"))
+    day_id = text_of(thing.get("calendarDate"))[:10]
+    midnight_of(day_id)
     steps = number_of(thing.get("totalSteps"))
     metres = number_of(thing.get("totalDistanceMeters"))
     active = [number_of(thing.get(f"{name}IntensityMinutes")) for name in ("moderate", "vigorous")]
@@ -165,11 +165,7 @@ def day(thing: JsonObject, account: SourceAccount) -> Mapped | None:
     goal = number_of(thing.get("dailyStepGoal"))
     if found and goal is not None and goal > 0:
         found["goals"] = {"steps": round(goal)}
-    if not found:
-        return None
-    day_id = text_of(thing["calendarDate"])[:10]
-    end = midnight + DAY_MILLISECONDS - 1
-    return ObjectType.DAILY_ACTIVITY_SUMMARY, account.thing(day_id, midnight, startdate=midnight, enddate=end, **found)
+    return day_summary(account, day_id, found) if found else None
 
 
 def stress(thing: JsonObject, account: SourceAccount) -> Mapped | None:
@@ -179,7 +175,7 @@ def stress(thing: JsonObject, account: SourceAccount) -> Mapped | None:
     average, most = number_of(total.get("averageStressLevel")), number_of(total.get("maxStressLevel"))
     if average is None or average < 0:
         return None
-    midnight = midnight_of(thing.get("calendarDate"))
+    midnight = midnight_of(text_of(thing.get("calendarDate")))
     start, end = moment_in(thing.get("wellnessStartTimeGmt")), moment_in(thing.get("wellnessEndTimeGmt"))
     start = midnight if start is None else start
     is_order = end is not None and start < end < start + 2 * DAY_MILLISECONDS
@@ -206,22 +202,7 @@ def sleep(thing: JsonObject, account: SourceAccount) -> Mapped | None:
         if thing.get("sleepStartTimestampGMT") or any(seconds.values()):
             raise ValueError("a sleep without times")
         return None
-    if not 0 < end - start <= MAX_SLEEP_SECONDS * 1000:
-        raise ValueError("it ends before it begins, or lasts for days")
-    slept = sum(seconds[name] or 0 for name in seconds if name != "awakedurationinseconds")
-    day_id = text_of(thing.get("calendarDate"))[:10]
-    midnight_of(day_id)
-    mapped = account.thing(
-        f"sleep_{start // 1000}",
-        start,
-        startdate=start,
-        enddate=end,
-        calendardate=day_id,
-        timeinbedinseconds=(end - start) // 1000,
-        durationinseconds=slept or None,
-        **seconds,
-    )
-    return ObjectType.SLEEP, mapped
+    return sleep_object(account, start, end, text_of(thing.get("calendarDate")), seconds)
 
 
 def weighing(thing: JsonObject, account: SourceAccount) -> Mapped | None:
@@ -246,29 +227,6 @@ def weighing(thing: JsonObject, account: SourceAccount) -> Mapped | None:
         {name: number_of(value) for name, value in shares.items()}
         | {name: _kilograms(value) for name, value in masses.items()},
     )
-
-
-def body_composition(
-    account: SourceAccount, moment: int, kilograms: float, others: Mapping[str, float | None]
-) -> Mapped:
-    """Build a weighing, which is the same in every file that has it. Raises ValueError if it is impossible."""
-    if not MIN_KILOGRAMS <= kilograms < MAX_KILOGRAMS:
-        raise ValueError("a weight that nobody has")
-    known = {name: round(value, 2) for name, value in others.items() if value and MIN_VALUE <= value < MAX_KILOGRAMS}
-    if known.get("bodyFat", 0) > 100 or known.get("bodyWater", 0) > 100:
-        raise ValueError("more than the whole body")
-    return ObjectType.BODY_COMPOSITION_SUMMARY, account.thing(
-        f"body_{moment // 1000}", moment, weight=round(kilograms, 2), **known
-    )
-
-
-def midnight_of(value: object) -> int:
-    """Return midnight UTC of a day such as `2026-03-04`, in milliseconds. Raises ValueError if it is no day."""
-    found = date.fromisoformat(text_of(value)[:10])
-    moment = datetime(found.year, found.month, found.day, tzinfo=UTC)
-    if not EARLIEST <= moment < LATEST - timedelta(days=1):
-        raise ValueError("a day of no device")
-    return round(moment.timestamp() * 1000)
 
 
 def _numbers(thing: JsonObject, measures: Mapping[str, tuple[str, float]]) -> dict[str, Any]:

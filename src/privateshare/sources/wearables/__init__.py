@@ -1,0 +1,1 @@
+"""Samsung Health, Oura and Withings: exports of wearables and scales as tables and JSON."""
