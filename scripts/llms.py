@@ -16,7 +16,7 @@ LINK = re.compile(r"\[([^]]+)\]\([^)]*\)")
 SECTIONS = {
     "Start": ("quickstart", "tutorials/app", "tutorials/research"),
     "Guides": ("guides/app-builders", "guides/researchers", "guides/operators", "guides/people"),
-    "Handbooks": ("sdk", "cli", "deploy", "sources", "report"),
+    "Handbooks": ("sdk", "cli", "deploy", "operating", "sources", "report"),
     "Reference": ("reference/errors", "protocol"),
     "Generated reference": (
         "reference/sdk",

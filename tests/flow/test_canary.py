@@ -32,6 +32,8 @@ from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.sweeping import sweep_whole
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 from tests.hospital.running import CLIENT_SECRET, Hospital, hospital
+from tests.otlp import Collector, ReceivedSpan, collecting
+from tests.patience import until
 
 CANARIES = {
     "user name": "canary-listener-4711",
@@ -45,6 +47,7 @@ CANARIES = {
 }
 CRITERION = "canary-tag-2342"  # An app that pushes may name files after the person.
 MASTER_KEY = "master.key"
+SERVER, CLIENT, CONSUMER = 2, 3, 5  # The kinds of spans, as OpenTelemetry numbers them.
 JOBS = ("procrastinate_jobs", "procrastinate_events")  # These rows name the library and are deleted when they expire.
 
 
@@ -58,6 +61,7 @@ class Lent:
     objects: list[dict[str, Any]]
     access: str
     library_id: UUID
+    collector: Collector
     secrets: dict[str, str] = field(repr=False)
 
 
@@ -81,8 +85,15 @@ def record() -> bytes:
     )
 
 
-def connecting(city: Hospital) -> dict[str, str]:
-    return {"PRIVATESHARE_FHIR_SERVERS": json.dumps([city.settings(HOSPITAL, NAME, resource_types=["Patient"])])}
+def connecting(city: Hospital, collector: Collector) -> dict[str, str]:
+    servers = json.dumps([city.settings(HOSPITAL, NAME, resource_types=["Patient"])])
+    return {
+        "PRIVATESHARE_FHIR_SERVERS": servers,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+        "OTEL_SERVICE_NAME": "share-test",
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +103,11 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
     Another person has signed in at a hospital, which has given, and once renewed, a token.
     """
     folder = tmp_path_factory.mktemp("canary")
-    with hospital("r4") as city, serving(folder / "data", environment=connecting(city)) as served:
+    with (
+        collecting() as collector,
+        hospital("r4") as city,
+        serving(folder / "data", environment=connecting(city, collector)) as served,
+    ):
         async with operator_platform(Settings(data=served.data)) as platform:
             people = People(platform, served.origin)
             wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 2}, {"id": 5}]}})
@@ -136,7 +151,7 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
             secrets["the platform's secret at the hospital"] = CLIENT_SECRET
             library_id = await people.library_of(renewed)
             objects = [one for found, _ in files for one in found]
-            yield Lent(served, platform, wire, objects, renewed.access, library_id, secrets)
+            yield Lent(served, platform, wire, objects, renewed.access, library_id, collector, secrets)
 
 
 def forms(words: dict[str, str]) -> dict[str, list[bytes]]:
@@ -225,6 +240,45 @@ async def test_no_stored_file_contains_readable_data(lent: Lent) -> None:
         searched += len(data)
         assert found_in(data, wanted) == [], path
     assert searched > 20_000_000  # The cluster and its write-ahead log are in it.
+
+
+async def test_a_request_its_sync_and_the_source_are_one_trace(lent: Lent) -> None:
+    """The job in the queue carries the trace on, and each span is below the one that caused it."""
+    collector = lent.collector
+
+    def fetched() -> list[list[ReceivedSpan]]:
+        """Return the chains from a request to a source back to what caused it."""
+        by_id = {span.id: span for span in list(collector.spans)}
+        chains = []
+        for span in collector.named("GET 127.0.0.1"):
+            chain = [span]
+            while chain[-1].parent in by_id:
+                chain.append(by_id[chain[-1].parent])
+            chains.append(chain)
+        return [chain for chain in chains if any(span.name == "sync_account" for span in chain)]
+
+    await until(lambda: any(not chain[-1].parent for chain in fetched()))
+    chain = next(chain for chain in fetched() if not chain[-1].parent)
+    assert [span.kind for span in chain] == [CLIENT, CONSUMER, SERVER]
+    assert len({span.trace for span in chain}) == 1
+    assert chain[-1].name == "GET /apps/saas/connected"  # The person came back from the hospital.
+    assert chain[-1].attributes["http.response.status_code"] < 400
+    assert {span.service for span in collector.spans} == {"share-test"}
+    await until(lambda: {"http.server.request.duration", "privateshare.syncs"} <= collector.metrics)
+
+
+async def test_traces_and_metrics_contain_nothing_personal(lent: Lent) -> None:
+    """No shared data, no secret, no id of a person; addresses appear as patterns only."""
+    await until(lambda: bool(lent.collector.named("/{file_name}")))
+    ids = {"library": str(lent.library_id), "hospital's address": "/fhir", "patient of the hospital": "Patient?"}
+    wanted = forms(CANARIES | lent.secrets | ids) | await private_keys(lent)
+    for body in list(lent.collector.raw):
+        assert found_in(body, wanted) == []
+    names = {name for span in lent.collector.spans for name in span.attributes}
+    assert names <= {
+        *("http.request.method", "http.route", "http.response.status_code", "server.address", "error.type"),
+        *("privateshare.contract", "privateshare.attempt"),
+    }
 
 
 async def test_the_search_finds_plain_text(lent: Lent) -> None:

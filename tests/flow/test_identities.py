@@ -129,7 +129,7 @@ PUBLIC_CALLS = {
     "readyz_readyz",
     "_well-known_get_log_head",
 }
-OPERATORS_CALLS = {"GET /metrics"}  # test_metrics.py covers this route.
+OPERATORS_CALLS = {"GET /metrics", "GET /metrics/processes"}  # test_metrics.py covers this route.
 DOCUMENTS = {
     "GET /openapi.json",
     "HEAD /openapi.json",

@@ -140,6 +140,7 @@ UNDESCRIBED = {
     "GET /docs",
     "GET /docs/{name}",
     "GET /metrics",
+    "GET /metrics/processes",
     "GET /.well-known/security.txt",
 }
 UNSIGNED = {

@@ -122,7 +122,7 @@ async def status(platform: Platform, session: SessionRow) -> dict[str, Any]:
         contract = await db.get_one(ContractRow, row.contract_id)
         consent = await db.get_one(ConsentRow, row.consent_id)
         library = await open_library(db, platform, consent.library_id)
-    view = SessionView(platform, contract, consent, row, [], library)
+    view = SessionView(platform, contract, contract.public_key, consent, row, [], library)
     told = await session_status(row, view, datetime.now(UTC))
     return told.to_wire()
 

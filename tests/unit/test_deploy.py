@@ -11,7 +11,11 @@ from pydantic import AliasChoices
 from privateshare.platform.operating.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "Dockerfile", ROOT / "compose.yaml", *sorted((ROOT / "deploy").iterdir())]
+FILES = [
+    ROOT / "Dockerfile",
+    ROOT / "compose.yaml",
+    *sorted(file for file in (ROOT / "deploy").rglob("*") if file.is_file()),
+]
 EXPOSURE_ALLOWED = 2.0  # of 10, by systemd's own measure; a unit without any protection has 9.6
 
 

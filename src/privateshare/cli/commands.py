@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from privateshare.cli import (
+    alerting,
     applications,
     audit,
+    contract_editing,
     contracts,
     people,
     pushing,
@@ -17,6 +19,7 @@ from privateshare.cli import (
     signing_keys,
     sources,
     storage,
+    syncs,
     webhooks,
 )
 from privateshare.cli.backups import backup, move, restore, verify
@@ -25,6 +28,7 @@ from privateshare.cli.diagnosing import doctor
 from privateshare.cli.listening import listen
 from privateshare.cli.login import connect, login
 from privateshare.cli.serving import serve
+from privateshare.cli.usage import usage
 from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
 from privateshare.version import VERSION
 
@@ -51,11 +55,16 @@ tree.command()(backup)
 tree.command()(restore)
 tree.command()(verify)
 tree.command()(move)
+tree.command()(usage)
 tree.add_typer(storage.tree, name="storage")
 tree.add_typer(applications.tree, name="app")
+contracts.tree.command()(contract_editing.edit)
+contracts.tree.command("rotate-key")(contract_editing.rotate_key)
 tree.add_typer(contracts.tree, name="contract")
 tree.add_typer(people.tree, name="person")
+tree.add_typer(syncs.tree, name="sync")
 tree.add_typer(signing_keys.tree, name="keys")
+tree.add_typer(alerting.tree, name="alert")
 tree.add_typer(audit.tree, name="audit")
 tree.add_typer(receipts.tree, name="receipt")
 tree.add_typer(sources.tree, name="source")

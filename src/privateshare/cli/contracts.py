@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.contract_options import add_reasons, data_policies, data_request, merged, time_ranges
+from privateshare.cli.contract_options import (
+    add_reasons,
+    data_policies,
+    data_request,
+    merged,
+    time_ranges,
+)
 from privateshare.cli.data_folder import Data, in_transaction
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
@@ -138,10 +144,7 @@ def create(
     from privateshare.platform.grants.contracts import ContractTerms, create_contract
 
     kind = _kind(write, read_raw, read or [])
-    if not purpose.strip():
-        raise ConfigurationError("--purpose must say in a sentence what the app does with the data")
-    if privacy_policy is not None and not is_web_address(privacy_policy):
-        raise ConfigurationError("--privacy-policy must be an address such as https://example.org/privacy")
+    check_texts(purpose, privacy_policy)
     promises = data_policies(retention, sharing, leaves_device, deletion)
     asked: dict[str, Any]
     if kind == "write":
@@ -158,22 +161,30 @@ def create(
             asked["neededDays"] = needed_days
 
     links = {"resources": {"privacyPolicy": privacy_policy}} if privacy_policy else {}
-    with _public_key(key_out, public_key) as pem:
+    with public_key_of(key_out, public_key) as pem:
 
         async def work(db: "AsyncSession") -> dict[str, Any]:
             terms = ContractTerms(
                 kind=kind,
-                document=_document(document, {part: asked} | links),
+                document=document_of(document, {part: asked} | links),
                 public_key=pem,
                 redirect_uris=redirect_uri,
                 once=once,
                 legacy=legacy,
                 expires_at=expires and expires.replace(tzinfo=UTC),
             )
-            return _facts(await create_contract(db, app, terms, contract_id=id_))
+            return contract_facts(await create_contract(db, app, terms, contract_id=id_))
 
         facts = in_transaction(data, work, "contract create")
     show({**facts, **({"private_key": str(key_out)} if key_out else {})}, as_json)
+
+
+def check_texts(purpose: str | None, privacy_policy: str | None) -> None:
+    """Check the texts of a contract that are options of their own. Raises ConfigurationError."""
+    if purpose is not None and not purpose.strip():
+        raise ConfigurationError("--purpose must say in a sentence what the app does with the data")
+    if privacy_policy is not None and not is_web_address(privacy_policy):
+        raise ConfigurationError("--privacy-policy must be an address such as https://example.org/privacy")
 
 
 def _kind(write: bool, read_raw: bool, read: list[str]) -> "ContractKind":
@@ -187,7 +198,8 @@ def _kind(write: bool, read_raw: bool, read: list[str]) -> "ContractKind":
 
 
 @contextmanager
-def _public_key(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
+def public_key_of(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
+    """Provide the public key of an app, which is generated or in a file. Raises ConfigurationError."""
     from privateshare.cli.key_file import new_key_file
 
     if (key_out is None) == (public_key is None):
@@ -201,7 +213,7 @@ def _public_key(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
         yield _text(public_key)
 
 
-def _document(start: Path | None, options: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def document_of(start: Path | None, options: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Add the options, by part, to the contract document that was given, or to an empty one."""
     from privateshare.protocol.contract_document import SCHEMA_VERSION, parse_document
 
@@ -234,7 +246,7 @@ def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_j
             raise ConfigurationError(
                 f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
             )
-        return {**_facts(contract), "document": contract.document.raw, "public_key": contract.public_key}
+        return {**contract_facts(contract), "document": contract.document.raw, "public_key": contract.public_key}
 
     show(in_transaction(data, work), as_json)
 
@@ -257,7 +269,7 @@ def end(
                 f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
             )
         await end_contract(db, contract, datetime.now(UTC))
-        return _facts(contract)
+        return contract_facts(contract)
 
     if not yes:
         question = f"End the contract {contract_id}? All consents to it end, and people must consent to a new contract."
@@ -273,14 +285,18 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
     from privateshare.platform.db.tables import ContractRow
 
     async def work(db: "AsyncSession") -> list[dict[str, Any]]:
-        return [_facts(contract) for contract in await db.scalars(select(ContractRow).order_by(ContractRow.created_at))]
+        return [
+            contract_facts(contract)
+            for contract in await db.scalars(select(ContractRow).order_by(ContractRow.created_at))
+        ]
 
     shown = ("contract_id", "kind", "application", "application_id")
     rows = in_transaction(data, work)
     show_table(rows if as_json else [{name: row[name] for name in shown} for row in rows], as_json)
 
 
-def _facts(contract: "ContractRow") -> dict[str, Any]:
+def contract_facts(contract: "ContractRow") -> dict[str, Any]:
+    """Describe a contract."""
     return {
         "contract_id": contract.id,
         "application_id": contract.application_id,
@@ -290,4 +306,5 @@ def _facts(contract: "ContractRow") -> dict[str, Any]:
         "legacy": contract.legacy,
         "redirect_uris": contract.redirect_uris,
         "expires_at": contract.expires_at and contract.expires_at.isoformat(),
+        "revision": str(contract.document.raw.get("revision", "1")),
     }

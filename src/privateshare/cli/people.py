@@ -11,17 +11,55 @@ from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from privateshare.platform.db.tables import ConsentRow
     from privateshare.platform.runtime import Platform
 
-tree = typer.Typer(help="Answer the requests of people: list and withdraw consents, erase data.", no_args_is_help=True)
+tree = typer.Typer(
+    help="Look at people by their ids, and answer their requests: list and withdraw consents, erase data.",
+    no_args_is_help=True,
+)
 
 UserId = Annotated[
     str, typer.Argument(help="The person's id, as one of their apps shows it (`user.id`), or the id of their library.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+
+
+@tree.command("list")
+def list_(
+    app: Annotated[str | None, typer.Option(help="Only people who agreed with an application, by its id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List people by the ids of their libraries, the newest first, with the numbers of what they have.
+
+    Nothing is shown that says who they are, or what their data is.
+    """
+    from privateshare.platform.reports.people import list_people
+
+    async def work(db: "AsyncSession") -> "Sequence[dict[str, Any]]":
+        return await list_people(db, datetime.now(UTC), application_id=app, limit=limit)
+
+    show_table(in_transaction(data, work), as_json)
+
+
+@tree.command("show")
+def show_(user_id: UserId, data: Data = None, as_json: AsJson = False) -> None:
+    """Show one person: the ids by which apps know them, their accounts, consents and ways to sign in.
+
+    Only ids, sources, dates and numbers are shown, never names or data.
+    """
+    from privateshare.platform.reports.people import show_person
+
+    async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
+        return await show_person(db, platform.sources, await library_of(db, user_id), datetime.now(UTC))
+
+    show(on_platform(data, work), as_json)
 
 
 @tree.command()
@@ -32,7 +70,7 @@ def consents(user_id: UserId, data: Data = None, as_json: AsJson = False) -> Non
     from privateshare.platform.db.tables import ConsentRow
 
     async def work(db: "AsyncSession") -> list[dict[str, Any]]:
-        of_person = select(ConsentRow).where(ConsentRow.library_id == await _library_of(db, user_id))
+        of_person = select(ConsentRow).where(ConsentRow.library_id == await library_of(db, user_id))
         return [await _facts(db, consent) for consent in await db.scalars(of_person.order_by(ConsentRow.created_at))]
 
     show_table(in_transaction(data, work), as_json)
@@ -82,7 +120,7 @@ def recovery_code(
     from privateshare.platform.person.recovery_codes import new_recovery_code
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
-        library = await open_library(db, platform, await _library_of(db, user_id))
+        library = await open_library(db, platform, await library_of(db, user_id))
         lifetime = timedelta(minutes=minutes) if minutes is not None else None
         return {"recovery_code": await new_recovery_code(db, library, lifetime), "library_id": str(library.id)}
 
@@ -103,7 +141,7 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         # A key may be left from an earlier erasure, even of the same person, during which the key store failed.
         await destroy_listed_keys(platform)
-        library_id = await _library_of(db, user_id, hint="If they were erased before, their key is destroyed too")
+        library_id = await library_of(db, user_id, hint="If they were erased before, their key is destroyed too")
         await announce_erasure(db, platform, library_id, datetime.now(UTC))
         await erase_library(db, platform, library_id)
         return {"erased": user_id, "key": "destroyed"}
@@ -113,7 +151,8 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
     show(on_platform(data, work, "person erase"), as_json)
 
 
-async def _library_of(db: "AsyncSession", user_id: str, hint: str | None = None) -> UUID:
+async def library_of(db: "AsyncSession", user_id: str, hint: str | None = None) -> UUID:
+    """Find a person's library, by their id for an app or that of the library. Raises ConfigurationError."""
     from sqlalchemy import select
 
     from privateshare.platform.db.tables import LibraryPartnerRow, LibraryRow

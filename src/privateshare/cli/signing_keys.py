@@ -1,6 +1,7 @@
 """`privateshare keys …`: the keys that the platform signs responses with (protocol 3), and the master key."""
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,12 +20,21 @@ tree = typer.Typer(help="Manage the keys that the platform signs with, and the m
 
 
 @tree.command()
-def rotate(data: Data = None, as_json: AsJson = False) -> None:
-    """Create a new key. Servers use it after a restart; older keys stay in the key set for clients."""
-    from privateshare.platform.keys.signing import rotate_signing_key
+def rotate(
+    now: Annotated[
+        bool, typer.Option("--now", help="Sign with it at once, although clients may have a cached key set without it.")
+    ] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a new key for signing. It is published at once, and used after 65 minutes; nothing is restarted.
+
+    By then no client has a cached key set without it. Older keys stay in the key set, so what they signed stays valid.
+    """
+    from privateshare.platform.keys.signing import CACHED_KEY_SET, rotate_signing_key
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
-        return _facts(await rotate_signing_key(db, platform.master_key))
+        return _facts(await rotate_signing_key(db, platform.master_key, timedelta() if now else CACHED_KEY_SET))
 
     show(on_platform(data, work, "keys rotate"), as_json)
 
@@ -75,4 +85,8 @@ def rewrap(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _facts(key: "SigningKeyRow") -> dict[str, Any]:
-    return {"kid": key.kid, "created_at": key.created_at.isoformat()}
+    return {
+        "kid": key.kid,
+        "created_at": key.created_at.isoformat(timespec="seconds"),
+        "signs_from": key.active_at.isoformat(timespec="seconds"),
+    }

@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+import structlog
 from procrastinate import App
 from pydantic import SecretStr
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.errors import ConfigurationError
 from privateshare.platform.archive_readers import ArchiveReaders
 from privateshare.platform.audit.reads import ReadLog
 from privateshare.platform.blobs.opening import open_blobs
@@ -22,11 +25,18 @@ from privateshare.platform.db.call_counts import CallCounts
 from privateshare.platform.db.call_lookup import CallLookup
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import ArchiveRow, FileRow, LibraryRow, PushedFileRow, StoredFileRow
+from privateshare.platform.db.usage_counts import UsageCounts
 from privateshare.platform.jobs.queue import make_queue
 from privateshare.platform.keys.known_keys import KnownKeys
 from privateshare.platform.keys.missing_keys import MissingMasterKeys
-from privateshare.platform.keys.signing import Signer, database_name, load_signer, open_master_key
-from privateshare.platform.keys.wrapping import MasterKey
+from privateshare.platform.keys.signing import (
+    Signer,
+    database_name,
+    load_signer,
+    open_master_key,
+    update_signer,
+)
+from privateshare.platform.keys.wrapping import MasterKey, update_master_key
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
 from privateshare.platform.keystore.journal import Journals
 from privateshare.platform.keystore.opening import open_keys
@@ -38,6 +48,9 @@ from privateshare.sources.registry import Sources
 
 # Each refresh of a source's token holds a database connection while it waits for the source.
 MAX_CONCURRENT_REFRESHES = 4
+KEY_LOOK_SECONDS = 15.0
+
+log = structlog.get_logger()
 
 
 def _refresh_limits() -> Mapping[int, asyncio.Semaphore]:
@@ -48,7 +61,8 @@ def _refresh_limits() -> Mapping[int, asyncio.Semaphore]:
 class Platform:
     """The open resources of one process. `read_log` counts the reads of apps for the audit log.
 
-    `database_url` leads to PostgreSQL itself, and `database` may use a pooler.
+    `database_url` leads to PostgreSQL itself, and `database` may use a pooler. `usage` counts what apps use, for the
+    operator.
     """
 
     settings: Settings
@@ -61,6 +75,7 @@ class Platform:
     erasure_keys: ErasureKeys
     signer: Signer
     read_log: ReadLog
+    usage: UsageCounts
     queue: App
     limits: RateLimits
     metrics: Metrics
@@ -90,6 +105,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
         pooler.get_secret_value() if pooler else database_url,
         settings.database_pool_size,
         has_pooler=pooler is not None,
+        slow_statement_ms=settings.slow_statement_ms,
     )
     queue, archive_readers = make_queue(database_url), ArchiveReaders()
     try:
@@ -102,7 +118,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
             if to_serve:
                 await _check_blob_store(settings, db, blob_owner)
             erasure_keys = await _open_erasure_keys(settings, db)
-        async with queue.open_async():
+        async with queue.open_async(), _keeping_keys_current(settings, database, master_key, signer):
             admission = create_admission(settings.database_pool_size)
             yield Platform(
                 settings,
@@ -115,6 +131,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 erasure_keys,
                 signer,
                 ReadLog(database, signer),
+                UsageCounts(database),
                 queue,
                 RateLimits(settings, CallCounts(database).add, master_key.derive("call counts")),
                 Metrics(admission),
@@ -131,6 +148,31 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
 def _journal_places(settings: Settings) -> list[str]:
     backups = settings.backup_address()
     return [settings.key_address(), *([backups] if backups else [])]
+
+
+@asynccontextmanager
+async def _keeping_keys_current(
+    settings: Settings, database: Database, master_key: MasterKey, signer: Signer
+) -> AsyncIterator[None]:
+    """Look for new signing keys and master keys while the platform is open, so that nothing is restarted for them."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(KEY_LOOK_SECONDS)
+            try:
+                if await asyncio.to_thread(update_master_key, master_key, settings):
+                    log.info("the master keys changed", keys=len(master_key.ids))
+                async with database.transaction() as db:
+                    await update_signer(db, master_key, signer)
+            except (ConfigurationError, SQLAlchemyError, OSError) as error:
+                log.error("the keys cannot be read; those from before are used", error=str(error).partition("\n")[0])
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
 
 
 async def _check_blob_store(settings: Settings, db: AsyncSession, owner: str | None) -> None:

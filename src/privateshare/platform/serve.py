@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.settings import Settings
+from privateshare.platform.operating.tracing import start_telemetry, stop_telemetry
 from privateshare.platform.processes.stop_signals import until_stop_signal
 from privateshare.platform.processes.supervisor import start_fork_server
 from privateshare.platform.processes.web import announce, listen
@@ -26,6 +27,8 @@ async def run_server(settings: Settings, tell: Callable[[str], None]) -> None:
     Raises ConfigurationError if another process uses the data folder or the port, or if PostgreSQL ends by itself.
     """
     port = _free_port(settings)
+    if settings.web_processes() == 1:
+        start_telemetry("all")
     with until_stop_signal(signal.SIGINT, signal.SIGTERM), ExitStack() as stack:
         supervisor = stack.enter_context(start_fork_server()) if settings.web_processes() > 1 else None
         try:
@@ -45,6 +48,8 @@ async def run_server(settings: Settings, tell: Callable[[str], None]) -> None:
                     _run_in_this_process(platform, port, parts)
         except ExceptionGroup as failures:
             raise _first_error(failures) from failures  # The other errors are consequences of the first.
+        finally:
+            await asyncio.to_thread(stop_telemetry)
 
 
 def _run_in_this_process(platform: Platform, port: int, parts: asyncio.TaskGroup) -> None:

@@ -25,6 +25,7 @@ import orjson
 from privateshare.protocol.addresses import is_web_address
 from privateshare.protocol.public_networks import is_public
 from privateshare.sources.contract import JsonObject
+from privateshare.sources.request_spans import request_span
 
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 MAX_RESPONSE_SECONDS = 120  # Applies to the complete response.
@@ -81,7 +82,9 @@ class BoundedTransport(httpx2.BaseTransport):
             _pin_public_address(request)
         request.headers["accept-encoding"] = "identity"
         uses_proxy = request.url.scheme == "https" and not proxy_bypass(request.url.host)
-        response = (self._proxied if uses_proxy else self._direct).handle_request(request)
+        with request_span(request.method, request.url.host) as note:
+            response = (self._proxied if uses_proxy else self._direct).handle_request(request)
+            note(response.status_code)
         assert isinstance(response.stream, httpx2.SyncByteStream)
         if response.headers.get("content-encoding", "identity") != "identity":
             response.close()

@@ -20,6 +20,7 @@ from privateshare.platform.grants.tokens import check_access_token, find_access_
 from privateshare.platform.http.admitting import verified_token
 from privateshare.platform.http.requests import api_address, arrived_at, platform_of
 from privateshare.platform.http.transaction import Transaction
+from privateshare.platform.keys.contract_keys import verify_signature
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.runtime import Platform
@@ -31,13 +32,14 @@ from privateshare.protocol.bearer import check_nonce, check_timestamp, read_bear
 class Caller:
     """A contract that signed its request. `api` is the API's address as the client reached it.
 
-    `arrived` and `now` differ if the request waited for a place. `found` has the rows that the request names, for calls
-    that change nothing.
+    `public_key` is the one that fits its signature; files are encrypted to it. `arrived` and `now` differ if the
+    request waited for a place. `found` has the rows that the request names, for calls that change nothing.
     """
 
     platform: Platform
     db: AsyncSession
     contract: ContractRow
+    public_key: str = field(repr=False)
     claims: jwt.Claims = field(repr=False)
     token: str = field(repr=False)
     api: str
@@ -85,14 +87,17 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
     names = _names(unverified, request.path_params.get("session_key"))
     found = await platform.call_lookup.find(names)
     contract = check_contract(found.contract, unverified.get("client_id"), now)
-    key = platform.known_keys.load(contract.public_key)
-    claims = verified.claims if verified and verified.key is key else jwt.verify(token, key)
+    before = (verified.claims, verified.key) if verified else (None, None)
+    claims, public_key = verify_signature(platform.known_keys, contract, token, now, *before)
     check_nonce(claims)
     check_timestamp(claims, arrived_at(request))
-    platform.known_keys.remember(client_id(contract), contract.public_key)
+    platform.known_keys.remember(client_id(contract), public_key)
     note_contract(request.scope, contract.id, contract.application_id)
+    platform.usage.count_call(contract.id)
     await platform.limits.check_contract(contract.id)
-    return Caller(platform, db, contract, claims, token, api_address(request), now, arrived_at(request), names, found)
+    return Caller(
+        platform, db, contract, public_key, claims, token, api_address(request), now, arrived_at(request), names, found
+    )
 
 
 def _names(claims: Mapping[str, object], session_key: str | None) -> CallNames:

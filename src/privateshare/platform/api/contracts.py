@@ -125,6 +125,7 @@ async def get_portability_report(
     for file in files:
         kind = catalogue().object_types[file.object_type].reference
         await caller.platform.read_log.add(library, caller.consent.id, caller.contract.id, kind, file.size)
+        caller.platform.usage.count_read(caller.contract.id, caller.consent.id, 1, file.size)
     report = PortabilityReport(service, caller.now, (*permission.reaches, Reach(windows=(period,))), files)
     pieces = make_portability_report(report, MappedFiles(caller.platform.blobs, library), format)
     is_allowed = ConsentIsLive(caller.consent.id, caller.consent.choice, frozenset(file.account_id for file in files))

@@ -99,7 +99,9 @@ async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, S
         return session, None
     criteria = session_criteria(session, session_key)
     library = await open_library_at_once(caller.platform, user.consent.library_id)
-    return session, SessionView(caller.platform, caller.contract, user.consent, session, criteria, library)
+    return session, SessionView(
+        caller.platform, caller.contract, caller.public_key, user.consent, session, criteria, library
+    )
 
 
 FILE = "/permission-access/query/{session_key}/{file_name}"
@@ -139,7 +141,7 @@ async def _file_response(request: Request, delivery: Delivery, view: SessionView
         head = Response(headers=headers, media_type=OCTETS)
         del head.headers["content-length"]  # The length of the file is known only once it is encrypted.
         return head
-    chunks = encrypt_stream(delivery.chunks, view.platform.known_keys.load(view.contract.public_key))
+    chunks = encrypt_stream(delivery.chunks, view.platform.known_keys.load(view.public_key))
     if delivery.size > STREAM_ABOVE_BYTES:
         is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
         return await stream_response(view.platform, is_allowed, chunks, headers=headers, media_type=OCTETS)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from privateshare.platform.http.requests import count_unsigned
 from privateshare.platform.http.transaction import Transaction
-from privateshare.platform.keys.signing import key_set
+from privateshare.platform.keys.signing import KEY_SET_CACHE_SECONDS, key_set
 from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["keys"])
@@ -33,5 +33,5 @@ class KeySet(Wire):
 @router.get("/jwks/oauth", response_model=KeySet, dependencies=[Depends(count_unsigned)])
 async def oauth_keys(response: Response, db: Transaction) -> dict[str, Any]:
     """Return the keys to verify the platform's signatures with. Protocol 3.2."""
-    response.headers["cache-control"] = "public, max-age=3600"
+    response.headers["cache-control"] = f"public, max-age={KEY_SET_CACHE_SECONDS}"
     return await key_set(db)

@@ -24,6 +24,7 @@ from privateshare.platform.grants.contracts import is_usable, load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.http.transaction import Transaction
+from privateshare.platform.keys.contract_keys import legacy_key
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.libraries import open_library
@@ -68,6 +69,7 @@ async def create_session(request: Request, db: Transaction, body: LegacySessionB
     if not contract.legacy:
         raise InvalidRequest("This contract does not allow version 1.6")
     platform, options = platform_of(request), SessionOptions(accept=body.accept, scope=body.scope)
+    platform.usage.count_call(contract.id)
     check_agent(platform.settings.blocked_sdks, body.sdk_agent)
     session = await new_session(db, platform, contract, options, now)
     expiry = session.to_message().expiry
@@ -112,7 +114,7 @@ async def get_legacy_file(request: Request, session_key: str, file_name: str) ->
         if view is None:
             raise FileNotFound(NO_FILE)
         delivery = await (view.older_accounts() if file_name == ACCOUNTS_FILE else view.delivery(file_name))
-        key = jwt.load_public_key(view.contract.public_key)
+        key = jwt.load_public_key(view.public_key)
     await view.log_read(delivery)
     header = {"compression": "", **delivery.to_header()}
     is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
@@ -148,4 +150,4 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
         raise InvalidSession("The session is invalid")
     platform, criteria = platform_of(request), session_criteria(session, session_key)
     library = await open_library(db, platform, consent.library_id)
-    return session, SessionView(platform, contract, consent, session, criteria, library)
+    return session, SessionView(platform, contract, legacy_key(contract, now), consent, session, criteria, library)

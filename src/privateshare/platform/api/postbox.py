@@ -108,7 +108,9 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         await record_push(db, library, postbox.consent_id, caller.contract, received.size)
         session = await new_session(db, platform, caller.contract, SessionOptions(), caller.now)
         delivered = PushStatus(status="delivered", expires=expires, session=session.to_message())
-        return await once.respond(delivered.to_wire())
+        response = await once.respond(delivered.to_wire())
+    platform.usage.count_received(caller.contract.id, postbox.consent_id, received.size)
+    return response
 
 
 async def _find_postbox(caller: Caller, postbox_id: str) -> PostboxRow:

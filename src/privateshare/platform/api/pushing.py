@@ -15,11 +15,11 @@ from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.http.requests import body_stream, platform_of
+from privateshare.platform.keys.contract_keys import verify_signature
 from privateshare.platform.library.libraries import OpenLibrary, lock_library, open_library
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.library.session_view import PUSHED
 from privateshare.platform.sync.orphans import delete_blob_on_failure
-from privateshare.protocol import jwt
 from privateshare.protocol.wire import EmptyBody
 
 router = APIRouter(tags=["push"])
@@ -44,8 +44,8 @@ async def push_to_library(
     async with platform.database.transaction() as db:
         user = require_write_contract(await require_user(await authenticate(request, db)))
         library = await open_library(db, platform, user.consent.library_id)
-    key = jwt.load_public_key(user.contract.public_key)
-    arrival = IncomingFile(library, read_descriptor(jwt.verify(file_descriptor, key)))
+    claims, _ = verify_signature(platform.known_keys, user.contract, file_descriptor, user.now)
+    arrival = IncomingFile(library, read_descriptor(claims))
     max_bytes, sealer = platform.settings.max_push_bytes, arrival.sealer()
     try:
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
@@ -57,7 +57,9 @@ async def push_to_library(
         once = await begin_once(request, user, received.sha256)
         db.add(arrival.to_row(user.contract, user.consent, received, user.now))
         await record_push(user.db, library, user.consent.id, user.contract, received.size)
-        return await once.respond({})
+        response = await once.respond({})
+    platform.usage.count_received(user.contract.id, user.consent.id, received.size)
+    return response
 
 
 async def record_push(

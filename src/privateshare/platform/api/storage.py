@@ -26,6 +26,7 @@ from privateshare.platform.http.errors import error_headers
 from privateshare.platform.http.multipart import file_in_form, multipart_boundary, peek
 from privateshare.platform.http.requests import arrived_at, body_stream, platform_of
 from privateshare.platform.http.streaming import PermissionCheck, StorageIsOpen, stream_response
+from privateshare.platform.keys.contract_keys import verify_signature
 from privateshare.platform.library import storages
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.access_log import note_contract
@@ -235,11 +236,13 @@ async def _authorized(
     """Authenticate a contract of the storage's application. Return it, the storage and the path. Protocol 11.2."""
     token = read_bearer(request.headers)
     claimed = jwt.read_unverified(token)
-    contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", datetime.now(UTC))
-    claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
+    known_keys, now = platform_of(request).known_keys, datetime.now(UTC)
+    contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", now)
+    claims, public_key = verify_signature(known_keys, contract, token, now)
     check_storage_claims(claims, arrived_at(request))
-    platform_of(request).known_keys.remember(client_id(contract), contract.public_key)
+    known_keys.remember(client_id(contract), public_key)
     note_contract(request.scope, contract.id, contract.application_id)
+    platform_of(request).usage.count_call(contract.id)
     await platform_of(request).limits.check_contract(contract.id)
     storage = await storages.find_storage(db, storage_id, contract.application_id)
     if storage is None or application_id != contract.application_id:

@@ -13,7 +13,7 @@ from privateshare.platform.consent.kind_groups import NAMES, KindGroup, kind_gro
 from privateshare.platform.consent.shareable_accounts import Asking, ShareableAccount
 from privateshare.platform.consent.terms import app_text
 from privateshare.platform.consent.translation import N_, Translator
-from privateshare.platform.db.tables import ArchiveRow, SyncRow
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, SyncRow
 from privateshare.platform.library.delivery import ReadPermission
 from privateshare.platform.library.holdings import AccountHoldings, Holding, count_holdings, files_of_accounts
 from privateshare.platform.library.mapped_files import MappedFiles
@@ -21,6 +21,7 @@ from privateshare.platform.sync.outcomes import types_in_error
 from privateshare.protocol.choice import EVERYTHING, AccountChoice, Choice
 from privateshare.protocol.contract_document import AppText
 from privateshare.protocol.messages import Compression
+from privateshare.protocol.scope import ObjectKind, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,21 @@ class Chosen:
         previous: What they shared when they last agreed; None if they never did.
         is_submitted: Whether the draft was just sent. Then a box that it did not have is not ticked, because the person
             has not seen it.
+        agreed: What the contract asked for when they last agreed. Whatever it asks for beyond that is new to them.
     """
 
     draft: Draft
     previous: Choice | None = None
     is_submitted: bool = False
+    agreed: Reach | None = None
+
+    def shared_before(self, account: AccountRow, kind: int) -> AccountChoice | None:
+        """Return what they shared of an account; nothing if the contract did not ask for this kind then."""
+        previous = (self.previous.accounts or {}).get(account.id) if self.previous else None
+        asked = ObjectKind(account.service_group, account.service_type, kind)
+        if previous is None or self.agreed is None or self.agreed.allows_kind(asked):
+            return previous
+        return AccountChoice()
 
 
 async def choice_cards(asking: Asking, entries: Sequence[ShareableAccount], chosen: Chosen) -> list[Card]:
@@ -190,7 +201,7 @@ def _card(
     draft = chosen.draft.accounts.get(account.id)
     previous = (chosen.previous.accounts or {}).get(account.id) if chosen.previous else None
     is_known = account.sealed_cursors is not None and held.is_whole and not has_waiting_file
-    document = asking.contract.document
+    document = asking.document
     requested = document.reading.requested_kinds(account.service_group, account.service_type)
     kept = {*(previous.kinds if previous else ()), *(kind for kind, asked in requested.items() if asked.required)}
     if draft is not None and chosen.is_submitted:
@@ -202,7 +213,8 @@ def _card(
     for kind in offered:
         asked = requested.get(kind)
         is_required = bool(asked and asked.required)
-        is_new = previous is not None and kind not in previous.kinds and kind not in previous.declined
+        before = chosen.shared_before(account, kind)
+        is_new = before is not None and not before.later and kind not in (*before.kinds, *before.declined)
         is_counted = kind in held.kinds or (is_known and kind not in held.failed)
         holding = held.kinds.get(kind, Holding()) if is_counted else None
         rows.append(
@@ -212,10 +224,10 @@ def _card(
                 count=_count(asking.words, holding),
                 dates=_years(asking.words, holding.first, holding.last) if holding else "",
                 examples=_examples(asking.words, holding),
-                ticked=is_required or _is_ticked(kind, draft, previous, chosen.is_submitted),
+                ticked=is_required or _is_ticked(kind, draft, before, chosen.is_submitted),
                 required=is_required,
                 reason=app_text(document, asked, "reason", asking.words) if asked else AppText(),
-                is_new=is_new and not (previous and previous.later),
+                is_new=is_new,
                 is_outside=holding is not None and holding.total > 0 and holding.count == 0,
                 is_empty=holding is not None and holding.total == 0,
             )

@@ -31,6 +31,7 @@ from privateshare.platform.library.erasure import erase_account, undo_journey, w
 from privateshare.platform.library.libraries import OpenLibrary, create_library, lock_library, open_library
 from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.sync.sessions import end_session, start_session
+from privateshare.protocol.scope import reach_of_contract
 
 OUTCOME = "journey outcome"
 
@@ -119,7 +120,7 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
     if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
         return await abandon(visit, Failure.ONBOARD_ERROR)
     if account is not None:
-        await share_more_accounts(visit.db, consent, {account.id: _asked_kinds(visit, account)})
+        await share_more_accounts(visit.db, consent, {account.id: _asked_kinds(visit, consent, account)})
     library = await journey_library(visit)
     await consent_agreed(visit.db, visit.platform, library, consent, shown_to(visit), visit.now, changed=True)
     await _remember_browser(visit, library)
@@ -128,10 +129,11 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
     return _finish(visit, visit.destination.success(account_reference=account.reference if account else None))
 
 
-def _asked_kinds(visit: Visit, account: AccountRow) -> Sequence[int]:
-    """Return the kinds that the page for connecting a source named: those that the contract asks for of it."""
+def _asked_kinds(visit: Visit, consent: ConsentRow, account: AccountRow) -> Sequence[int]:
+    """Return the kinds that the contract asks for of a source, and asked for when the person agreed to it."""
     source = visit.platform.sources.connectable[account.source_id]
-    return shared_kinds(contract_reach(visit.contract, visit.now), source.info)
+    agreed = shared_kinds(reach_of_contract(consent.document, visit.now), source.info)
+    return [kind for kind in shared_kinds(contract_reach(visit.contract, visit.now), source.info) if kind in agreed]
 
 
 async def withdraw(visit: Visit, account: AccountRow, *, removes: bool = False, stops: bool = False) -> str:

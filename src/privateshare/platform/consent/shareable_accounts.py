@@ -18,13 +18,17 @@ from privateshare.platform.grants.consents import accounts_shared_before
 from privateshare.platform.library.accounts import account_display_name, library_accounts
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.runtime import Platform
+from privateshare.protocol.contract_document import ContractDocument
 from privateshare.protocol.scope import Reach
 from privateshare.sources.registry import Sources
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A contract that asks for data of a library. `reaches` limit what it may ask for."""
+    """A contract that asks for data of a library. `reaches` limit what it may ask for.
+
+    `agreed` is the version of the contract to which the person agreed, where only that is shown to them.
+    """
 
     platform: Platform
     db: AsyncSession
@@ -33,6 +37,12 @@ class Asking:
     library: OpenLibrary
     now: datetime
     reaches: tuple[Reach, ...]
+    agreed: ContractDocument | None = None
+
+    @property
+    def document(self) -> ContractDocument:
+        """The version of the contract that the person has in front of them."""
+        return self.agreed or self.contract.document
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,11 @@ class Terms:
     statements: Sequence[AppStatement]
 
 
-def read_terms(contract: ContractRow, sources: Sources, words: Translator, now: datetime) -> Terms:
-    """Write the terms of a contract in one language."""
-    document, reads = contract.document, contract.kind != "write"
+def read_terms(
+    contract: ContractRow, sources: Sources, words: Translator, now: datetime, agreed: ContractDocument | None = None
+) -> Terms:
+    """Write the terms of a contract in one language. `agreed` is an earlier version, to which a person agreed."""
+    document, reads = agreed or contract.document, contract.kind != "write"
     request = document.reading if reads else document.writing
     return Terms(
         app=contract.application.name,

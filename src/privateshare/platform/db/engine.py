@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
@@ -10,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from privateshare.platform.db.slow_statements import log_slow_statements, note_statement
 from privateshare.platform.db.statements import RowT, Statement
 
 POOL_TIMEOUT_SECONDS = 5
@@ -31,7 +33,9 @@ class Database:
     kept on a connection: statements are not prepared.
     """
 
-    def __init__(self, url: str, pool_size: int, *, has_pooler: bool = False) -> None:
+    def __init__(
+        self, url: str, pool_size: int, *, has_pooler: bool = False, slow_statement_ms: int | None = None
+    ) -> None:
         self.engine: AsyncEngine = create_async_engine(
             _with_defaults(url),
             pool_size=pool_size,
@@ -41,6 +45,9 @@ class Database:
             connect_args={"prepare_threshold": None} if has_pooler else {},
             hide_parameters=True,  # Errors are logged, and stored values must not appear in logs.
         )
+        self._slow_seconds = slow_statement_ms / 1000 if slow_statement_ms is not None else None
+        if self._slow_seconds is not None:
+            log_slow_statements(self.engine, self._slow_seconds)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._statements = AsyncConnectionPool(
             _with_defaults(url).set(drivername="postgresql").render_as_string(hide_password=False),
@@ -66,8 +73,12 @@ class Database:
             return await self._rows(statement, parameters)
 
     async def _rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
+        began = perf_counter()
         async with self._statements.connection() as connection:
-            return await _run(connection, statement, parameters)
+            rows = await _run(connection, statement, parameters)
+        if self._slow_seconds is not None:
+            note_statement(statement.sql.decode(), perf_counter() - began, self._slow_seconds)
+        return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

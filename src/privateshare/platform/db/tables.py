@@ -21,6 +21,8 @@ sessions ─ session_syncs                     sessions in which an app reads
 webhook_endpoints ─ webhook_messages         where apps are told what happened, and what they are told
 signing_keys, certificate_authorities        the platform's own keys
 audit_entries, audit_heads                   what happened, in a chain that shows changes; the signed ends of it
+alerts                                       problems that the operator is told about
+usage_counts, usage_people                   how much apps read and wrote in each month, and of how many people
 nonces, call_counts, clock_readings          what the platform remembers of requests and of the time
 source_uses                                  how often the platform sent requests to sources, and when it may again
 keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
@@ -158,7 +160,10 @@ class ApplicationRow(Base):
 
 
 class ContractRow(Base):
-    """What an application may ask a person for. `document` is shown to the person. `kind`: read, write, read-raw."""
+    """What an application may ask a person for. `document` is shown to the person. `kind`: read, write, read-raw.
+
+    While the app changes its key, `previous_public_key` is valid too, until `previous_key_until`.
+    """
 
     __tablename__ = "contracts"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -166,6 +171,8 @@ class ContractRow(Base):
     kind: Mapped[str]
     document: Mapped[ContractDocument]
     public_key: Mapped[str]
+    previous_public_key: Mapped[str | None]
+    previous_key_until: Mapped[datetime | None]
     redirect_uris: Mapped[list[str]]
     once: Mapped[bool] = mapped_column(default=False)
     legacy: Mapped[bool] = mapped_column(default=False)
@@ -209,12 +216,13 @@ class WebhookMessageRow(Base):
 
 
 class SigningKeyRow(Base):
-    """A key for signing responses; the newest one is used. The private key is sealed. Protocol 3.2."""
+    """A key for signing responses: the newest one is used, from `active_at` on. It is sealed. Protocol 3.2."""
 
     __tablename__ = "signing_keys"
     kid: Mapped[str] = mapped_column(primary_key=True)
     sealed_private_key: Mapped[bytes]
     public_key: Mapped[str]
+    active_at: Mapped[datetime] = _created()
     created_at: Mapped[datetime] = _created()
 
 
@@ -837,6 +845,44 @@ class SourceUseRow(Base):
     begun_at: Mapped[datetime]
     requests: Mapped[int]
     __table_args__ = {"prefixes": ["UNLOGGED"]}
+
+
+class UsageCountRow(Base):
+    """What a contract did in one month (yyyymm, UTC): numbers for the operator, without anything about people."""
+
+    __tablename__ = "usage_counts"
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id), primary_key=True)
+    month: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    calls: Mapped[int] = mapped_column(BigInteger)
+    files_read: Mapped[int] = mapped_column(BigInteger)
+    bytes_read: Mapped[int] = mapped_column(BigInteger)
+    files_received: Mapped[int] = mapped_column(BigInteger)
+    bytes_received: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsagePersonRow(Base):
+    """A person of whom a contract read or wrote something in one month, to count each of them once."""
+
+    __tablename__ = "usage_people"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id), primary_key=True)
+    month: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    __table_args__ = (Index(None, "month", "contract_id"),)
+
+
+class AlertRow(Base):
+    """A problem that the operator is told about, once. The row is deleted once it is told that the problem is gone.
+
+    `told_at` and `gone_at` are None until the operator was told, and until the problem was gone.
+    """
+
+    __tablename__ = "alerts"
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    found: Mapped[str]
+    advice: Mapped[str]
+    since: Mapped[datetime] = _created()
+    told_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
 
 
 class KeyToDestroyRow(Base):

@@ -117,12 +117,12 @@ async def live_consent(
     return (await db.scalars(query.order_by(ConsentRow.created_at.desc()).limit(1))).one_or_none()
 
 
-async def last_choice(db: AsyncSession, contract_id: str, library_id: UUID) -> Choice | None:
-    """Find what the person shared when they last agreed to a contract; None if they never did, or withdrew it.
+async def last_agreement(db: AsyncSession, contract_id: str, library_id: UUID) -> ConsentRow | None:
+    """Find the consent by which the person last agreed to a contract; None if they never did, or withdrew it.
 
     Consents of somebody who did not prove to be the person are left out.
     """
-    query = select(ConsentRow.choice).where(
+    query = select(ConsentRow).where(
         ConsentRow.contract_id == contract_id,
         ConsentRow.library_id == library_id,
         ConsentRow.unproven.is_(False),

@@ -14,7 +14,7 @@ from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedire
 from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
 from privateshare.platform.keys.secrets import new_id
 from privateshare.protocol import jwt
-from privateshare.protocol.contract_document import parse_document
+from privateshare.protocol.contract_document import ContractDocument, parse_document
 from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name, is_display_text
 from privateshare.protocol.redirect_uris import is_registered
 
@@ -141,10 +141,7 @@ async def create_contract(
         raise ConfigurationError(f"there is already a contract with the id {chosen}; choose another id")
     for uri in terms.redirect_uris:
         check_registrable(uri)
-    document = parse_document(terms.document)
-    for part in (document.reading, document.writing):
-        for purpose in (part.purpose, *(texts.get("purpose", "") for texts in part.translations.values())):
-            check_purpose(purpose)
+    document = check_document(terms.document)
     contract = ContractRow(
         id=chosen,
         application_id=application.id,
@@ -160,6 +157,15 @@ async def create_contract(
     db.add(contract)
     await db.flush()
     return contract
+
+
+def check_document(raw: Mapping[str, Any]) -> ContractDocument:
+    """Parse the document of a contract that an operator registers. Raises ConfigurationError if it cannot be used."""
+    document = parse_document(raw)
+    for part in (document.reading, document.writing):
+        for purpose in (part.purpose, *(texts.get("purpose", "") for texts in part.translations.values())):
+            check_purpose(purpose)
+    return document
 
 
 def check_registrable(uri: str) -> None:

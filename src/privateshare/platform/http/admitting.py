@@ -30,7 +30,7 @@ PAGES = ("/apps/", "/me/")
 STATIC, CLOUD = "/apps/saas/static/", "/cloud/"
 QUERY = "/permission-access/query/"
 # These are cheap, and must work when everything else is busy.
-PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/metrics/processes", "/openapi.json", "/docs"}
 MAX_SEND_SECONDS = 60.0  # A reader that needs longer for one piece of a streamed response is disconnected.
 MAX_CHECK_SECONDS = 0.001  # Then the event loop runs other tasks before it checks more signatures.
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.engine import driver_connection
 from privateshare.platform.operating.settings import QUEUE_CONNECTIONS
+from privateshare.platform.operating.tracing import carried
 
 SYNC = "sync_account"
 SWEEP_BLOBS = "sweep_blobs"
@@ -34,13 +35,13 @@ async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UU
     task = queue.configure_task(
         SYNC, connection=await driver_connection(db), lock=f"account {account_id}", allow_unknown=True
     )
-    await task.defer_async(library_id=str(library_id), sync_id=str(sync_id))
+    await task.defer_async(library_id=str(library_id), sync_id=str(sync_id), **carried())
 
 
 async def defer_export(db: AsyncSession, queue: App, library_id: UUID, export_id: UUID) -> None:
     """Add the making of a person's archive to the queue, soon after the session's transaction is committed."""
     task = queue.configure_task(EXPORT, connection=await driver_connection(db), allow_unknown=True)
-    await task.defer_async(library_id=str(library_id), export_id=str(export_id))
+    await task.defer_async(library_id=str(library_id), export_id=str(export_id), **carried())
 
 
 async def defer_merge(db: AsyncSession, queue: App, library_id: UUID, merge_id: UUID) -> None:
@@ -48,7 +49,7 @@ async def defer_merge(db: AsyncSession, queue: App, library_id: UUID, merge_id: 
     task = queue.configure_task(
         MERGE, connection=await driver_connection(db), lock=f"merge {merge_id}", allow_unknown=True
     )
-    await task.defer_async(library_id=str(library_id), merge_id=str(merge_id))
+    await task.defer_async(library_id=str(library_id), merge_id=str(merge_id), **carried())
 
 
 async def defer_sweep(db: AsyncSession, queue: App) -> None:
@@ -60,7 +61,7 @@ async def defer_sweep(db: AsyncSession, queue: App) -> None:
 async def defer_webhook(db: AsyncSession, queue: App, message_id: str) -> None:
     """Add the delivery of a message. The job exists once the session's transaction is committed."""
     task = queue.configure_task(DELIVER, queue=WEBHOOKS, connection=await driver_connection(db), allow_unknown=True)
-    await task.defer_async(message_id=message_id)
+    await task.defer_async(message_id=message_id, **carried())
 
 
 class ClockTolerantDeferrer(PeriodicDeferrer):

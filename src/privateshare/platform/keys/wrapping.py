@@ -4,6 +4,7 @@ Every sealed value is bound to its purpose and owner, so that it cannot be moved
 """
 
 import os
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
@@ -40,12 +41,38 @@ class MasterKeyNotListed(SealBroken):
     """A value is sealed with a master key that is not in the settings."""
 
 
-@dataclass(frozen=True, slots=True)
 class MasterKey:
-    """The key that wraps all others, and further keys that unwrap what they wrapped: older ones, or one to come."""
+    """The key that wraps all others, and further keys that unwrap what they wrapped: older ones, or one to come.
 
-    current: DataKey
-    older: Sequence[DataKey] = ()
+    `use` replaces them while the process runs.
+    """
+
+    def __init__(self, current: DataKey, older: Sequence[DataKey] = ()) -> None:
+        self._keys = (current, *older)
+
+    def __repr__(self) -> str:
+        return f"<MasterKey {_key_id(self.current).hex()}, with {len(self.older)} more>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MasterKey) and self._keys == other._keys
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def use(self, other: "MasterKey") -> bool:
+        """Use the keys of another master key from now on. Return whether they differ."""
+        differs = self._keys != other._keys
+        self._keys = other._keys
+        return differs
+
+    @property
+    def current(self) -> DataKey:
+        """The key that wraps from now on."""
+        return self._keys[0]
+
+    @property
+    def older(self) -> Sequence[DataKey]:
+        """The keys that only unwrap."""
+        return self._keys[1:]
 
     def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
         """Seal a value with the current key. The result starts with that key's id."""
@@ -77,10 +104,10 @@ class MasterKey:
     @property
     def ids(self) -> Sequence[bytes]:
         """Return the ids of all listed keys. The first bytes of a sealed value are the id of its key."""
-        return [_key_id(key) for key in (self.current, *self.older)]
+        return [_key_id(key) for key in self._keys]
 
     def _sealed_with(self, sealed: bytes) -> DataKey:
-        for key in (self.current, *self.older):
+        for key in self._keys:
             if _key_id(key) == sealed[:KEY_ID_BYTES]:
                 return key
         raise MasterKeyNotListed("the value is sealed with a master key that is not in the settings")
@@ -128,7 +155,7 @@ def seal_context(purpose: str, owner: object) -> bytes:
 
 
 def load_master_key(settings: Settings, *, create: bool = False) -> MasterKey:
-    """Load the master key from the settings, or from the file in the data folder.
+    """Load the master key from the settings, from the file that they name, or from the file in the data folder.
 
     Args:
         settings: The settings with the key or the data folder.
@@ -138,12 +165,37 @@ def load_master_key(settings: Settings, *, create: bool = False) -> MasterKey:
         ConfigurationError: There is no key, it is not 32 bytes in base64, or other users may read its file.
     """
     if settings.master_key is not None:
-        current, *older = settings.master_key.get_secret_value().split(",")
-        return MasterKey(_decode_key(current), [_decode_key(text) for text in older])
-    return MasterKey(_key_file(settings.data / "master.key", create=create))
+        return _decode_keys(settings.master_key.get_secret_value().split(","))
+    if settings.master_key_file is not None:
+        return _decode_keys(
+            re.split(r"[\s,]+", _read_file(settings.master_key_file).decode("utf-8", "replace").strip())
+        )
+    return _key_file(settings.data / "master.key", create=create)
 
 
-def _key_file(path: Path, *, create: bool) -> DataKey:
+def update_master_key(master_key: MasterKey, settings: Settings) -> bool:
+    """Read the file of the master key again, and use its keys from now on. Return whether they differ.
+
+    Raises ConfigurationError if the file is missing or damaged: then the keys stay as they are.
+    """
+    return settings.master_key is None and master_key.use(load_master_key(settings))
+
+
+def _decode_keys(texts: Sequence[str]) -> MasterKey:
+    current, *older = (_decode_key(text) for text in texts)
+    return MasterKey(current, older)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if path.stat().st_mode & 0o007:
+            raise ConfigurationError(f"all users may read the master key; run: chmod o= {path}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the master key {path}: {error.strerror}") from error
+
+
+def _key_file(path: Path, *, create: bool) -> MasterKey:
     try:
         if create and not path.exists():
             _create_key_file(path)
@@ -157,9 +209,12 @@ def _key_file(path: Path, *, create: bool) -> DataKey:
         ) from error
     except OSError as error:
         raise ConfigurationError(f"cannot read or create the master key {path}: {error.strerror}") from error
-    if len(content) != KEY_BYTES:
-        raise ConfigurationError(f"the master key {path} must have {KEY_BYTES} bytes, and has {len(content)}")
-    return DataKey(content)
+    if not content or len(content) % KEY_BYTES:
+        raise ConfigurationError(
+            f"the master key {path} must have {KEY_BYTES} bytes for each key, and has {len(content)}"
+        )
+    current, *older = (DataKey(content[start : start + KEY_BYTES]) for start in range(0, len(content), KEY_BYTES))
+    return MasterKey(current, older)
 
 
 def _create_key_file(path: Path) -> None:
@@ -188,7 +243,8 @@ def _decode_key(text: str) -> DataKey:
         return DataKey(b64decode(text.strip(), validate=True))
     except (Base64Error, ConfigurationError) as error:
         raise ConfigurationError(
-            "PRIVATESHARE_MASTER_KEY is invalid: each key must be 32 bytes in base64, with a comma between two keys",
+            "the master key in the settings or in their file is invalid: each key must be 32 bytes in base64, with a "
+            "comma between two keys",
             hint="Make a key with: openssl rand -base64 32",
         ) from error
 

@@ -43,11 +43,12 @@ NO_FILE = "There is no such file in this session"
 class SessionView:
     """A session that a person consented to, and what its contract may read of their library, which is open.
 
-    `criteria` says which pushed files the session asks for.
+    Files are encrypted to `public_key`, which is the app's. `criteria` says which pushed files the session asks for.
     """
 
     platform: Platform
     contract: ContractRow
+    public_key: str
     consent: ConsentRow
     session: SessionRow
     criteria: Sequence[Criterion]
@@ -106,9 +107,10 @@ class SessionView:
         return Delivery(_accounts_entry(accounts), Compression.NONE, len(data), sha256_hex(data), iter([data]))
 
     async def log_read(self, delivery: Delivery) -> None:
-        """Count a read for the audit log, before it is answered. Raises Unavailable."""
+        """Count a read for the audit log and the operator, before it is answered. Raises Unavailable."""
         kind = kind_of_file(delivery)
         await self.platform.read_log.add(self.library, self.consent.id, self.contract.id, kind, delivery.size)
+        self.platform.usage.count_read(self.contract.id, self.consent.id, 1, delivery.size)
 
     def _permission(self) -> ReadPermission:
         return read_permission(self.contract, self.consent, self.session)

@@ -126,7 +126,16 @@ async def _sharing(visitor: Visitor, consent: ConsentRow, draft: Draft, *, is_su
     # Nobody reads the app's terms here, so it gets nothing that it did not ask for when the person agreed.
     documents = (contract.document, consent.document)
     reaches = tuple(reach_of_contract(document, visitor.now) for document in documents)
-    asking = Asking(visitor.platform, visitor.db, visitor.words, contract, visitor.library, visitor.now, reaches)
+    asking = Asking(
+        visitor.platform,
+        visitor.db,
+        visitor.words,
+        contract,
+        visitor.library,
+        visitor.now,
+        reaches,
+        agreed=consent.document,
+    )
     shared = {account.id for account in await consented_accounts(visitor.db, consent.id)}
     accounts = [
         account
@@ -168,7 +177,7 @@ def _page(sharing: Sharing, problem: str = "") -> Response:
         "app": isolated(contract.application.name),
         "consent_id": sharing.consent.id,
         "contract_kind": contract.kind,
-        "terms": read_terms(contract, visitor.platform.sources, visitor.words, visitor.now),
+        "terms": read_terms(contract, visitor.platform.sources, visitor.words, visitor.now, sharing.consent.document),
         "cards": sharing.cards,
         "durations": sharing.durations,
         "duration": sharing.duration,

@@ -15,6 +15,7 @@ from privateshare.platform.jobs.queue import EXPORT
 from privateshare.platform.library.accounts import library_accounts
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
 from privateshare.platform.me.export_archive import Export
+from privateshare.platform.operating.tracing import traced
 from privateshare.platform.runtime import Platform
 
 PROGRESS_SECONDS = 1.0
@@ -26,8 +27,9 @@ def add_export_task(platform: Platform) -> None:
     """Register the job at the platform's queue."""
 
     @platform.queue.task(name=EXPORT)
-    async def _export(library_id: str, export_id: str) -> None:
-        await make_export(platform, UUID(library_id), UUID(export_id))
+    async def _export(library_id: str, export_id: str, trace: str | None = None) -> None:
+        with traced(EXPORT, "consumer", parent=trace):
+            await make_export(platform, UUID(library_id), UUID(export_id))
 
 
 async def make_export(platform: Platform, library_id: UUID, export_id: UUID) -> None:

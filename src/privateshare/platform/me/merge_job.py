@@ -25,6 +25,7 @@ from privateshare.platform.library.unreadable import report_unreadable
 from privateshare.platform.me.merge_copies import Copy, Plan, copies_to_make, make_copies
 from privateshare.platform.me.moving import move_library
 from privateshare.platform.me.same_accounts import comparable_accounts, find_same
+from privateshare.platform.operating.tracing import traced
 from privateshare.platform.runtime import Platform
 
 PROGRESS_SECONDS = 1.0
@@ -42,8 +43,9 @@ def add_merge_task(platform: Platform) -> None:
     """Register the job at the platform's queue."""
 
     @platform.queue.task(name=MERGE)
-    async def _merge(library_id: str, merge_id: str) -> None:
-        await merge_libraries(platform, UUID(library_id), UUID(merge_id))
+    async def _merge(library_id: str, merge_id: str, trace: str | None = None) -> None:
+        with traced(MERGE, "consumer", parent=trace):
+            await merge_libraries(platform, UUID(library_id), UUID(merge_id))
 
 
 async def merge_libraries(platform: Platform, library_id: UUID, merge_id: UUID) -> None:

@@ -1,8 +1,11 @@
 """Metrics for Prometheus: numbers about requests, syncs and jobs, without data about people."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -14,22 +17,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from privateshare.platform.operating.access_log import log_request
 from privateshare.platform.operating.admission import Admission
 from privateshare.platform.operating.client_addresses import AddressForm
+from privateshare.platform.operating.tracing import count_sync, end_request, traced
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # The client of Prometheus reads this variable when it is imported.
 DURATION_BUCKETS_SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PREFIXES = ("/v1.7", "/v1.6", "/v1.5", "/cloud/v1", "/apps/saas")
 CLIENT_CLOSED_REQUEST = 499  # This is the status of nginx for a client that closed the connection.
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 OTHER = "other"  # Values that a caller can make up must not become labels.
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """The metrics that are read from the database. `jobs` has the number of jobs by task and status."""
+    """The metrics that are read from the database.
+
+    Attributes:
+        jobs: The number of jobs by task and status.
+        longest_wait_seconds: For how long the oldest job could have run that waits.
+        keys_to_destroy: The number of keys of erased data that are still there.
+        is_clock_doubted: Whether the clock is far from the newest time that is known.
+        problems: The number of problems that the operator is or will be told about.
+    """
 
     jobs: Sequence[tuple[str, str, int]]
+    longest_wait_seconds: float
     keys_to_destroy: int
     is_clock_doubted: bool
+    problems: int
 
 
 class Metrics:
@@ -65,6 +80,18 @@ class Metrics:
             ("queue",),
             registry=self._registry,
         )
+        self._memory = Gauge(
+            "privateshare_process_memory_bytes",
+            "Memory of a process.",
+            registry=self._registry,
+            multiprocess_mode="liveall",
+        )
+        self._cpu = Gauge(
+            "privateshare_process_cpu_seconds",
+            "Seconds of CPU that a process used.",
+            registry=self._registry,
+            multiprocess_mode="liveall",
+        )
         self._syncs = Counter(
             "privateshare_syncs", "Finished syncs by outcome.", ("source", "outcome"), registry=self._registry
         )
@@ -87,6 +114,8 @@ class Metrics:
     def count_sync(self, source_id: int, outcome: str) -> None:
         """Count a finished sync by one of the outcomes in sync/outcomes.py."""
         self._syncs.labels(str(source_id), outcome).inc()
+        count_sync(source_id, outcome)
+        self.note_process()
 
     def count_unreadable(self) -> None:
         """Count a read of a stored file that is damaged or missing."""
@@ -103,15 +132,58 @@ class Metrics:
             self._refused.labels(name).inc(queue.refused - self._refused_before[name])
             self._refused_before[name] = queue.refused
 
+    def note_process(self) -> None:
+        """Record how much memory and CPU this process uses."""
+        times = os.times()
+        self._cpu.set(times.user + times.system)
+        with suppress(OSError, ValueError):  # Only Linux has this file.
+            self._memory.set(int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE_BYTES)
+
     def expose(self, state: DatabaseState) -> bytes:
         """Format all metrics in the text format of Prometheus, summed over all processes of this machine."""
-        self.note_queues()
+        self._note()
         of_processes, of_database = self._registry, CollectorRegistry()
         if METRICS_FOLDER in os.environ:
             of_processes = CollectorRegistry()
             MultiProcessCollector(of_processes)  # type: ignore[no-untyped-call]
         of_database.register(_DatabaseMetrics(state))
         return generate_latest(of_processes) + generate_latest(of_database)
+
+    def expose_by_process(self) -> bytes:
+        """Format the metrics of each process of this machine, with its number in the label `process`."""
+        self._note()
+        folder = os.environ.get(METRICS_FOLDER)
+        if folder is None:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        registry.register(_ProcessMetrics(Path(folder)))
+        return generate_latest(registry)
+
+    def _note(self) -> None:
+        self.note_queues()
+        self.note_process()
+
+
+class _ProcessMetrics(Collector):
+    """The metrics of each process, from the files that the client library keeps for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        """Collect the metrics of all processes, each with a label of its process."""
+        files: dict[str, list[str]] = defaultdict(list)
+        for file in sorted(self._folder.glob("*.db")):
+            files[file.stem.rpartition("_")[2]].append(str(file))
+        merged: dict[str, Metric] = {}
+        for process, of_process in files.items():
+            found: Iterable[Metric] = MultiProcessCollector.merge(of_process)  # type: ignore[no-untyped-call]
+            for metric in found:
+                together = merged.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+                for sample in metric.samples:
+                    labels = {name: value for name, value in sample.labels.items() if name != "pid"}
+                    together.add_sample(sample.name, {**labels, "process": process}, sample.value)
+        yield from merged.values()
 
 
 class _DatabaseMetrics(Collector):
@@ -131,6 +203,14 @@ class _DatabaseMetrics(Collector):
             "privateshare_clock_doubted",
             "1 while the clock is far from the newest time that the database knows.",
             self._state.is_clock_doubted,
+        )
+        yield GaugeMetricFamily(
+            "privateshare_longest_wait_seconds",
+            "For how long the oldest job waits that could run.",
+            self._state.longest_wait_seconds,
+        )
+        yield GaugeMetricFamily(
+            "privateshare_problems", "Problems that the operator is told about.", self._state.problems
         )
         jobs = GaugeMetricFamily("privateshare_jobs", "Jobs in the queue.", labels=["task", "status"])
         for task, status, number in self._state.jobs:
@@ -156,15 +236,18 @@ class RecordRequests:
                 status = message["status"]
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_counted)
-        finally:
-            if scope.get("state", {}).get("hung_up"):
-                status = CLIENT_CLOSED_REQUEST
-            route, seconds = route_of(scope), perf_counter() - begun
-            self._metrics.count_request(scope["method"], route, status, seconds)
-            self._metrics.note_queues()
-            log_request(scope, route, status, seconds, self._log_addresses)
+        with traced("request", "server") as span:
+            try:
+                await self._app(scope, receive, send_counted)
+            finally:
+                if scope.get("state", {}).get("hung_up"):
+                    status = CLIENT_CLOSED_REQUEST
+                route, seconds = route_of(scope), perf_counter() - begun
+                self._metrics.count_request(scope["method"], route, status, seconds)
+                self._metrics.note_queues()
+                log_request(scope, route, status, seconds, self._log_addresses)
+                method = scope["method"] if scope["method"] in METHODS else OTHER
+                end_request(span, method, route, status, seconds, scope.get("state", {}).get("contract_id"))
 
 
 def route_of(scope: Scope) -> str:

@@ -10,8 +10,18 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from privateshare.errors import ConfigurationError
@@ -126,6 +136,11 @@ class Settings(BaseSettings):
         description="Where `privateshare backup` writes: a folder, or s3://, gs://, az:// or file://; erasures and "
         "withdrawals are recorded there too as they happen, so that no backup can undo them.",
     )
+    master_key_file: Path | None = Field(
+        default=None,
+        description="A file with the master key, for secrets that are mounted as files: keys in base64 as above, with "
+        "commas or line ends in between; it is read again while the platform runs.",
+    )
     processes: int | None = Field(
         default=None,
         ge=1,
@@ -183,8 +198,27 @@ class Settings(BaseSettings):
         default=timedelta(days=60), description="The lifetime of a refresh token, which each refresh renews."
     )
     session_lifetime: Duration = Field(default=timedelta(hours=24), description="The lifetime of a session.")
+    alert_emails: Names = Field(
+        default=(), description="Who gets a mail when something needs the operator, as a list of email addresses."
+    )
+    alert_webhook: SecretStr | None = Field(
+        default=None, description="An address that gets the same as JSON by POST, such as one of a chat or a pager."
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="The mail server for it: smtps://user:password@mail.example.org, or smtp:// with STARTTLS.",
+    )
+    alert_sender: str | None = Field(
+        default=None, description="The sender of these mails; if not set, the first address that gets them."
+    )
     metrics_token: SecretStr | None = Field(
         default=None, min_length=16, description="The bearer token for /metrics; if not set, /metrics is off."
+    )
+    slow_statement_ms: int | None = Field(
+        default=None,
+        ge=1,
+        description="Statements of the database that take at least so many milliseconds are logged, without their "
+        "parameters; if not set, none is.",
     )
     log_format: Literal["text", "json"] = Field(default="text", description="The format of log lines.")
     log_addresses: Literal["none", "short", "full"] = Field(
@@ -267,6 +301,41 @@ class Settings(BaseSettings):
     def _require_unique_ids(cls, value: tuple[FhirServerSettings, ...]) -> tuple[FhirServerSettings, ...]:
         if len({server.id for server in value}) < len(value):
             raise ValueError("each server must have a different id")
+        return value
+
+    @field_validator("master_key_file")
+    @classmethod
+    def _check_one_master_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("master_key") is not None:
+            raise ValueError("is set beside master_key; set only one of them")
+        return value
+
+    @field_validator("alert_emails")
+    @classmethod
+    def _check_emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(EMAIL_ADDRESS.fullmatch(address) for address in value):
+            raise ValueError("must be email addresses with commas in between")
+        return value
+
+    @field_validator("alert_sender")
+    @classmethod
+    def _check_sender(cls, value: str | None) -> str | None:
+        return value if value is None else cls._check_emails((value,))[0]
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in ("https", "http"):
+            raise ValueError("must be an address such as https://chat.example.org/hooks/…")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+                raise ValueError("must be an address such as smtps://user:password@mail.example.org")
         return value
 
     @field_validator("data")

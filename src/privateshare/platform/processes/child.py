@@ -16,6 +16,7 @@ from privateshare.errors import ConfigurationError
 from privateshare.platform.embedded.postgres import database_url
 from privateshare.platform.operating.logs import configure_logging
 from privateshare.platform.operating.settings import Settings
+from privateshare.platform.operating.tracing import start_telemetry, stop_telemetry
 from privateshare.platform.processes.stop_signals import until_stop_signal
 from privateshare.platform.processes.web import listen
 from privateshare.platform.processes.worker import work
@@ -39,10 +40,13 @@ def run_child(settings: Settings, role: ProcessRole, port: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     configure_logging(settings)
     try:
+        start_telemetry(role)
         uvloop.run(_run(settings, role, port))
     except ConfigurationError as error:
         log.error("a process cannot go on", role=role, reason=str(error))
         sys.exit(1)
+    finally:
+        stop_telemetry()
 
 
 def _end_with_parent() -> None:

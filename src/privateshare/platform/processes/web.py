@@ -10,8 +10,10 @@ from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from privateshare.errors import ConfigurationError
+from privateshare.platform.alerts import watch
 from privateshare.platform.app import create_app
 from privateshare.platform.operating.connections import BACKLOG, allow_connections
+from privateshare.platform.operating.notices import channels
 from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.processes.stop_signals import STOP_SECONDS
@@ -27,9 +29,10 @@ log = structlog.get_logger()
 async def listen(platform: Platform, port: int) -> None:
     """Answer requests at a port until cancelled. Other processes may listen at it too; the system shares requests out.
 
-    Raises ConfigurationError if the server ends by itself.
+    Raises ConfigurationError if the server ends by itself, or nobody could be told of problems as the settings say.
     """
     settings = platform.settings
+    channels(settings)
     server = Server(
         wrap_asgi_with_proxy_headers(create_app(platform), [str(network) for network in settings.trusted_proxies]),
         address=settings.host,
@@ -40,7 +43,7 @@ async def listen(platform: Platform, port: int) -> None:
         backlog=BACKLOG,
         backpressure=allow_connections(),
     )
-    async with _writing_audit_log(platform):
+    async with _writing_in_background(platform):
         running = asyncio.create_task(server.serve())
         try:
             await asyncio.shield(running)
@@ -51,15 +54,21 @@ async def listen(platform: Platform, port: int) -> None:
 
 
 @asynccontextmanager
-async def _writing_audit_log(platform: Platform) -> AsyncIterator[None]:
-    """Write the reads of apps to the audit log in the background, and the last ones at the end."""
-    writing = asyncio.create_task(platform.read_log.run())
+async def _writing_in_background(platform: Platform) -> AsyncIterator[None]:
+    """Write the reads of apps to the audit log, and what apps use to the database, and the last of both at the end.
+
+    Meanwhile, look for problems that the operator should know about.
+    """
+    background = (platform.read_log.run(), platform.usage.run(), watch(platform))
+    writing = [asyncio.create_task(task) for task in background]
     try:
         yield
     finally:
-        writing.cancel()
-        await asyncio.wait([writing])
+        for task in writing:
+            task.cancel()
+        await asyncio.wait(writing)
         await platform.read_log.close()
+        await platform.usage.write()
 
 
 async def announce(settings: Settings, port: int, tell: Callable[[str], None]) -> None:

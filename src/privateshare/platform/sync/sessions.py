@@ -259,11 +259,12 @@ async def session_status(session: SessionRow, view: SessionView | None, now: dat
         return Status(state=SessionState.PENDING)
     deadline = _fetch_deadline(session)
     out_of_time = deadline is not None and now >= deadline
-    reach = reach_of_contract(view.contract.document, session.created_at)
+    documents = (view.contract.document, view.consent.document)
+    reaches = [reach_of_contract(document, session.created_at) for document in documents]
     details = {}
     for sync in await view.platform.database.rows(SESSION_ACCOUNTS, {"session_id": session.id}):
         allowed = partial(view.consent.choice.allows, sync.account_id)
-        may_see = partial(_may_see, reach, allowed, sync.service_group, sync.service_type)
+        may_see = partial(_may_see, reaches, allowed, sync.service_group, sync.service_type)
         details[sync.public_id] = _account_status(sync.outcome, error_for_contract(sync.error, may_see), out_of_time)
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
 
@@ -326,9 +327,10 @@ def _account_status(outcome: str | None, error: dict[str, object] | None, out_of
 
 
 def _may_see(
-    reach: Reach, shared: Callable[[int], bool], service_group: int, service_type: int, object_type: int
+    reaches: Sequence[Reach], shared: Callable[[int], bool], service_group: int, service_type: int, object_type: int
 ) -> bool:
-    return shared(object_type) and reach.allows_kind(ObjectKind(service_group, service_type, object_type))
+    kind = ObjectKind(service_group, service_type, object_type)
+    return shared(object_type) and all(reach.allows_kind(kind) for reach in reaches)
 
 
 def _fetch_deadline(session: SessionRow) -> datetime | None:

@@ -21,6 +21,7 @@ from privateshare.platform.db.tables import (
     SyncRow,
     TokenRow,
 )
+from privateshare.platform.db.usage_counts import delete_old_usage
 from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, undo_journey, write_journal
@@ -123,6 +124,7 @@ async def _sweep_rows(platform: Platform, now: datetime) -> None:
         await delete_old_counts(db, now)
         sources = platform.sources.connectable.values()
         await delete_old_uses(db, now, [limit for source in sources for limit in source.info.limits])
+        await delete_old_usage(db, now)
         for table in (AuthorizationCodeRow, ReferenceRow, SessionRow):
             await db.execute(delete(table).where(table.expires_at < now - RETENTION_AFTER_EXPIRY))
         await db.execute(_delete_expired_tokens(now))

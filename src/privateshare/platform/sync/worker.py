@@ -22,6 +22,7 @@ from privateshare.platform.jobs.queue import (
     defer_merge,
     defer_sync,
 )
+from privateshare.platform.operating.tracing import traced
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
@@ -72,12 +73,15 @@ def add_tasks(platform: Platform) -> ClockTolerantDeferrer:
     queue = platform.queue
 
     @queue.task(name=SYNC, retry=SyncRetryStrategy(), pass_context=True)
-    async def _sync(context: JobContext, library_id: str, sync_id: str) -> None:
-        await sync_account(platform, UUID(library_id), UUID(sync_id), context.job.attempts + 1)
+    async def _sync(context: JobContext, library_id: str, sync_id: str, trace: str | None = None) -> None:
+        attempt = context.job.attempts + 1
+        with traced(SYNC, "consumer", {"privateshare.attempt": attempt}, trace):
+            await sync_account(platform, UUID(library_id), UUID(sync_id), attempt)
 
     @queue.task(name=DELIVER, queue=WEBHOOKS, retry=WebhookRetryStrategy())
-    async def _deliver(message_id: str) -> None:
-        await deliver(platform, message_id)
+    async def _deliver(message_id: str, trace: str | None = None) -> None:
+        with traced(DELIVER, "consumer", parent=trace):
+            await deliver(platform, message_id)
 
     @queue.task(name=SWEEP)
     async def _sweep(timestamp: int) -> None:

@@ -23,12 +23,25 @@ from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import REVIEWED, PostedForm, UnfinishedVisit, Visit, journey_page, require_kind
 from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.grants.consents import Agreed, last_choice
+from privateshare.platform.grants.consents import Agreed, last_agreement
 from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.protocol.choice import EVERYTHING, Choice
+from privateshare.protocol.contract_changes import ContractSubject, grown_subjects
+from privateshare.protocol.scope import reach_of_contract
 
 UNPROCESSABLE = 422
 SOURCE, HERE, LANGUAGE = "source", "here", "lng:"
+
+SUBJECTS = {
+    ContractSubject.DATA: N_("Which data"),
+    ContractSubject.DATES: N_("Which dates"),
+    ContractSubject.PURPOSE: N_("Why"),
+    ContractSubject.NEEDED: N_("Needed"),
+    ContractSubject.KEEPING: N_("Keeping"),
+    ContractSubject.PASSING_ON: N_("Passing on"),
+    ContractSubject.TRANSPORT: N_("Where"),
+    ContractSubject.DELETION: N_("Deleting"),
+}
 
 router = APIRouter(route_class=PageRoute)
 
@@ -78,11 +91,15 @@ def _then(visit: Visit, then: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a person has in front of them: the accounts with their kinds, and for how long they may share."""
+    """What a person has in front of them: the accounts with their kinds, and for how long they may share.
+
+    `grown` is about what the contract asks for more than when the person last agreed.
+    """
 
     cards: Sequence[Card]
     durations: Sequence[Duration]
     duration: Duration
+    grown: Sequence[ContractSubject] = ()
 
     def choice(self, visit: Visit, draft: Draft) -> Choice:
         """Return what is shared as the form is now."""
@@ -105,11 +122,14 @@ async def _review(visit: Visit, draft: Draft, *, is_submitted: bool) -> Review:
     entries = await shareable_accounts(visit)
     if not entries or visit.journey.library_id is None:
         return Review((), durations, duration)
-    previous = None
+    last = None
     if visit.proven and not visit.journey.provisional:
-        previous = await last_choice(visit.db, visit.contract.id, visit.journey.library_id)
-    cards = await choice_cards(await asking_of(visit), entries, Chosen(draft, previous, is_submitted))
-    return Review(cards, durations, duration)
+        last = await last_agreement(visit.db, visit.contract.id, visit.journey.library_id)
+    agreed = reach_of_contract(last.document, visit.now) if last else None
+    chosen = Chosen(draft, last.choice if last else None, is_submitted, agreed)
+    cards = await choice_cards(await asking_of(visit), entries, chosen)
+    grown = grown_subjects(last.document, visit.contract.document, visit.now) if last else ()
+    return Review(cards, durations, duration, grown)
 
 
 def _problem(visit: Visit, draft: Draft, review: Review) -> str:
@@ -163,6 +183,7 @@ async def _consent(visit: Visit, draft: Draft, problem: str = "") -> Response:
         "terms": terms,
         "facts": key_facts(visit.contract, terms, review.cards, review.duration, visit.words),
         "cards": review.cards,
+        "grown": visit.words.join_list([visit.words.say(SUBJECTS[subject]) for subject in review.grown]),
         "uploads": await _uploads(visit),
         "durations": review.durations,
         "duration": review.duration,

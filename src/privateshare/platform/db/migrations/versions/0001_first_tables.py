@@ -15,6 +15,16 @@ depends_on: Sequence[str] | None = None
 def upgrade() -> None:
     """Create every table."""
     op.create_table(
+        "alerts",
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("found", sa.String(), nullable=False),
+        sa.Column("advice", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("subject", name=op.f("alerts_pkey")),
+    )
+    op.create_table(
         "audit_entries",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("log_id", sa.Uuid(), nullable=True),
@@ -130,6 +140,7 @@ def upgrade() -> None:
         sa.Column("kid", sa.String(), nullable=False),
         sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
         sa.Column("public_key", sa.String(), nullable=False),
+        sa.Column("active_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -336,6 +347,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("document", postgresql.JSONB(), nullable=False),
         sa.Column("public_key", sa.String(), nullable=False),
+        sa.Column("previous_public_key", sa.String(), nullable=True),
+        sa.Column("previous_key_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("redirect_uris", sa.ARRAY(sa.String()), nullable=False),
         sa.Column("once", sa.Boolean(), nullable=False),
         sa.Column("legacy", sa.Boolean(), nullable=False),
@@ -490,6 +503,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("storages_pkey")),
     )
     op.create_index(op.f("storages_library_id_idx"), "storages", ["library_id"], unique=False)
+    op.create_table(
+        "usage_counts",
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("month", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("files_read", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_read", sa.BigInteger(), nullable=False),
+        sa.Column("files_received", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_received", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("usage_counts_contract_id_fkey")),
+        sa.PrimaryKeyConstraint("contract_id", "month", name=op.f("usage_counts_pkey")),
+    )
+    op.create_table(
+        "usage_people",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("month", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("usage_people_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("usage_people_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "contract_id", "month", name=op.f("usage_people_pkey")),
+    )
+    op.create_index(op.f("usage_people_month_contract_id_idx"), "usage_people", ["month", "contract_id"], unique=False)
     op.create_table(
         "webhook_endpoints",
         sa.Column("id", sa.String(), nullable=False),
@@ -815,6 +852,9 @@ def downgrade() -> None:
     op.drop_table("authorization_codes")
     op.drop_index(op.f("webhook_endpoints_contract_id_idx"), table_name="webhook_endpoints")
     op.drop_table("webhook_endpoints")
+    op.drop_index(op.f("usage_people_month_contract_id_idx"), table_name="usage_people")
+    op.drop_table("usage_people")
+    op.drop_table("usage_counts")
     op.drop_index(op.f("storages_library_id_idx"), table_name="storages")
     op.drop_table("storages")
     op.drop_index(op.f("references_expires_at_idx"), table_name="references")
@@ -863,3 +903,4 @@ def downgrade() -> None:
     op.drop_index("audit_entries_waiting_idx", table_name="audit_entries", postgresql_where="number IS NULL")
     op.drop_index(op.f("audit_entries_log_id_created_at_idx"), table_name="audit_entries")
     op.drop_table("audit_entries")
+    op.drop_table("alerts")

@@ -1,10 +1,8 @@
-"""A look at everything that an operator should know about, with what to do: `privateshare doctor`."""
+"""A look at everything that an operator should know about, with what to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +17,9 @@ from privateshare.platform.db.tables import (
     SyncRow,
     WebhookMessageRow,
 )
+from privateshare.platform.diagnosis.endings import contract_keys, site_certificate
+from privateshare.platform.diagnosis.findings import Finding, State
+from privateshare.platform.diagnosis.logs import audit_log
 from privateshare.platform.keys.rewrapping import rows_without_key
 from privateshare.platform.operating.disks import disks
 from privateshare.platform.operating.public_address import is_this_machine
@@ -53,26 +54,11 @@ SELECT min(coalesce(job.scheduled_at, event.at)) FILTER (WHERE job.status = 'tod
 """)
 
 
-class State(StrEnum):
-    """How good something is."""
+async def diagnose(platform: Platform, *, with_audit_log: bool = True) -> AsyncIterator[Finding]:
+    """Look at the settings, the machine, the stores, the database and what is in it, and yield a finding for each.
 
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found about one subject, and what to do about it."""
-
-    state: State
-    subject: str
-    found: str
-    advice: str = ""
-
-
-async def diagnose(platform: Platform) -> AsyncIterator[Finding]:
-    """Look at the settings, the machine, the stores, the database and what is in it, and yield a finding for each."""
+    Reading the whole audit log may take minutes if it is long.
+    """
     for finding in _settings(platform):
         yield finding
     for finding in await asyncio.to_thread(lambda: list(_disks(platform))):
@@ -80,8 +66,11 @@ async def diagnose(platform: Platform) -> AsyncIterator[Finding]:
     yield await _store(platform)
     for finding in _packages(platform):
         yield finding
-    for look in (_clock, _connections, _master_key, _queue, _keys_to_destroy, _webhooks, _contracts, _applications):
+    yield await site_certificate(platform.settings)
+    for look in LOOKS:
         yield await _looked_up(platform, look)
+    if with_audit_log:
+        yield await _looked_up(platform, audit_log)
     async with platform.database.transaction() as db:
         for finding in await _sources(db):
             yield finding
@@ -122,7 +111,10 @@ def _settings(platform: Platform) -> Iterator[Finding]:
         yield Finding(State.OK, "operator", f"{settings.operator_name}, {settings.operator_contact}")
     if settings.metrics_token is None:
         yield Finding(State.WARNING, "metrics", "/metrics is off", "Set PRIVATESHARE_METRICS_TOKEN, and collect them")
-    if settings.master_key is None:
+    if not settings.alert_emails and settings.alert_webhook is None:
+        advice = "Set PRIVATESHARE_ALERT_EMAILS or PRIVATESHARE_ALERT_WEBHOOK, and run privateshare alert test"
+        yield Finding(State.WARNING, "alerts", "nobody is told of problems", advice)
+    if settings.master_key is None and settings.master_key_file is None:
         path = settings.data / "master.key"
         open_to_others = path.exists() and path.stat().st_mode & 0o077
         yield Finding(
@@ -142,7 +134,7 @@ def _disks(platform: Platform) -> Iterator[Finding]:
         if disk.is_full(platform.settings):
             yield Finding(State.PROBLEM, f"disk of {disk.use}", shown, "Free space: requests are refused")
         elif free < LOW_SPACE_BYTES:
-            yield Finding(State.WARNING, f"disk of {disk.use}", shown, "Free space soon")
+            yield Finding(State.WARNING, f"disk of {disk.use}", shown, "Free space soon", tell=True)
         else:
             yield Finding(State.OK, f"disk of {disk.use}", shown)
 
@@ -213,7 +205,8 @@ async def _queue(db: AsyncSession, _platform: Platform) -> Finding:
     oldest, waiting, failed = (await db.execute(_QUEUE)).one()
     workers = (await db.execute(_WORKERS, {"seconds": WORKER_DEAD_AFTER_SECONDS})).scalar_one()
     if not workers:
-        return Finding(State.WARNING, "queue", f"no worker runs, and {waiting} jobs wait", "Start privateshare serve")
+        no_worker = f"no worker runs, and {waiting} jobs wait"
+        return Finding(State.WARNING, "queue", no_worker, "Start privateshare serve", tell=True)
     if oldest is not None and datetime.now(UTC) - oldest > LONG_WAIT:
         minutes = (datetime.now(UTC) - oldest).total_seconds() / 60
         advice = "Start more workers (PRIVATESHARE_WORKERS), and look at the log"
@@ -257,7 +250,8 @@ async def _contracts(db: AsyncSession, _platform: Platform) -> Finding:
     if names:
         shown = ", ".join(names[:5]) + (" …" if names[5:] else "")
         advice = "Register new contracts, and let the apps ask people again"
-        return Finding(State.WARNING, "contracts", f"{len(names)} end within {SOON.days} days: {shown}", advice)
+        ending_soon = f"{len(names)} end within {SOON.days} days: {shown}"
+        return Finding(State.WARNING, "contracts", ending_soon, advice, tell=True)
     return Finding(State.OK, "contracts", f"none ends within {SOON.days} days")
 
 
@@ -268,6 +262,20 @@ async def _applications(db: AsyncSession, _platform: Platform) -> Finding:
         advice = "privateshare app resume, or app end"
         return Finding(State.WARNING, "applications", f"suspended: {', '.join(suspended)}", advice)
     return Finding(State.OK, "applications", "none is suspended")
+
+
+Look = Callable[[AsyncSession, Platform], Awaitable[Finding]]
+LOOKS: Sequence[Look] = (
+    _clock,
+    _connections,
+    _master_key,
+    _queue,
+    _keys_to_destroy,
+    _webhooks,
+    _contracts,
+    contract_keys,
+    _applications,
+)
 
 
 async def _sources(db: AsyncSession) -> list[Finding]:
