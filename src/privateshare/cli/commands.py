@@ -27,7 +27,7 @@ from privateshare.cli.checking import check
 from privateshare.cli.diagnosing import doctor
 from privateshare.cli.listening import listen
 from privateshare.cli.login import connect, login
-from privateshare.cli.serving import serve
+from privateshare.cli.serving import migrate, serve
 from privateshare.cli.usage import usage
 from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
 from privateshare.version import VERSION
@@ -38,6 +38,7 @@ tree = typer.Typer(
     pretty_exceptions_enable=False,  # They print the values of variables, which may be secrets.
 )
 tree.command()(serve)
+tree.command()(migrate)
 for command in (
     login,
     connect,

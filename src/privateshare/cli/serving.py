@@ -42,3 +42,20 @@ def serve(
 
     typer.echo(f"Starting PrivateShare {VERSION}")
     uvloop.run(run_server(settings, typer.echo))
+
+
+def migrate() -> None:
+    """Create or update the tables of the database in DATABASE_URL, and end.
+
+    `serve` does this too when it starts. Where many processes start at once, run this before them.
+    """
+    import asyncio
+
+    from privateshare.platform.operating.logs import configure_logging
+    from privateshare.platform.operating.settings import load_settings
+    from privateshare.platform.startup import migrate_database
+
+    settings = load_settings()
+    configure_logging(settings)
+    asyncio.run(migrate_database(settings))
+    typer.echo("The tables are those of this version.")

@@ -147,6 +147,19 @@ async def _check_has_tables(settings: Settings) -> None:
         raise ConfigurationError("no platform in the database of DATABASE_URL; start one with `privateshare serve`")
 
 
+async def migrate_database(settings: Settings) -> None:
+    """Create or update the tables of the database that the settings name, and do nothing else.
+
+    Raises ConfigurationError if they name none, or it cannot be used.
+    """
+    if settings.database_url is None:
+        raise ConfigurationError(
+            "there is no DATABASE_URL, and `privateshare serve` migrates the built-in database itself",
+            hint="Set DATABASE_URL",
+        )
+    await _prepare_database(settings, settings.database_url.get_secret_value(), to_serve=False)
+
+
 async def _prepare_database(settings: Settings, url: str, *, to_serve: bool) -> None:
     """Migrate the database. First check that it is ours and that the master key fits, so that nothing else is changed.
 
