@@ -165,11 +165,10 @@ def load_master_key(settings: Settings, *, create: bool = False) -> MasterKey:
         ConfigurationError: There is no key, it is not 32 bytes in base64, or other users may read its file.
     """
     if settings.master_key is not None:
-        return _decode_keys(settings.master_key.get_secret_value().split(","))
+        return _decode_keys(settings.master_key.get_secret_value().split(","), "PRIVATESHARE_MASTER_KEY")
     if settings.master_key_file is not None:
-        return _decode_keys(
-            re.split(r"[\s,]+", _read_file(settings.master_key_file).decode("utf-8", "replace").strip())
-        )
+        content = _read_file(settings.master_key_file).decode("utf-8", "replace")
+        return _decode_keys(re.split(r"[\s,]+", content.strip()), str(settings.master_key_file))
     return _key_file(settings.data / "master.key", create=create)
 
 
@@ -181,8 +180,8 @@ def update_master_key(master_key: MasterKey, settings: Settings) -> bool:
     return settings.master_key is None and master_key.use(load_master_key(settings))
 
 
-def _decode_keys(texts: Sequence[str]) -> MasterKey:
-    current, *older = (_decode_key(text) for text in texts)
+def _decode_keys(texts: Sequence[str], place: str) -> MasterKey:
+    current, *older = (_decode_key(text, place) for text in texts)
     return MasterKey(current, older)
 
 
@@ -238,13 +237,12 @@ def _create_key_file(path: Path) -> None:
         os.close(folder)
 
 
-def _decode_key(text: str) -> DataKey:
+def _decode_key(text: str, place: str) -> DataKey:
     try:
         return DataKey(b64decode(text.strip(), validate=True))
     except (Base64Error, ConfigurationError) as error:
         raise ConfigurationError(
-            "the master key in the settings or in their file is invalid: each key must be 32 bytes in base64, with a "
-            "comma between two keys",
+            f"{place} is invalid: each key must be 32 bytes in base64, with a comma between two keys",
             hint="Make a key with: openssl rand -base64 32",
         ) from error
 
