@@ -46,12 +46,18 @@ class TableKind:
         objects: Yields the objects of a row. Its first argument is the reader of the export. It raises ValueError if
             the row cannot be read, and yields nothing for a row that is not imported.
         written: The columns with dates in the notation of a country, such as 3/4/23.
+        files: A pattern of the names of its files, if tables of something else have the same columns.
     """
 
     columns: Mapping[str, Sequence[str]]
     needed: Sequence[str]
     objects: Callable[[Any, "Row"], Iterator[Mapped]]
     written: Sequence[str] = ()
+    files: str = ""
+
+    def may_be_in(self, path: str) -> bool:
+        """Return whether a file with this path may contain such a table."""
+        return not self.files or re.search(self.files, path.rsplit("/", 1)[-1], re.IGNORECASE) is not None
 
 
 @dataclass(slots=True)
@@ -154,6 +160,7 @@ def find_table(file: UploadedFile, kinds: Sequence[TableKind]) -> FoundTable:
     """Find the table that has most columns of one of the kinds. Raises NotATable."""
     with opened_text(file) as text:
         sample = text.read(SAMPLE_CHARACTERS).replace("\0", "")
+    kinds = [kind for kind in kinds if kind.may_be_in(file.path)]
     best: tuple[int, FoundTable] | None = None
     for delimiter in DELIMITERS:
         if delimiter not in sample:

@@ -18,10 +18,10 @@ def encoding_of(start: bytes) -> str:
     """Return the encoding of a text that begins with these bytes: UTF-16, UTF-8, or the older one of Windows."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    text = start.decode("utf-8", "replace")
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(start)  # It may end within a letter.
     invalid = text.count("\ufffd")
     # A damaged text in UTF-8 still has more valid letters than invalid ones.
-    is_older = invalid > 1 and 2 * invalid > sum(1 for sign in text if sign > "\x7f")
+    is_older = invalid > 0 and 2 * invalid > sum(1 for sign in text if sign > "\x7f")
     return OLDER_ENCODING if is_older else "utf-8-sig"
 
 

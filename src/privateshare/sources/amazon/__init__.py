@@ -1,0 +1,1 @@
+"""Amazon: the tables of the data request, and older order reports."""

@@ -1,0 +1,1 @@
+"""Goodreads and StoryGraph: the libraries of readers, as tables."""
