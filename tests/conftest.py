@@ -18,13 +18,6 @@ from tests.patience import GIVE_UP_SECONDS
 # A platform of one process starts fastest. Those of several have tests of their own.
 os.environ["PRIVATESHARE_PROCESSES"] = "1"
 
-# Coverage of code that awaits SQLAlchemy needs greenlets to be followed. In the tests' own processes that would hang:
-# each thread of a blocking client leaves a greenlet behind. So only the servers that they start follow them.
-if "COVERAGE_PROCESS_CONFIG" in os.environ:
-    _config = CoverageConfig.deserialize(os.environ["COVERAGE_PROCESS_CONFIG"])
-    _config.concurrency = ["thread", "greenlet"]
-    os.environ["COVERAGE_PROCESS_CONFIG"] = _config.serialize()
-
 # A machine that does other work may need longer than 200 ms for an example that usually takes one.
 hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
@@ -48,6 +41,19 @@ def _shared_ssl_context(*, _trust_env: bool = True) -> ssl.SSLContext:
 
 
 httpcore2.default_ssl_context = _shared_ssl_context
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let coverage follow greenlets in the servers that tests start, which code that awaits SQLAlchemy needs.
+
+    In the tests' own processes that would hang: each thread of a blocking client leaves a greenlet behind. So the
+    process that only starts those, with `-n`, passes its configuration on as it is.
+    """
+    starts_test_processes = bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+    if "COVERAGE_PROCESS_CONFIG" in os.environ and not starts_test_processes:
+        servers = CoverageConfig.deserialize(os.environ["COVERAGE_PROCESS_CONFIG"])
+        servers.concurrency = ["thread", "greenlet"]
+        os.environ["COVERAGE_PROCESS_CONFIG"] = servers.serialize()
 
 
 def pytest_collection_finish() -> None:
