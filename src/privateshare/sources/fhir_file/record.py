@@ -1,14 +1,19 @@
 """A reader for the FHIR R4 resources of a record, in Bundles or any other structure."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
+
+import orjson
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.fhir_file.conversion import converted
+from privateshare.sources.fhir_file.digits import parse_exactly, write_exactly
 from privateshare.sources.fhir_file.history import deleted_resource
 from privateshare.sources.fhir_file.mapping import DEFINITIONS, OBJECT_TYPES
-from privateshare.sources.fhir_file.versions import is_r4
+from privateshare.sources.fhir_file.versions import is_complete_r4, is_r4
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.upload_records import read_records, records_of_files
 
@@ -71,12 +76,28 @@ def _known_resources(records: Iterator[FoundRecord], left_out: LeftOut) -> Itera
         elif not isinstance(kind, str):
             left_out.leave_out(NOT_FHIR)
         elif not is_r4(found.thing):
-            left_out.leave_out(OTHER_VERSION, OBJECT_TYPES.get(kind))
+            as_r4 = _converted(found)
+            if as_r4 is None:
+                left_out.leave_out(OTHER_VERSION, OBJECT_TYPES.get(kind))
+            else:
+                left_out.read += 1
+                yield as_r4
         elif kind in OBJECT_TYPES:
             left_out.read += 1
             yield found
         elif kind not in DEFINITIONS:
             left_out.leave_out(UNKNOWN_TYPE)
+
+
+def _converted(found: FoundRecord) -> FoundRecord | None:
+    """Convert a resource of another version to R4; None if that is not possible."""
+    try:
+        text = write_exactly(converted(parse_exactly(found.text)))
+        thing = orjson.loads(text)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    is_known = isinstance(thing, dict) and thing.get("resourceType") in OBJECT_TYPES
+    return replace(found, thing=thing, text=text) if is_known and is_complete_r4(thing) else None
 
 
 def shape_of(thing: JsonObject, key: str) -> ObjectRole:

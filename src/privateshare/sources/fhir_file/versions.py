@@ -31,6 +31,7 @@ OTHER_MEMBERS: Mapping[str, frozenset[str]] = {
 R4_MEMBERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "AllergyIntolerance": (("patient",), ("code",)),
     "Condition": (("subject",),),
+    "DeviceUseStatement": (("status",), ("subject",), ("device",)),
     "DiagnosticReport": (("status",), ("code",)),
     "Encounter": (("status",), ("class",)),
     "Immunization": (("status",), ("vaccineCode",), ("patient",), ("occurrenceDateTime", "occurrenceString")),
@@ -44,7 +45,10 @@ R4_MEMBERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("subject",),
         ("performedDateTime", "performedPeriod", "performedString", "performedAge", "performedRange"),
     ),
+    "ServiceRequest": (("status",), ("intent",), ("subject",)),
 }
+PARTICIPANTS = frozenset({"AllergyIntolerance", "Condition"})  # In R5, these have participants instead of an asserter.
+OPTIONAL_MEMBER = "performedDateTime"  # R4 does not require it, but only R4 has it.
 # Elements that are objects in R4, but texts or lists in other versions.
 R4_OBJECTS: Mapping[str, tuple[str, ...]] = {
     "AllergyIntolerance": ("clinicalStatus", "verificationStatus"),
@@ -69,7 +73,7 @@ def is_r4(resource: JsonObject) -> bool:
     if it has all required elements of R4, and no old element contradicts them.
     """
     kind = resource["resourceType"]
-    if kind in OTHER_TYPES:
+    if kind in OTHER_TYPES or _says_who_in_another_way(resource):
         return False
     if any(not isinstance(resource.get(name), dict | None) for name in R4_OBJECTS.get(kind, ())):
         return False
@@ -77,3 +81,17 @@ def is_r4(resource: JsonObject) -> bool:
     if any(NEGATIONS.get(name) == resource[name] for name in others):
         return False
     return not others or all(not resource.keys().isdisjoint(names) for names in R4_MEMBERS[kind])
+
+
+def _says_who_in_another_way(resource: JsonObject) -> bool:
+    """Return whether it says who asserted or requested something only as STU3 and R5 do, where apps would not look."""
+    requester = resource.get("requester")
+    has_agent = isinstance(requester, dict) and isinstance(requester.get("agent"), dict)
+    has_participants = resource["resourceType"] in PARTICIPANTS and isinstance(resource.get("participant"), list)
+    return has_agent or has_participants
+
+
+def is_complete_r4(resource: JsonObject) -> bool:
+    """Return whether a converted resource is R4, and has all elements that R4 requires."""
+    required = [names for names in R4_MEMBERS.get(resource["resourceType"], ()) if OPTIONAL_MEMBER not in names]
+    return is_r4(resource) and all(not resource.keys().isdisjoint(names) for names in required)
