@@ -147,7 +147,7 @@ class PlayHistory(DataObject):
 
 
 class Watch(DataObject):
-    """A video that the person watched, in terms of schema.org's WatchAction."""
+    """A video that the person watched, in terms of schema.org's WatchAction. `rating` is of 10."""
 
     object_type: ClassVar[ObjectType] = ObjectType.WATCH
 
@@ -163,6 +163,13 @@ class Watch(DataObject):
     profile_name: str | None = None
     country: str | None = None
     is_advertisement: bool | None = None
+    year: int | None = None
+    season: int | None = None
+    episode: int | None = None
+    rating: float | None = None
+    review: str | None = None
+    is_rewatch: bool | None = None
+    tags: tuple[str, ...] = ()
 
 
 class SearchQuery(DataObject):

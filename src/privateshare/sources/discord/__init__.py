@@ -1,0 +1,1 @@
+"""Discord: the package of the data that people request."""

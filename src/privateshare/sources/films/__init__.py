@@ -1,0 +1,1 @@
+"""Letterboxd, Trakt and IMDb: what people watched and rated."""

@@ -1,0 +1,141 @@
+"""The tables of Letterboxd and IMDb."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.html_text import text_of_html
+from privateshare.sources.object_building import JsonObject, Mapped, stable_id
+from privateshare.sources.tables import Row, TableKind
+
+MAX_FILMS = 200_000
+BEST_LETTERBOXD = 5
+BEST = 10
+_FILM = {"date": ("Date",), "name": ("Name",), "year": ("Year",), "link": ("Letterboxd URI",)}
+_ENTRY = {**_FILM, "watched": ("Watched Date",), "rating": ("Rating",), "rewatch": ("Rewatch",), "tags": ("Tags",)}
+
+Film = tuple[str, str]
+"""A film by its name and year, which all tables of Letterboxd have in common."""
+
+
+class LetterboxdReader(ExportReader):
+    """A reader of an export of Letterboxd.
+
+    The diary has dates. Films that were marked or rated without being in it are yielded at the end.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._in_diary: set[Film] = set()
+        self._others: dict[Film, JsonObject] = {}
+
+    def entry(self, row: Row) -> Iterator[Mapped]:
+        """Yield an entry of the diary, or a review, which repeats the entry and has a text."""
+        film = _film(row)
+        watched = row.moment("watched")
+        moment = watched if watched is not None else row.needed_moment("date")
+        if len(self._in_diary) < MAX_FILMS:
+            self._in_diary.add(film)
+        review = row.text("review")
+        thing = self.account.thing(
+            f"{moment}_{stable_id(*film)}",
+            moment,
+            title=film[0],
+            year=_whole(row, "year"),
+            link=row.text("link"),
+            rating=_letterboxd_rating(row),
+            review=text_of_html(review) if "<" in review else review,
+            isrewatch=True if row.text("rewatch").casefold() == "yes" else None,
+            tags=[tag for part in row.text("tags").split(",") if (tag := part.strip())],
+        )
+        yield ObjectType.WATCH, thing
+
+    def film(self, row: Row) -> Iterator[Mapped]:
+        """Take note of a film that was watched or rated."""
+        film, moment = _film(row), row.needed_moment("date")
+        fields: JsonObject = {
+            "title": film[0],
+            "year": _whole(row, "year"),
+            "link": row.text("link"),
+            "rating": _letterboxd_rating(row),
+        }
+        if len(self._others) < MAX_FILMS:
+            known = self._others.setdefault(film, {"moment": moment})
+            known.update({name: value for name, value in fields.items() if value})
+            known["moment"] = min(known["moment"], moment)
+        yield from ()
+
+    def person(self, row: Row) -> Iterator[Mapped]:
+        """Take note of whose export it is."""
+        name = row.text("username")
+        self.note_owner(name.casefold(), name)
+        yield from ()
+
+    def remaining_objects(self) -> Iterator[Mapped]:
+        """Yield the films that are not in the diary."""
+        for film, fields in self._others.items():
+            self.left_out.read += 1
+            if film not in self._in_diary:
+                moment = fields.pop("moment")
+                yield ObjectType.WATCH, self.account.thing(f"film_{stable_id(*film)}", moment, **fields)
+
+    tables = (
+        TableKind({**_ENTRY, "review": ("Review",)}, ("name", "link", "watched"), entry),
+        TableKind({**_FILM, "rating": ("Rating",)}, ("date", "name", "link", "rating"), film),
+        # The list of films to watch, and of those that were liked, have the same columns.
+        TableKind(_FILM, ("date", "name", "link"), film, files=r"^watched\b"),
+        TableKind({"joined": ("Date Joined",), "username": ("Username",)}, ("joined", "username"), person),
+    )
+
+
+class ImdbReader(ExportReader):
+    """A reader of the ratings of IMDb. Rows without a rating are films to watch."""
+
+    def rated(self, row: Row) -> Iterator[Mapped]:
+        """Yield a film that the person rated."""
+        if not row.text("rating"):
+            return
+        rating, own_id = row.number("rating"), row.needed_text("id")
+        if rating is None or not 0 < rating <= BEST:
+            raise ValueError("the rating is not of 10")
+        thing = self.account.thing(
+            own_id,
+            row.needed_moment("date"),
+            title=row.text("title"),
+            videoid=own_id,
+            year=_whole(row, "year"),
+            link=row.text("link") or f"https://www.imdb.com/title/{own_id}/",
+            rating=rating,
+        )
+        yield ObjectType.WATCH, thing
+
+    tables = (
+        TableKind(
+            {
+                "id": ("Const",),
+                "rating": ("Your Rating", "You rated"),
+                "date": ("Date Rated",),
+                "title": ("Title",),
+                "link": ("URL",),
+                "year": ("Year",),
+            },
+            ("id", "rating", "date"),
+            rated,
+            written=("date",),
+        ),
+    )
+
+
+def _film(row: Row) -> Film:
+    return row.needed_text("name"), row.text("year")
+
+
+def _letterboxd_rating(row: Row) -> float | None:
+    rating = row.number("rating")
+    return rating * BEST / BEST_LETTERBOXD if rating and 0 < rating <= BEST_LETTERBOXD else None
+
+
+def _whole(row: Row, column: str) -> int | None:
+    number = row.number(column)
+    return int(number) if number else None

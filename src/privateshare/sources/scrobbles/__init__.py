@@ -1,0 +1,1 @@
+"""Last.fm and ListenBrainz: the plays that people exported."""

@@ -1,0 +1,148 @@
+"""Plays of Last.fm and ListenBrainz, as play history.
+
+Last.fm has no export of its own. People use programs that write tables or JSON, which this reads by their columns.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.protocol.dates import read_date
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import JsonObject
+from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.object_building import Mapped, dict_of, milliseconds, number_of, stable_id, text_of
+from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.text_files import opened_text
+
+SECOND = 1000
+MAX_DURATION = 24 * 3600 * SECOND
+HEADERLESS_COLUMNS = 4  # Artist, album, track, and a date such as "31 Jan 2023 12:33".
+HEADERLESS_PLACES = {"artist": 0, "album": 1, "track": 2, "date": 3}
+_WRITTEN = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4},? \d\d:\d\d")
+
+
+class ScrobbleReader(ExportReader):
+    """A reader of plays."""
+
+    def objects_of_file(self, file: UploadedFile) -> Iterator[Mapped]:
+        """Yield the objects of one file."""
+        if not _is_headerless(file):
+            yield from super().objects_of_file(file)
+            return
+        with opened_text(file) as text, suppress(csv.Error):
+            for cells in csv.reader(line.replace("\0", "") for line in text):
+                if any(cells):
+                    yield from self.checked(self.row, Row(cells, HEADERLESS_PLACES, file.path))
+
+    def row(self, row: Row) -> Iterator[Mapped]:
+        """Yield a play of a table."""
+        stamp = milliseconds(row.text("stamp"))
+        moment = stamp if stamp is not None else row.needed_moment("date")
+        yield self.play(moment, row.needed_text("track"), row.needed_text("artist"), row.text("album"))
+
+    def role_of(self, thing: JsonObject, key: str) -> ObjectRole:
+        """Return the role of an object in the JSON of either service."""
+        is_listen = "listened_at" in thing and "track_metadata" in thing
+        is_user = ("username" in thing or "user_id" in thing) and not key
+        is_scrobble = key == "scrobbles" and "track" in thing and "artist" in thing
+        is_of_interface = key == "track" and "artist" in thing and "name" in thing
+        if is_listen or is_scrobble or is_of_interface:
+            return ObjectRole.RECORD
+        if is_user and "scrobbles" not in thing:
+            return ObjectRole.RECORD
+        if is_user:  # It also holds the scrobbles, so it is not read as a whole.
+            self._note(thing)
+        return ObjectRole.WRAPPER
+
+    def objects_of_record(self, found: FoundRecord) -> Iterator[Mapped]:
+        """Yield a play, or take note of whose export it is."""
+        thing = found.thing
+        if "track_metadata" in thing:
+            yield self._listen(thing)
+        elif found.key == "scrobbles":
+            moment = milliseconds(thing.get("date"))
+            yield self._needed(moment, thing.get("track"), thing.get("artist"), thing.get("album"))
+        elif found.key == "track":
+            if dict_of(thing.get("@attr")).get("nowplaying"):
+                return
+            artist, album = dict_of(thing.get("artist")), dict_of(thing.get("album"))
+            moment = milliseconds(dict_of(thing.get("date")).get("uts"))
+            name = artist.get("#text") or artist.get("name")
+            yield self._needed(moment, thing.get("name"), name, album.get("#text"))
+        else:
+            self._note(thing)
+
+    def play(self, moment: int, title: str, artist: str, album: str, duration: int | None = None) -> Mapped:
+        """Build a play. Its id is made of the second and the track, which all programs write."""
+        track_id, prefix = stable_id(artist, title), self.account.entity_id
+        song: JsonObject = {
+            **self._part(track_id, title),
+            "artists": [self._part(stable_id("artist", artist), artist)],
+        }
+        if duration is not None:
+            song["duration"] = duration
+        if album:
+            song["album"] = self._part(stable_id("album", artist, album), album)
+        own_id = f"{moment // SECOND}_{track_id}"
+        fields = {"accountentityid": prefix, "entityid": f"{prefix}_{own_id}", "id": own_id, "createddate": moment}
+        return ObjectType.PLAY_HISTORY, {**fields, "track": song}
+
+    def _part(self, own_id: str, name: str) -> JsonObject:
+        prefix = self.account.entity_id
+        return {"accountentityid": prefix, "entityid": f"{prefix}_{own_id}", "id": own_id, "name": name}
+
+    def _listen(self, thing: JsonObject) -> Mapped:
+        about = dict_of(thing.get("track_metadata"))
+        more = dict_of(about.get("additional_info"))
+        duration = number_of(more.get("duration_ms"))
+        if duration is None and (seconds := number_of(more.get("duration"))) is not None:
+            duration = seconds * SECOND
+        moment = milliseconds(thing.get("listened_at"))
+        names = (about.get("track_name"), about.get("artist_name"), about.get("release_name"))
+        is_usual = duration is not None and 0 < duration < MAX_DURATION
+        return self._needed(moment, *names, duration=int(duration) if is_usual and duration else None)
+
+    def _needed(
+        self, moment: int | None, title: object, artist: object, album: object, *, duration: int | None = None
+    ) -> Mapped:
+        title, artist = text_of(title), text_of(artist)
+        if moment is None or not title or not artist:
+            raise ValueError("the play has no date, title or artist")
+        return self.play(moment, title, artist, text_of(album), duration)
+
+    def _note(self, thing: JsonObject) -> None:
+        name = text_of(thing.get("username")) or text_of(thing.get("user_id"))
+        self.note_owner(name.casefold(), name)
+
+    tables = (
+        TableKind(
+            {
+                "stamp": ("uts", "timestamp", "listened_at"),
+                "date": ("utc_time", "Date", "Date Time", "time", "played at", "uts", "timestamp", "listened_at"),
+                "artist": ("artist", "artist_name", "Artist Name"),
+                "album": ("album", "release_name", "album_name"),
+                "track": ("track", "track_name", "title", "name", "Track Title"),
+            },
+            ("date", "artist", "track"),
+            row,
+            written=("date",),
+        ),
+    )
+
+
+def _is_headerless(file: UploadedFile) -> bool:
+    """Return whether a file is a table of four columns without their names, whose last one is a date."""
+    with opened_text(file) as text, suppress(csv.Error):
+        rows = [cells for cells in islice(csv.reader(line.replace("\0", "") for line in text), 3) if cells]
+        return bool(rows) and all(
+            len(cells) == HEADERLESS_COLUMNS
+            and _WRITTEN.match(cells[-1].strip()) is not None
+            and read_date(cells[-1].strip()) is not None
+            for cells in rows
+        )
+    return False

@@ -1,0 +1,99 @@
+"""Plays of Last.fm and ListenBrainz, in the notations of several programs."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.export_reading import owner_of, read_files
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.failures import LeftOut
+from privateshare.sources.scrobbles.source import SOURCES
+
+LASTFM, LISTENBRAINZ = SOURCES
+STAMP = 1709615160  # 2024-03-05 05:06:00
+LISTEN: dict[str, Any] = {
+    "listened_at": STAMP,
+    "inserted_at": STAMP + 5,
+    "track_metadata": {
+        "artist_name": "Ärzte",
+        "track_name": "Eins, zwei",
+        "release_name": "Nr. 1",
+        "additional_info": {"duration_ms": 200000, "recording_mbid": "x"},
+    },
+}
+TABLES = [
+    f'uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\n"{STAMP}","05 Mar 2024, 05:06","Ärzte","","Nr. 1","","Eins, zwei",""\n',
+    'Ärzte,Nr. 1,"Eins, zwei",05 Mar 2024 05:06\n',
+    f'Artist;Album;AlbumId;Track;Date\nÄrzte;Nr. 1;;"Eins, zwei";{STAMP}000\n',
+    'Artist,Album,Track,Date\nÄrzte,Nr. 1,"Eins, zwei",2024-03-05 05:06:00\n',
+]
+
+
+@pytest.mark.parametrize("text", TABLES)
+def test_tables_of_several_programs_are_read(text: str) -> None:
+    """They give the same object, so that another program creates no duplicates."""
+    (found,) = read_files(LASTFM, {"a.csv": text})[ObjectType.PLAY_HISTORY]
+    track = found["track"]
+    assert (track["name"], track["artists"][0]["name"], track["album"]["name"]) == ("Eins, zwei", "Ärzte", "Nr. 1")
+    assert found["createddate"] == STAMP * 1000
+    assert found == read_files(LASTFM, {"b.csv": TABLES[0]})[ObjectType.PLAY_HISTORY][0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {
+            "username": "Mira",
+            "scrobbles": [
+                {"track": "Eins, zwei", "artist": "Ärzte", "album": "Nr. 1", "albumId": "", "date": STAMP * 1000}
+            ],
+        },
+        [
+            {
+                "recenttracks": {
+                    "track": [
+                        {
+                            "artist": {"#text": "Ärzte"},
+                            "album": {"#text": "Nr. 1"},
+                            "name": "Eins, zwei",
+                            "date": {"uts": str(STAMP)},
+                        }
+                    ]
+                }
+            }
+        ],
+        {
+            "track": [
+                {
+                    "artist": {"#text": "Ärzte"},
+                    "album": {"#text": "Nr. 1"},
+                    "name": "Eins, zwei",
+                    "date": {"uts": str(STAMP)},
+                },
+                {"artist": {"#text": "x"}, "name": "y", "@attr": {"nowplaying": "true"}},
+            ]
+        },
+    ],
+)
+def test_json_of_several_programs_is_read(content: Any) -> None:
+    """What is playing now has no date, and is passed over."""
+    left_out = LeftOut()
+    (found,) = read_files(LASTFM, {"a.json": json.dumps(content)}, left_out)[ObjectType.PLAY_HISTORY]
+    assert (found["track"]["name"], found["createddate"], left_out.count) == ("Eins, zwei", STAMP * 1000, 0)
+
+
+def test_an_export_of_listenbrainz_is_read() -> None:
+    """Lines of each month, and the older list. Plays without a name or a date are counted."""
+    left_out = LeftOut()
+    odd = [LISTEN | {"listened_at": None}, LISTEN | {"track_metadata": {"artist_name": "x"}}]
+    files: dict[str, str | bytes] = {
+        "user.json": json.dumps({"user_id": 7, "username": "Mira"}),
+        "listens/2024/3.jsonl": "\n".join(json.dumps(one) for one in [LISTEN, *odd]),
+        "old.json": json.dumps([LISTEN | {"listened_at": STAMP + 600}]),
+        "feedback.jsonl": json.dumps({"recording_mbid": "x", "score": 1}),
+    }
+    first, second = read_files(LISTENBRAINZ, files, left_out)[ObjectType.PLAY_HISTORY]
+    assert (first["track"]["duration"], second["createddate"]) == (200000, (STAMP + 600) * 1000)
+    assert left_out.count == 2
+    assert owner_of(LISTENBRAINZ, files).provider_account_id == "mira"
