@@ -49,8 +49,7 @@ class DiscordReader(ExportReader):
 
     def message(self, row: Row) -> Iterator[Mapped]:
         """Yield a message of a table."""
-        words = (row.text(name) for name in ("id", "date", "text", "files"))
-        yield self._message(*words, row.file)
+        yield self._message(row.text("id"), row.text("date"), row.text("text"), row.text("files"), row.file)
 
     def _message(self, own_id: str, date: str, text: str, files: str, path: str) -> Mapped:
         window = read_date(date)
