@@ -47,7 +47,7 @@ async def restart_preview(visit: Visit, account: AccountRow) -> None:
         journey_id=visit.journey.id, account_id=account.id, library_id=account.library_id, sync_id=sync_id
     )
     await visit.db.execute(
-        new.on_conflict_do_update(index_elements=["journey_id", "account_id"], set_={"sync_id": sync_id})
+        new.on_conflict_do_update(index_elements=["journey_id", "account_id", "library_id"], set_={"sync_id": sync_id})
     )
 
 

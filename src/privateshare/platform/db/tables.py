@@ -609,7 +609,7 @@ class ConsentAccountRow(Base):
     __tablename__ = "consent_accounts"
     consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
-    library_id: Mapped[UUID]
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
     __table_args__ = (
         ForeignKeyConstraint(
             ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
@@ -657,7 +657,7 @@ class SessionSyncRow(Base):
     __tablename__ = "session_syncs"
     session_id: Mapped[UUID] = mapped_column(ForeignKey(SessionRow.id, ondelete="CASCADE"), primary_key=True)
     sync_id: Mapped[UUID] = mapped_column(primary_key=True)
-    library_id: Mapped[UUID]
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
     __table_args__ = (
         ForeignKeyConstraint(
             ["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE", onupdate="CASCADE"
@@ -714,7 +714,7 @@ class PreviewRow(Base):
     __tablename__ = "previews"
     journey_id: Mapped[UUID] = mapped_column(ForeignKey(JourneyRow.id, ondelete="CASCADE"), primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
-    library_id: Mapped[UUID]
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
     sync_id: Mapped[UUID]
     __table_args__ = (
         ForeignKeyConstraint(

@@ -262,7 +262,8 @@ async def session_status(session: SessionRow, view: SessionView | None, now: dat
     documents = (view.contract.document, view.consent.document)
     reaches = [reach_of_contract(document, session.created_at) for document in documents]
     details = {}
-    for sync in await view.platform.database.rows(SESSION_ACCOUNTS, {"session_id": session.id}):
+    of_session = {"session_id": session.id, "library_id": session.library_id}
+    for sync in await view.platform.database.rows(SESSION_ACCOUNTS, of_session):
         allowed = partial(view.consent.choice.allows, sync.account_id)
         may_see = partial(_may_see, reaches, allowed, sync.service_group, sync.service_type)
         details[sync.public_id] = _account_status(sync.outcome, error_for_contract(sync.error, may_see), out_of_time)

@@ -9,4 +9,4 @@ SELECT
     syncs.error
 FROM session_syncs
 JOIN syncs ON syncs.library_id = session_syncs.library_id AND syncs.id = session_syncs.sync_id
-WHERE session_syncs.session_id = %(session_id)s
+WHERE session_syncs.session_id = %(session_id)s AND session_syncs.library_id = %(library_id)s

@@ -570,7 +570,7 @@ def upgrade() -> None:
             onupdate="CASCADE",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("consent_id", "account_id", name=op.f("consent_accounts_pkey")),
+        sa.PrimaryKeyConstraint("consent_id", "account_id", "library_id", name=op.f("consent_accounts_pkey")),
     )
     op.create_index(
         op.f("consent_accounts_library_id_account_id_idx"),
@@ -758,7 +758,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["session_id"], ["sessions.id"], name=op.f("session_syncs_session_id_fkey"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("session_id", "sync_id", name=op.f("session_syncs_pkey")),
+        sa.PrimaryKeyConstraint("session_id", "sync_id", "library_id", name=op.f("session_syncs_pkey")),
     )
     op.create_index(
         op.f("session_syncs_library_id_sync_id_idx"), "session_syncs", ["library_id", "sync_id"], unique=False
@@ -808,7 +808,7 @@ def upgrade() -> None:
             onupdate="CASCADE",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("journey_id", "account_id", name=op.f("previews_pkey")),
+        sa.PrimaryKeyConstraint("journey_id", "account_id", "library_id", name=op.f("previews_pkey")),
     )
     op.create_index(op.f("previews_library_id_sync_id_idx"), "previews", ["library_id", "sync_id"], unique=False)
 

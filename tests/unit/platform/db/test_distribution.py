@@ -1,0 +1,138 @@
+"""The schema, read against the rules of Citus for tables that are distributed over several machines by library.
+
+Each primary key and unique constraint must include the distribution column, a foreign key between distributed tables
+must too, and no distributed table may be referred to from elsewhere. What does not hold yet is listed here with its
+reason, and in docs/design.md. A new table or constraint that breaks a rule fails these tests.
+"""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+
+from sqlalchemy import Table, UniqueConstraint
+
+from privateshare.platform.db import queries
+from privateshare.platform.db.tables import Base
+
+# Small tables that every machine has a copy of, because statements about people join them.
+REFERENCE_TABLES = {"partners", "applications", "contracts", "signing_keys", "certificate_authorities"}
+# Tables of the platform as a whole, which stay on one machine. No statement joins them with those of people.
+LOCAL_TABLES = {
+    "audit_entries",
+    "audit_heads",
+    "blobs_to_delete",
+    "call_counts",
+    "clock_readings",
+    "keys_to_destroy",
+    "nonces",
+    "passkey_challenges",
+    "references",
+    "unjournaled",
+    "webhook_endpoints",
+    "webhook_messages",
+}
+FOUND_BY_SECRET = (
+    "an app or a browser shows a secret, and its hash alone finds the row; a hint in it would find the shard"
+)
+FOUND_BY_PUBLIC_ID = (
+    "an id that apps know must be unique among all people; it is random, so a shard cannot collide alone"
+)
+BEFORE_THE_PERSON = "it exists before anybody knows whose library it will be about"
+OF_A_CONSENT = "it refers to a consent by its id alone"
+# What does not hold yet, and why.
+EXCEPTIONS = {
+    "accounts: unique public_id": FOUND_BY_PUBLIC_ID,
+    "accounts: unique reference": FOUND_BY_PUBLIC_ID,
+    "archives: refers to journeys by journey_id": BEFORE_THE_PERSON,
+    "authorization_codes: no library_id": FOUND_BY_SECRET,
+    "authorization_codes: refers to consents by consent_id": OF_A_CONSENT,
+    "consent_accounts: refers to consents by consent_id": OF_A_CONSENT,
+    "consents: primary key id": "tokens, codes and sessions, which have no library_id, refer to it",
+    "former_libraries: primary key id": "a browser that knows the old id looks for the new library",
+    "former_libraries: unique log_id": FOUND_BY_PUBLIC_ID,
+    "journeys: primary key id": BEFORE_THE_PERSON,
+    "journeys: library_id may be missing": BEFORE_THE_PERSON,
+    "journeys: refers to consents by consent_id": BEFORE_THE_PERSON,
+    "journeys: refers to sessions by session_id": BEFORE_THE_PERSON,
+    "journeys: unique browser_hash": FOUND_BY_SECRET,
+    "journeys: unique code_hash": FOUND_BY_SECRET,
+    "libraries: unique log_id": FOUND_BY_PUBLIC_ID,
+    "library_partners: unique sub": FOUND_BY_PUBLIC_ID,
+    "passkeys: unique credential_hash": FOUND_BY_SECRET,
+    "postboxes: primary key id": FOUND_BY_PUBLIC_ID,
+    "postboxes: refers to consents by consent_id": OF_A_CONSENT,
+    "previews: refers to journeys by journey_id": BEFORE_THE_PERSON,
+    "recovery_codes: unique code_hash": FOUND_BY_SECRET,
+    "session_syncs: refers to sessions by session_id": "a session exists before its consent",
+    "sessions: primary key id": BEFORE_THE_PERSON,
+    "sessions: library_id may be missing": BEFORE_THE_PERSON,
+    "sessions: refers to consents by consent_id": OF_A_CONSENT,
+    "sessions: unique key_hash": FOUND_BY_SECRET,
+    "storages: primary key id": "an app has storages of no person, and finds all by their ids",
+    "storages: library_id may be missing": "an app has storages of no person",
+    "stored_files: no library_id": "it belongs to a storage, which may be of no person",
+    "stored_files: refers to storages by storage_id": "it belongs to a storage, which may be of no person",
+    "tokens: no library_id": FOUND_BY_SECRET,
+    "tokens: refers to consents by consent_id": OF_A_CONSENT,
+}
+# The only named statement that does not name a library: it looks up by two secrets whose the library is.
+STATEMENTS_OF_SEVERAL_SHARDS = {"caller"}
+
+
+def distribution_column(table: Table) -> str | None:
+    """Return the column by which a table is distributed: the id of the library."""
+    if table.name == "libraries":
+        return "id"
+    return "library_id" if "library_id" in table.columns else None
+
+
+def broken_rules(table: Table) -> Iterator[str]:
+    """Return what keeps a table from being distributed by library."""
+    if table.name in REFERENCE_TABLES | LOCAL_TABLES:
+        yield from _references(table, None)
+        return
+    column = distribution_column(table)
+    if column is None:
+        yield f"{table.name}: no library_id"
+    else:
+        if table.columns[column].nullable:
+            yield f"{table.name}: {column} may be missing"
+        if column not in table.primary_key.columns:
+            yield f"{table.name}: primary key {', '.join(table.primary_key.columns.keys())}"
+        for unique in (*table.constraints, *table.indexes):
+            is_unique = isinstance(unique, UniqueConstraint) or getattr(unique, "unique", False)
+            if is_unique and column not in unique.columns:
+                yield f"{table.name}: unique {', '.join(unique.columns.keys())}"
+    yield from _references(table, column)
+
+
+def _references(table: Table, column: str | None) -> Iterator[str]:
+    for key in table.foreign_key_constraints:
+        target = key.referred_table
+        if target.name in REFERENCE_TABLES or (target.name in LOCAL_TABLES and column is None):
+            continue
+        together = {(element.parent.name, element.column.name) for element in key.elements}
+        if (column, distribution_column(target)) not in together:
+            yield f"{table.name}: refers to {target.name} by {', '.join(key.column_keys)}"
+
+
+def test_what_keeps_tables_from_being_distributed_is_known() -> None:
+    """Whoever adds a table or a constraint distributes it by library, or says here why that cannot be."""
+    found = {broken for table in Base.metadata.sorted_tables for broken in broken_rules(table)}
+    assert found == set(EXCEPTIONS)
+
+
+def test_each_statement_of_a_frequent_call_touches_one_shard() -> None:
+    """A named statement with tables of people names the library, in which all of them are."""
+    known = {table.name: distribution_column(table) for table in Base.metadata.sorted_tables}
+    for file in files(queries).iterdir():
+        name, _, ending = file.name.partition(".")
+        if ending != "sql" or name in STATEMENTS_OF_SEVERAL_SHARDS:
+            continue
+        text = re.sub(r"--.*", "", file.read_text())
+        tables = re.findall(r"(?:FROM|JOIN)\s+\(?(\w+)", text)
+        distributed = [table for table in tables if table not in REFERENCE_TABLES]
+        assert distributed
+        assert "%(library_id)s" in text, name
+        for table in distributed:
+            assert re.search(rf"\b{table}\.{known[table]}\b\s*=|=\s*{table}\.{known[table]}\b", text), (name, table)
