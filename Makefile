@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+SECONDS := 600
+SEED := 1
+
 .DEFAULT_GOAL := help
 # Python keeps what it compiled, wherever it is told not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve chaos test-scale format setup lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +87,14 @@ bench-read: $(READY) ## measure how fast many files are read, in comparison with
 
 bench-serve: $(READY) ## measure the CPU time of the platform for each call, and how fast an app reads and pushes
 	$(BIN)/python -m benchmarks.serve
+
+chaos: $(READY) ## kill, pause and overload a platform under load, for SECONDS from SEED, and check that no promise was broken
+	@scripts/setup proxies $(VENV)/proxies
+	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
+
+test-scale: $(READY) ## do so with HAProxy, five servers, and PostgreSQL with a replica that takes over
+	@scripts/setup proxies $(VENV)/proxies pgbouncer haproxy
+	$(BIN)/python -m tests.chaos --many-machines --seconds $(SECONDS) --seed $(SEED)
 
 bench: bench-read bench-serve ## run all benchmarks
 	$(BIN)/python benchmarks/discovery.py

@@ -99,10 +99,10 @@ def broken_rules(table: Table) -> Iterator[str]:
             yield f"{table.name}: {column} may be missing"
         if column not in table.primary_key.columns:
             yield f"{table.name}: primary key {', '.join(table.primary_key.columns.keys())}"
-        for unique in (*table.constraints, *table.indexes):
-            is_unique = isinstance(unique, UniqueConstraint) or getattr(unique, "unique", False)
-            if is_unique and column not in unique.columns:
-                yield f"{table.name}: unique {', '.join(unique.columns.keys())}"
+        constraints = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+        columns = [one.columns.keys() for one in constraints]
+        columns += [index.columns.keys() for index in table.indexes if index.unique]
+        yield from (f"{table.name}: unique {', '.join(names)}" for names in columns if column not in names)
     yield from _references(table, column)
 
 

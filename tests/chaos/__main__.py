@@ -1,0 +1,148 @@
+"""`make chaos`: a load on a platform whose parts fail, and a check at the end that no promise was broken.
+
+python -m tests.chaos --seconds 600 --seed 1
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+from sqlalchemy import select
+
+from privateshare.platform.db.tables import ConsentRow
+from privateshare.platform.grants.consent_events import OPERATOR, withdraw_consent
+from privateshare.platform.operating.logs import configure_logging
+from privateshare.platform.runtime import Platform
+from privateshare.platform.startup import operator_platform
+from tests.chaos.invariants import check_stores, wait_until_quiet
+from tests.chaos.load import Actor, Apps, Counts, Inbox, NoAnswer, Person
+from tests.chaos.machines import Machines, running_machines
+from tests.chaos.overload import overload
+from tests.chaos.world import Fault, World, running_world
+from tests.flow.consenting import asking_contract
+from tests.flow.people import People
+
+ACTORS = 4
+INBOXES = 2
+PARTNER = "Chaos Ltd"
+CALM_SECONDS = (1.0, 7.0)  # Between two faults.
+
+
+async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
+    """Run everything, print what happened, and return the exit status."""
+    counts, chance = Counts(), random.Random(seed)
+    async with running_machines(folder) if many else running_world(folder) as world:
+        configure_logging(world.settings())
+        print(f"seed {seed}: load and faults for {seconds:.0f} seconds", flush=True)
+        async with operator_platform(world.settings()) as platform:
+            actors = await _actors(platform, world, counts, seed)
+            until = time.monotonic() + seconds
+            running = [asyncio.create_task(asyncio.to_thread(actor.run, until)) for actor in actors]
+            await _break_things(world, chance, until)
+            for found in await asyncio.gather(*running, return_exceptions=True):
+                if isinstance(found, BaseException):
+                    counts.report(f"an actor ended: {type(found).__name__}: {found}")
+            print("the faults are over; waiting until all is quiet", flush=True)
+            counts.violations += await wait_until_quiet(platform)
+            for actor in actors:
+                await asyncio.to_thread(_check_actor, actor, counts)
+            counts.violations += await wait_until_quiet(platform)
+            problems, orphans = await check_stores(platform)
+            counts.violations += problems
+            if isinstance(world, World):
+                counts.violations += await overload(world, actors[0], counts)
+    _print(counts, world, orphans)
+    return 1 if counts.violations else 0
+
+
+async def _actors(platform: Platform, world: World | Machines, counts: Counts, seed: int) -> list[Actor]:
+    people = People(platform, world.origin)
+    apps = Apps(
+        await asking_contract(people, partner=PARTNER),
+        await people.contract(kind="write", partner=PARTNER),
+        await people.contract(kind="read-raw", partner=PARTNER),
+    )
+    loop = asyncio.get_running_loop()
+
+    def withdraw(person: Person) -> None:
+        asyncio.run_coroutine_threadsafe(_withdraw(platform, person), loop).result(60)
+
+    actors = []
+    for number in range(ACTORS):
+        inboxes = [await _inbox(people, apps) for _ in range(INBOXES)]
+        actors.append(Actor(apps, inboxes, seed * 1000 + number, counts, withdraw))
+    return actors
+
+
+async def _inbox(people: People, apps: Apps) -> Inbox:
+    pushing, _ = await people.user(apps.pushing, sources=())
+    reading, _ = await people.user(apps.reading_raw, sources=(), library_id=await people.library_of(pushing))
+    return Inbox(pushing, reading)
+
+
+async def _withdraw(platform: Platform, person: Person) -> None:
+    """Withdraw a person's consent as the operator's command does."""
+    async with platform.database.transaction() as db:
+        id_ = UUID(person.tokens.claims["consentid"])
+        consent = (await db.scalars(select(ConsentRow).where(ConsentRow.id == id_).with_for_update())).one()
+        await withdraw_consent(db, platform, consent, datetime.now(UTC), OPERATOR)
+
+
+async def _break_things(world: World | Machines, chance: random.Random, until: float) -> None:
+    left: list[Fault] = []
+    while time.monotonic() < until:
+        if not left:  # Everything happens once before anything happens again.
+            left = world.faults()
+            chance.shuffle(left)
+        await asyncio.sleep(chance.uniform(*CALM_SECONDS))
+        world.done.append(await left.pop()(chance))
+
+
+def _check_actor(actor: Actor, counts: Counts) -> None:
+    """Look at all people of an actor again: all data of those who stay, nothing of those who ended it."""
+    for person in actor.people:
+        try:
+            if person.ended:
+                actor.check_ended(person)
+            elif not person.unsure and not any(actor.check_files(person) for _ in range(3)):
+                counts.report("a session ends without all data although nothing fails")
+        except NoAnswer:
+            counts.report("there is no answer although nothing fails")
+    for inbox in actor.inboxes:
+        try:
+            actor.check_inbox(inbox)
+        except NoAnswer:
+            counts.report("there is no answer for pushed files although nothing fails")
+
+
+def _print(counts: Counts, world: World | Machines, orphans: int) -> None:
+    for fault in sorted(set(world.done)):
+        print(f"{world.done.count(fault):5}  {fault}")
+    for what, number in sorted(counts.done.items()):
+        print(f"{number:5}  {what}")
+    print(f"{counts.unanswered:5}  calls without an answer")
+    print(f"{orphans:5}  blobs and keys of interrupted calls, which the nightly sweep deletes")
+    print(f"{len(counts.violations):5}  promises broken")
+    for violation in counts.violations:
+        print(f"       {violation}")
+
+
+def main() -> None:
+    """Read the arguments, and run."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=600)
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--many-machines", action="store_true", help="several servers, a replica and HAProxy")
+    chosen = arguments.parse_args()
+    with TemporaryDirectory(prefix="ps-") as name:
+        sys.exit(asyncio.run(run(chosen.seconds, chosen.seed, Path(name), many=chosen.many_machines)))
+
+
+if __name__ == "__main__":
+    main()

