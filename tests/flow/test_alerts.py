@@ -16,8 +16,9 @@ import pytest
 from sqlalchemy import delete
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.alerts import AUDIT_INTERVAL, LOOK_INTERVAL, look_if_due, open_problems, tell
+from privateshare.platform.alerts import LOOK_INTERVAL, THOROUGH_INTERVAL, look_if_due, open_problems, tell
 from privateshare.platform.db.tables import AlertRow
+from privateshare.platform.diagnosis.backups import judge_backups, newest_backup
 from privateshare.platform.diagnosis.endings import judge_end
 from privateshare.platform.diagnosis.findings import Finding, State
 from privateshare.platform.operating.notices import Notice, NoticeNotSent, channels
@@ -163,7 +164,7 @@ async def test_one_of_all_processes_looks(clean: Platform) -> None:
     assert not await look_if_due(clean, {}, now + timedelta(seconds=1))
     assert await look_if_due(clean, {}, now + LOOK_INTERVAL)
     assert await look_if_due(clean, {}, now)
-    assert AUDIT_INTERVAL > LOOK_INTERVAL
+    assert THOROUGH_INTERVAL > LOOK_INTERVAL
 
 
 def settings(receivers: Receivers) -> dict[str, str]:
@@ -243,3 +244,26 @@ def test_a_certificate_is_judged_by_its_end(days: int, state: State) -> None:
     """The operator is told of all but a distant end."""
     found = judge_end(NOW + timedelta(days=days), NOW)
     assert (found.state, found.is_alarming) == (state, state is not State.OK)
+
+
+@pytest.mark.parametrize(
+    ("names", "state"),
+    [
+        ([], State.PROBLEM),
+        (["20260531t120100z"], State.OK),
+        (["20260531t120100z", "something else"], State.OK),
+        (["something else"], State.PROBLEM),
+        (["20260501t000000z", "20260531t010000z"], State.OK),
+        (["20260501t000000z", "20260530t235900z"], State.PROBLEM),
+    ],
+)
+def test_a_backup_is_judged_by_the_age_of_the_newest(names: list[str], state: State) -> None:
+    """Here 36 hours is the limit, and the time is noon of June 1."""
+    assert judge_backups(names, timedelta(hours=36), NOW).state is state
+
+
+def test_the_place_of_backups_is_looked_at(tmp_path: Path) -> None:
+    """A place without a backup is a problem; without a place it is only said."""
+    assert newest_backup(Settings(data=tmp_path), NOW).state is State.WARNING
+    found = newest_backup(Settings(data=tmp_path, backup_url=(tmp_path / "backups").as_uri()), NOW)  # type: ignore[arg-type]
+    assert found.state is State.PROBLEM

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from privateshare.platform.keys.signing import CACHED_KEY_SET, rotate_signing_key, update_signer
 from privateshare.protocol import jwt
 from tests.flow.command_line import OperatorCommand
 from tests.flow.people import People
@@ -13,7 +14,7 @@ from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.served import Served
 from tests.flow.sessions import QUERY, triggered, wait_until_over
 from tests.flow.storage_calls import cloud
-from tests.flow.wire import Tokens, Wire, check_error, unsealed
+from tests.flow.wire import Tokens, Wire, check_error, unsealed, verifier
 from tests.keys import rsa_key
 
 OTHER_KEY = 7
@@ -95,3 +96,31 @@ async def test_pushing_and_storage_work_with_both_keys(people: People, command: 
         assert cloud(app, "POST", storage, f"/{number}", content=b"x").status_code == 201
     assert "has this key already" in command.error("contract", "rotate-key", wire.contract_id, "--public-key", str(pem))
     pem.unlink()
+
+
+@pytest.mark.protocol("3.2")
+async def test_a_new_signing_key_is_published_first_and_used_without_a_restart(people: People) -> None:
+    """While requests run, every response is valid: signed with the old key, and then with the new one."""
+    platform, wire = people.platform, await people.contract()
+
+    def signed_with() -> str:
+        answer = wire.authorize(verifier())
+        wire.signed(answer)  # It looks for the key in the key set, and checks the signature.
+        return str(jwt.read_header(answer.json()["token"])["kid"])
+
+    def published() -> list[str]:
+        return [key["kid"] for key in wire.http.get(wire.url("jwks/oauth")).json()["keys"]]
+
+    before = signed_with()
+    async with platform.database.transaction() as db:
+        later = (await rotate_signing_key(db, platform.master_key, CACHED_KEY_SET)).kid
+    async with platform.database.transaction() as db:
+        await update_signer(db, platform.master_key, platform.signer)
+    assert later in published()
+    assert later not in repr(platform.signer)
+    async with platform.database.transaction() as db:
+        now = (await rotate_signing_key(db, platform.master_key)).kid
+    while (kid := await asyncio.to_thread(signed_with)) != now:
+        assert kid == before
+        await asyncio.sleep(0.2)
+    assert {before, later, now} <= set(published())

@@ -25,10 +25,10 @@ from privateshare.platform.runtime import Platform
 
 LOOK_SECONDS = 60.0
 LOOK_INTERVAL = timedelta(minutes=5)
-AUDIT_INTERVAL = timedelta(days=1)
+THOROUGH_INTERVAL = timedelta(days=1)
 HOLD = timedelta(minutes=4)  # Less than the interval, so that the second look tells of it.
 # These rows are no problems. They record when somebody looked last.
-LAST_LOOK, LAST_AUDIT = "(last look)", "(last look at the audit log)"
+LAST_LOOK, LAST_THOROUGH_LOOK = "(last look)", "(last thorough look)"
 
 # take_turn: record that this process looks now, unless another one did shortly before.
 _TAKE_TURN = text("""
@@ -59,8 +59,8 @@ async def look_if_due(platform: Platform, ways: Mapping[str, Channel], now: date
     async with platform.database.transaction() as db:
         if not await _take_turn(db, LAST_LOOK, LOOK_INTERVAL, now):
             return False
-        with_audit_log = await _take_turn(db, LAST_AUDIT, AUDIT_INTERVAL, now)
-    findings = [finding async for finding in diagnose(platform, with_audit_log=with_audit_log)]
+        thorough = await _take_turn(db, LAST_THOROUGH_LOOK, THOROUGH_INTERVAL, now)
+    findings = [finding async for finding in diagnose(platform, thorough=thorough)]
     await tell(platform, ways, findings, now)
     return True
 
@@ -106,7 +106,7 @@ async def open_problems(db: AsyncSession) -> Sequence[AlertRow]:
 
 
 async def _problems(db: AsyncSession, *, for_update: bool = False) -> Sequence[AlertRow]:
-    query = select(AlertRow).where(AlertRow.subject.not_in([LAST_LOOK, LAST_AUDIT])).order_by(AlertRow.since)
+    query = select(AlertRow).where(AlertRow.subject.not_in([LAST_LOOK, LAST_THOROUGH_LOOK])).order_by(AlertRow.since)
     return list(await db.scalars(query.with_for_update() if for_update else query))
 
 

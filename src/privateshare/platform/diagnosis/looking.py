@@ -17,6 +17,7 @@ from privateshare.platform.db.tables import (
     SyncRow,
     WebhookMessageRow,
 )
+from privateshare.platform.diagnosis.backups import newest_backup
 from privateshare.platform.diagnosis.endings import contract_keys, site_certificate
 from privateshare.platform.diagnosis.findings import Finding, State
 from privateshare.platform.diagnosis.logs import audit_log
@@ -54,10 +55,10 @@ SELECT min(coalesce(job.scheduled_at, event.at)) FILTER (WHERE job.status = 'tod
 """)
 
 
-async def diagnose(platform: Platform, *, with_audit_log: bool = True) -> AsyncIterator[Finding]:
+async def diagnose(platform: Platform, *, thorough: bool = True) -> AsyncIterator[Finding]:
     """Look at the settings, the machine, the stores, the database and what is in it, and yield a finding for each.
 
-    Reading the whole audit log may take minutes if it is long.
+    A thorough look reads whole tables: all rows that the master key seals, and the audit log.
     """
     for finding in _settings(platform):
         yield finding
@@ -67,10 +68,11 @@ async def diagnose(platform: Platform, *, with_audit_log: bool = True) -> AsyncI
     for finding in _packages(platform):
         yield finding
     yield await site_certificate(platform.settings)
+    yield await asyncio.to_thread(newest_backup, platform.settings, datetime.now(UTC))
     for look in LOOKS:
         yield await _looked_up(platform, look)
-    if with_audit_log:
-        yield await _looked_up(platform, audit_log)
+    for look in THOROUGH_LOOKS if thorough else ():
+        yield await _looked_up(platform, look)
     async with platform.database.transaction() as db:
         for finding in await _sources(db):
             yield finding
@@ -268,7 +270,6 @@ Look = Callable[[AsyncSession, Platform], Awaitable[Finding]]
 LOOKS: Sequence[Look] = (
     _clock,
     _connections,
-    _master_key,
     _queue,
     _keys_to_destroy,
     _webhooks,
@@ -276,6 +277,7 @@ LOOKS: Sequence[Look] = (
     contract_keys,
     _applications,
 )
+THOROUGH_LOOKS: Sequence[Look] = (_master_key, audit_log)
 
 
 async def _sources(db: AsyncSession) -> list[Finding]:

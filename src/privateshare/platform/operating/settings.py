@@ -136,6 +136,9 @@ class Settings(BaseSettings):
         description="Where `privateshare backup` writes: a folder, or s3://, gs://, az:// or file://; erasures and "
         "withdrawals are recorded there too as they happen, so that no backup can undo them.",
     )
+    backup_max_age: Duration = Field(
+        default=timedelta(hours=36), description="The operator is told if the newest backup is older than this."
+    )
     master_key_file: Path | None = Field(
         default=None,
         description="A file with the master key, for secrets that are mounted as files: keys in base64 as above, with "
