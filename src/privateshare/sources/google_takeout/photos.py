@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from privateshare.protocol.catalogue import ObjectType
@@ -71,7 +70,7 @@ class PhotoMapping:
         """
         if _is_album(found.thing):
             return self._album(dict_of(found.thing.get("albumData")) or found.thing)
-        return self._picture(found.thing, PurePosixPath(path))
+        return self._picture(found.thing, path)
 
     def _album(self, thing: JsonObject) -> Mapped:
         title = text_of(thing.get("title"))
@@ -82,24 +81,25 @@ class PhotoMapping:
         album = self._account.thing(stable_id("album", title), moment, name=title, description=description)
         return ObjectType.MEDIA_ALBUM, album
 
-    def _picture(self, thing: JsonObject, path: PurePosixPath) -> Mapped | None:
+    def _picture(self, thing: JsonObject, path: str) -> Mapped | None:
         title = text_of(thing.get("title"))
         times = (dict_of(thing.get(name)).get("timestamp") for name in ("photoTakenTime", "creationTime"))
         moment = next((time for written in times if (time := milliseconds(written)) is not None), None)
         if moment is None:
             raise ValueError("the picture has no date")
         link = text_of(thing.get("url"))
-        own_id = PurePosixPath(urlsplit(link).path).name or stable_id("photo", title, moment)
-        folder = path.parent.name
-        album = "" if _YEAR.fullmatch(folder) or len(path.parts) < 2 else folder
+        own_id = urlsplit(link).path.rpartition("/")[2] or stable_id("photo", title, moment)
+        place = path.rpartition("/")[0]  # pathlib would intern each name, which costs memory.
+        folder = place.rpartition("/")[2]
+        album = "" if _YEAR.fullmatch(folder) else folder
         if not album and hash(own_id) in self._in_albums:
             return None
         if album and len(self._in_albums) < MAX_IN_ALBUMS:
             self._in_albums.add(hash(own_id))
         latitude, longitude = _position(thing)
-        media_type = MEDIA_TYPES.get(PurePosixPath(title).suffix.lower())
+        media_type = MEDIA_TYPES.get(f".{title.rpartition('.')[2].lower()}")
         kind = VIDEO if media_type is not None and media_type.startswith("video/") else PICTURE
-        resource = {"url": link or str(path.parent / title), "type": kind, "mimetype": media_type}
+        resource = {"url": link or f"{place}/{title}".lstrip("/"), "type": kind, "mimetype": media_type}
         return ObjectType.MEDIA, self._account.thing(
             own_id,
             moment,
