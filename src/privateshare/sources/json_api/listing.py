@@ -41,10 +41,12 @@ class NewestFirst:
     Attributes:
         id_of: Returns the id of an item.
         has_end: Whether the list has everything. Some APIs end lists after some hundred items.
+        shows_deletions: Whether what is missing between two items was deleted.
     """
 
     id_of: Callable[[Any], str]
     has_end: bool = True
+    shows_deletions: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +162,17 @@ class TypeReader:
         yield from self._pages(listing, position, first)
 
     def _pages(self, listing: Listing, position: _Position, request: ApiRequest | None) -> Iterator[Page]:
-        seen = list[ApiRequest]()
+        seen, before = list[ApiRequest](), frozenset[str]()
         while request is not None:
             if request in seen[-3:] or len(seen) == MAX_PAGES:
                 raise Refused(OK, "EndlessPages")
             seen.append(request)
             reply = self._client.get(request)
             items = _items(listing, reply)
-            objects = self._mapped(listing, items)
+            # Lists that are divided by date repeat items at the bounds of pages.
+            objects = self._mapped(listing, [item for item in items if not before & set(_ids(listing, [item]))])
             ids = _ids(listing, items)
+            before = frozenset(ids)
             position.new = (position.new + ids)[:KNOWN_ITEMS]
             position.newest = max(
                 (mark for mark in (position.newest, *_marks(listing, items)) if mark is not None), default=None
@@ -194,7 +198,7 @@ class TypeReader:
         for item in items:
             try:
                 thing = listing.map(listing.complete(item, self._client) if listing.complete else item, self._account)
-            except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError):
+            except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError, Refused):
                 self._left_out.leave_out(UNKNOWN, listing.object_type)
                 found.append(None)
                 self._is_whole = False
@@ -209,6 +213,8 @@ class TypeReader:
     ) -> Covered | None:
         """Return the dates that a page of a list with the newest item first covers completely."""
         if not isinstance(listing.reading, NewestFirst) or len(self._listings) > 1:
+            return None
+        if not listing.reading.shows_deletions:
             return None
         before, moments = position.edge, [thing.get("createddate") for thing in objects if thing is not None]
         known = [moment for moment in moments if isinstance(moment, int)]

@@ -1,7 +1,8 @@
 """The ways in which APIs divide lists into pages. Each returns the request for the page after a given one."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from privateshare.sources.json_api.requests import ApiRequest, Reply
@@ -20,7 +21,7 @@ def linked_page(reply: Reply, _items: Sequence[Any]) -> ApiRequest | None:
     """Follow the header Link with rel="next" (RFC 8288), as Mastodon and GitHub have it."""
     for address, attributes in _LINK.findall(reply.headers.get("link", "")):
         if 'rel="next"' in attributes:
-            return ApiRequest(address, form=reply.request.form)
+            return reply.request.at(address)
     return None
 
 
@@ -29,7 +30,7 @@ def page_at(*path: str) -> NextPage:
 
     def following(reply: Reply, _items: Sequence[Any]) -> ApiRequest | None:
         address = field_at(reply.content, *path)
-        return ApiRequest(address) if isinstance(address, str) and address else None
+        return reply.request.at(address) if isinstance(address, str) and address else None
 
     return following
 
@@ -56,20 +57,27 @@ def numbered_page(parameter: str = "page", size: int = 1) -> NextPage:
     return following
 
 
-def earlier_page(parameter: str, moment: Callable[[Any], int | None], size: int = 1) -> NextPage:
+def earlier_page(parameter: str, second_of: Callable[[Any], int], size: int) -> NextPage:
     """Ask for what is before the oldest item of a page, for lists that are divided by date only.
 
-    Items with the same date as the oldest one are asked for again, unless that would be the same request.
+    The API leaves out the named second. So the second after that of the oldest item is named: other items may have the
+    same one. They are fetched again, unless they are all that a page has.
     """
 
     def following(reply: Reply, items: Sequence[Any]) -> ApiRequest | None:
-        moments = [found for item in items if (found := moment(item)) is not None]
-        if len(items) < size or not moments:
+        seconds = list(_values(second_of, items))
+        if len(items) < size or not seconds:
             return None
-        before = min(moments)
-        return reply.request.changed(**{parameter: before})
+        is_one_second = min(seconds) == max(seconds)
+        return reply.request.changed(**{parameter: min(seconds) + (0 if is_one_second else 1)})
 
     return following
+
+
+def _values(value_of: Callable[[Any], int], items: Sequence[Any]) -> Iterator[int]:
+    for item in items:
+        with suppress(KeyError, ValueError, TypeError, AttributeError):  # An item that cannot be read is counted later.
+            yield value_of(item)
 
 
 def field_at(content: Any, *path: str) -> Any:

@@ -1,7 +1,7 @@
 """Requests to a JSON API, and the handling of its errors."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urljoin
@@ -34,26 +34,33 @@ class ApiRequest:
         path: The path below the base of the API, or a complete address of the same server.
         parameters: The parameters of the query.
         form: The fields of a form. With any, the method is POST.
+        accept: The media type that is asked for, if it is not plain JSON.
     """
 
     path: str
     parameters: Parameters = field(default_factory=dict)
     form: Parameters = field(default_factory=dict)
+    accept: str = "application/json"
 
     def changed(self, **parameters: str | int) -> "ApiRequest":
         """Return the same request with other parameters, which are those of the form if it has one."""
         if self.form:
-            return ApiRequest(self.path, self.parameters, {**self.form, **parameters})
-        return ApiRequest(self.path, {**self.parameters, **parameters})
+            return replace(self, form={**self.form, **parameters})
+        return replace(self, parameters={**self.parameters, **parameters})
+
+    def at(self, address: str) -> "ApiRequest":
+        """Return the request for a following page, whose address has all parameters."""
+        return replace(self, path=address, parameters={})
 
     def to_json(self) -> JsonObject:
         """Convert it to JSON, to be stored as a position."""
-        return {"path": self.path, "parameters": dict(self.parameters), "form": dict(self.form)}
+        found = {"path": self.path, "parameters": dict(self.parameters), "form": dict(self.form)}
+        return found | {"accept": self.accept}
 
     @classmethod
     def from_json(cls, value: JsonObject) -> "ApiRequest":
         """Convert it back."""
-        return cls(value["path"], value["parameters"], value["form"])
+        return cls(value["path"], value["parameters"], value["form"], value["accept"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class ApiClient:
         token = (connection.token or {}).get("access_token")
         if not isinstance(token, str):
             raise NeedsLogin("nobody is signed in")
-        headers = {"accept": "application/json", "user-agent": USER_AGENT, **rules.headers}
+        headers = {"user-agent": USER_AGENT, **rules.headers}
         headers["authorization"] = f"{rules.scheme} {token}"
         self._rules, self._base, self._admit = rules, base.rstrip("/") + "/", connection.admit
         self._http = open_client(headers, reach=reach)
@@ -119,13 +126,15 @@ class ApiClient:
             TryLater: It is not available, or limits requests.
             NeedsLogin: It does not accept the token.
         """
-        address = self._address(request.path)
+        address, headers = self._address(request.path), {"accept": request.accept}
         self._admit()
         try:
             if request.form:
-                response = self._http.post(address, params=request.parameters or None, data=dict(request.form))
+                response = self._http.post(
+                    address, params=request.parameters or None, data=dict(request.form), headers=headers
+                )
             else:
-                response = self._http.get(address, params=request.parameters or None)
+                response = self._http.get(address, params=request.parameters or None, headers=headers)
         except ResponseLimitExceeded as error:
             raise Refused(httpx2.codes.OK, "TooLarge") from error
         except httpx2.TransportError as error:

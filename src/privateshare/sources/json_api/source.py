@@ -15,6 +15,7 @@ from privateshare.sources.contract import (
     Page,
     Skipped,
     SourceInfo,
+    TryLater,
 )
 from privateshare.sources.json_api.listing import Listing, TypeReader, Wanted
 from privateshare.sources.json_api.requests import ApiClient, ApiRules, Refused
@@ -55,6 +56,7 @@ class JsonApiSource(ABC):
         known = connection.token or {}
         account = account_of(self.info.service_type, connection.provider_account_id)
         with self._client(connection) as client:
+            known = self._details(client, known)
             for object_type in self.info.object_types:
                 of_type = [listing for listing in self.listings if listing.object_type == object_type]
                 if object_type not in cursors or not of_type:
@@ -82,6 +84,14 @@ class JsonApiSource(ABC):
         """Return what the API calls the account."""
         return connection.provider_account_id
 
+    def details(self, client: ApiClient, known: JsonObject) -> JsonObject:
+        """Return what requests need to know of the account, which may need a request.
+
+        Raises the errors of the client, and KeyError, ValueError or TypeError if the response does not say it.
+        """
+        del client
+        return known
+
     def reach(self) -> Reach:
         """Return which servers may be reached."""
         return Reach.ANY
@@ -90,6 +100,12 @@ class JsonApiSource(ABC):
         if connection.token is None:
             raise NeedsLogin("nobody is signed in")
         return ApiClient(self.rules, self.api(connection.token), connection, self.reach())
+
+    def _details(self, client: ApiClient, known: JsonObject) -> JsonObject:
+        try:
+            return self.details(client, known)
+        except (Refused, KeyError, ValueError, TypeError) as error:
+            raise TryLater("the API does not say what is needed of the account") from error
 
     def _sample(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         account, now = account_of(self.info.service_type, connection.provider_account_id), datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""The source Bluesky: an account at any server of the AT Protocol."""
