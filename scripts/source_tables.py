@@ -10,6 +10,7 @@ from pathlib import Path
 
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.registrations import SOURCES_PACKAGE, Registration, own_registrations
+from privateshare.sources.configuration import sources_of_clients
 from privateshare.sources.contract import Source
 from privateshare.sources.registry import Sources
 from privateshare.sources.schemas import object_schemas
@@ -48,10 +49,10 @@ def source_rows() -> Iterator[str]:
     """Yield a row for each folder of sources."""
     yield "| ids | source | connected by | object types | tested by | left out |"
     yield "|---|---|---|---|---|---|"
-    sources = Sources().connectable
+    sources = {**Sources().connectable, **{source.info.id: source for source in sources_of_clients()}}
     folders = [folder for folder in own_registrations() if folder.ids or folder.sources]
     for folder in sorted(folders, key=lambda folder: min(_ids(folder))):
-        yield _source_row(folder, [sources[id_] for id_ in folder.ids])
+        yield _source_row(folder, [sources[id_] for id_ in _ids(folder) if id_ in sources])
     yield FHIR_SERVERS
 
 
@@ -92,10 +93,11 @@ def type_rows() -> Iterator[str]:
     yield "| object type | schema | given by |"
     yield "|---|---|---|"
     sources = Sources()
+    connectable = {**sources.connectable, **{source.info.id: source for source in sources_of_clients()}}
     for id_, schema in sorted(object_schemas().items()):
         kind = catalogue().object_types[id_]
         own = " (ours)" if id_ >= FIRST_OWN_ID else ""
-        given = [sources.listed[key].name for key, one in sources.connectable.items() if id_ in one.info.object_types]
+        given = [sources.listed[key].name for key, one in connectable.items() if id_ in one.info.object_types]
         yield f"| {id_} {kind.name}{own} | [{schema['title']}]({schema['title']}.schema.json) | {', '.join(given)} |"
 
 

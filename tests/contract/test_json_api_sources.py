@@ -192,7 +192,7 @@ def is_covered(covered: list[Covered], thing: JsonObject) -> bool:
 
 
 def test_only_requested_types_are_fetched(live: Live) -> None:
-    wanted = live.source.info.object_types[0]
+    wanted = live.case.kind
     assert {page.object_type for page in live.fetched({wanted: None})} == {wanted}
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from privateshare.protocol.catalogue import catalogue, registrations
-from privateshare.protocol.registrations import Registration
+from privateshare.protocol.registrations import SOURCES_PACKAGE, Registration
 from privateshare.sources.checks import check_source
 from privateshare.sources.contract import Source
 from privateshare.sources.installed import installed_packages
@@ -84,6 +84,18 @@ def settings_of_source(source_id: int) -> Sequence[tuple[str, type[SourceSetting
 
 def _model(folder: Registration) -> type[SourceSettings]:
     return cast(type[SourceSettings], import_module(f"{folder.package}.configuration").Settings)
+
+
+def sources_of_clients() -> Sequence[Source]:
+    """Return this version's sources for which operators set a client id, with an example of one.
+
+    Tables of documents and translations are made of what such sources declare.
+    """
+    folders = [folder for folder in registrations() if folder.package.startswith(SOURCES_PACKAGE)]
+    names = names_with_settings()
+    models = [(folder.name, _model(folder)) for folder in folders if folder.name in names]
+    found = [(name, model) for name, model in models if issubclass(model, ClientSettings)]
+    return [source for name, model in found for source in configured_sources(name, model(client_id="example"))]
 
 
 def read_tables(tables: Mapping[str, Any]) -> Mapping[str, SourceSettings]:

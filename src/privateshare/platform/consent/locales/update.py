@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po, write_po
 import privateshare.sources
 from privateshare.platform.consent.locales import FALLBACK, FOLDER, LANGUAGES, catalogue_path
 from privateshare.protocol.catalogue import catalogue
+from privateshare.sources.configuration import sources_of_clients
 from privateshare.sources.failures import THE_FILE
 from privateshare.sources.registry import Sources
 
@@ -43,7 +44,7 @@ def _declared() -> Iterator[str]:
     known = catalogue()
     for entries in (known.service_groups, known.service_types, known.object_types, known.sources):
         yield from (entry.name for entry in entries.values())
-    for source in Sources().connectable.values():
+    for source in (*Sources().connectable.values(), *sources_of_clients()):
         for sample in source.info.samples:
             yield from (sample.name, sample.description)
         for question in source.info.asks:
