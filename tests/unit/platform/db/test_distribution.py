@@ -18,6 +18,7 @@ from privateshare.platform.db.tables import Base
 REFERENCE_TABLES = {"partners", "applications", "contracts", "signing_keys", "certificate_authorities"}
 # Tables of the platform as a whole, which stay on one machine. No statement joins them with those of people.
 LOCAL_TABLES = {
+    "alerts",
     "audit_entries",
     "audit_heads",
     "blobs_to_delete",
@@ -27,7 +28,9 @@ LOCAL_TABLES = {
     "nonces",
     "passkey_challenges",
     "references",
+    "source_uses",
     "unjournaled",
+    "usage_counts",
     "webhook_endpoints",
     "webhook_messages",
 }
