@@ -1,4 +1,4 @@
-"""A reader for the FHIR R4 resources of a record, in Bundles or any other structure."""
+"""A reader for the resources of a record, in Bundles or any other structure, and in clinical documents."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -6,16 +6,17 @@ from typing import BinaryIO
 
 import orjson
 
-from privateshare.sources.archive import UploadedFile
+from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.fhir_file.clinical_document import START_BYTES, document_records, is_clinical_document
 from privateshare.sources.fhir_file.conversion import converted
 from privateshare.sources.fhir_file.digits import parse_exactly, write_exactly
 from privateshare.sources.fhir_file.history import deleted_resource
 from privateshare.sources.fhir_file.mapping import DEFINITIONS, OBJECT_TYPES
 from privateshare.sources.fhir_file.versions import is_complete_r4, is_r4
 from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.upload_records import read_records, records_of_files
+from privateshare.sources.upload_records import UploadReader
 
 WRAPPERS = frozenset({"Bundle", "Parameters"})
 ENTRY_MEMBERS = frozenset(
@@ -58,13 +59,26 @@ def read_resources(archive: BinaryIO, left_out: LeftOut) -> Iterator[FoundRecord
     Raises:
         Broken: There are none, or less than half can be read.
     """
-    yield from _known_resources(read_records(archive, shape_of, left_out), left_out)
+    yield from _known_resources(_records(uploaded_files(archive, left_out), left_out), left_out)
     left_out.check(UNKNOWN_TYPE.refusal)
 
 
 def found_resources(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterator[FoundRecord]:
     """Yield the resources and deletions of some files of an upload. There may be none."""
-    return _known_resources(records_of_files(files, shape_of, left_out), left_out)
+    return _known_resources(_records(files, left_out), left_out)
+
+
+def _records(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterator[FoundRecord]:
+    """Yield the records of all files: JSON, and clinical documents."""
+    upload = UploadReader(shape_of, left_out)
+    for file in files:
+        with file.open() as stream:
+            start = stream.read(START_BYTES)
+        if is_clinical_document(start):
+            yield from document_records(file, left_out)
+        else:
+            yield from upload.records_of(file)
+    upload.estimate()
 
 
 def _known_resources(records: Iterator[FoundRecord], left_out: LeftOut) -> Iterator[FoundRecord]:

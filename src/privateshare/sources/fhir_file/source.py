@@ -1,4 +1,4 @@
-"""The source for health records as FHIR R4 files. Resources are stored and delivered unchanged."""
+"""The source for health records as files: FHIR of any version, and clinical documents. Apps get R4."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
@@ -46,12 +46,12 @@ class FhirFile:
             Sample("large", "A long record", "More than twenty years of an invented person with diabetes."),
         ),
         upload=Upload(
-            accept=".json,.ndjson,.gz,.zip",
-            marks=(FileMark(r'"resourceType"\s*:\s*"', is_weak=True),),
+            accept=".json,.ndjson,.xml,.gz,.zip",
+            marks=(FileMark(r'"resourceType"\s*:\s*"|<(\w+:)?ClinicalDocument\b', is_weak=True),),
             instructions=(
                 "Open your hospital's or insurer's patient portal, or the app that holds your record.",
-                "Look for “Export”, “Download my data” or “Share my record” and choose FHIR (R4, JSON).",
-                "Choose the downloaded file here: a .json, .ndjson, .gz or .zip file, without changing it.",
+                "Look for “Export”, “Download my data” or “Share my record”, and choose FHIR (JSON) or C-CDA (XML).",
+                "Choose the downloaded file here: a .json, .ndjson, .xml, .gz or .zip file, without changing it.",
             ),
         ),
     )

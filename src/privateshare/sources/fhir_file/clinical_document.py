@@ -1,0 +1,147 @@
+"""Clinical documents in C-CDA, as the portals of hospitals give them: XML, alone or in a zip or an XDM package."""
+
+from collections.abc import Iterator, Mapping
+
+import orjson
+from lxml import etree
+
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import JsonObject
+from privateshare.sources.failures import DAMAGED, THE_FILE, Broken, LeftOut, shown_name
+from privateshare.sources.fhir_file.cda_entries import (
+    Context,
+    Mapper,
+    allergies,
+    encounters,
+    family_history,
+    immunizations,
+    medications,
+    patient_of,
+    problems,
+    procedures,
+    results,
+)
+from privateshare.sources.fhir_file.cda_values import Element, Narrative, child, children, local
+from privateshare.sources.json_records import FoundRecord
+
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+START_BYTES = 16 * 1024
+MAX_TEXTS = 100_000
+_ROOT = b"ClinicalDocument"
+
+# What reads the entries of a section, by the LOINC code of the section, and the category of its observations.
+SECTIONS: Mapping[str, tuple[Mapper, str]] = {
+    "48765-2": (allergies, ""),
+    "11450-4": (problems, ""),
+    "11348-0": (problems, ""),
+    "46241-6": (problems, ""),
+    "11535-2": (problems, ""),
+    "10160-0": (medications, ""),
+    "10183-2": (medications, ""),
+    "42346-7": (medications, ""),
+    "29549-3": (medications, ""),
+    "11369-6": (immunizations, ""),
+    "30954-2": (results, "laboratory"),
+    "8716-3": (results, "vital-signs"),
+    "29762-2": (results, "social-history"),
+    "47519-4": (procedures, ""),
+    "46240-8": (encounters, ""),
+    "10157-6": (family_history, ""),
+}
+
+
+class NotADocument(Exception):
+    """The file is XML, but no clinical document that can be read."""
+
+
+def is_clinical_document(start: bytes) -> bool:
+    """Return whether a file is a clinical document, by its first bytes."""
+    plain = start.replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").lstrip()
+    return plain.startswith(b"<") and _ROOT in plain
+
+
+def document_records(file: UploadedFile, left_out: LeftOut) -> Iterator[FoundRecord]:
+    """Yield the resources of a document. A document that cannot be parsed is reported."""
+    name = shown_name(file.path) if file.path else THE_FILE
+    try:
+        root = _parsed(file)
+    except NotADocument:
+        damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
+        left_out.name_damaged(name, damaged)
+        return
+    for resource in _resources(root, left_out):
+        yield FoundRecord(resource, orjson.dumps(resource), None, file.path)
+
+
+def _parsed(file: UploadedFile) -> Element:
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    with file.open() as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise NotADocument
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise NotADocument from error
+    if root is None or local(root) != _ROOT.decode():
+        raise NotADocument
+    return root
+
+
+def _resources(root: Element, left_out: LeftOut) -> Iterator[JsonObject]:
+    roles = list(children(root, "recordTarget", "patientRole"))
+    patients = [patient_of(role) for role in roles]
+    yield from patients
+    # A document of several people is refused, because their Patients are not one person.
+    subject = {"reference": f"Patient/{patients[0]['id']}"} if patients else {"display": "unknown"}
+    seen: set[str] = set()
+    for section in root.iter("{*}section"):
+        code = child(section, "code")
+        mapper, category = SECTIONS.get(code.get("code", "") if code is not None else "", (None, ""))
+        entries = list(children(section, "entry"))
+        if mapper is None:
+            _name_section(section, entries, left_out)
+            continue
+        context = Context(subject, Narrative(_texts(child(section, "text"))), category)
+        for entry in entries:
+            for resource in _mapped(entry, mapper, context, left_out):
+                if resource["id"] not in seen:
+                    seen.add(resource["id"])
+                    yield resource
+
+
+def _mapped(entry: Element, mapper: Mapper, context: Context, left_out: LeftOut) -> Iterator[JsonObject]:
+    """Yield the resources of an entry; an entry that cannot be read is counted."""
+    for inner in entry:
+        try:
+            yield from list(mapper(inner, context))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            left_out.leave_out(DAMAGED)
+
+
+def _name_section(section: Element, entries: list[Element], left_out: LeftOut) -> None:
+    """Report a section with entries that have no place in the shared types."""
+    title = child(section, "title")
+    text = " ".join("".join(str(part) for part in title.itertext()).split()) if title is not None else ""
+    if entries and text:
+        name = shown_name(text.replace("/", " "))
+        left_out.name_unused(
+            name, Broken("The section “%(name)s” of a document is not imported. It was not needed.", name=name)
+        )
+
+
+def _texts(text: Element | None) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for element in text.iter() if text is not None else ():
+        own_id = element.get("ID") if isinstance(element.tag, str) else None
+        if own_id and len(found) < MAX_TEXTS:
+            found[own_id] = " ".join("".join(str(part) for part in element.itertext()).split())
+    return found
