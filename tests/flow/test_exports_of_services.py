@@ -1,7 +1,10 @@
 """Exports of services that people use: uploaded, agreed to, read by an app, and uploaded again when they are newer."""
 
 import gzip
+import io
 import json
+import tarfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,10 @@ from tests.archives import (
     conversations,
     exported_chat,
     mailbox,
+    play,
     post_archive,
     social_export,
+    spotify_zip,
     timeline,
     tracks,
     viewing_activity,
@@ -25,6 +30,8 @@ from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import People
 from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import Wire, unsealed
+from tests.unit.sources.linkedin.good_archives import messages
+from tests.unit.sources.mastodon_archive.good_archives import archive
 
 PROFILE = {"profile_user": [{"string_map_data": {"Username": {"value": "mira.k"}}}]}
 
@@ -49,6 +56,49 @@ def instagram(comments: int) -> bytes:
     )
 
 
+def account_data(plays: int) -> bytes:
+    """Spotify's account data, with so many plays of the last year and a library."""
+    whole = [play(number) for number in range(plays)]
+    brief = [
+        {
+            "endTime": one["ts"][:16].replace("T", " "),
+            "artistName": one["master_metadata_album_artist_name"],
+            "trackName": one["master_metadata_track_name"],
+            "msPlayed": one["ms_played"],
+        }
+        for one in whole
+    ]
+    library = {
+        "tracks": [{"artist": "A", "album": "B", "track": "C", "uri": f"spotify:track:{'1' * 22}"}],
+        "albums": [],
+    }
+    return zipped(
+        {
+            "StreamingHistory_music_0.json": json.dumps(brief).encode(),
+            "YourLibrary.json": json.dumps(library).encode(),
+        }
+    )
+
+
+def history(plays: int) -> bytes:
+    """Spotify's extended streaming history with so many plays."""
+    return spotify_zip([play(number) for number in range(plays)])
+
+
+def gzipped_tar(posts: int) -> bytes:
+    """An archive of Mastodon of the older kind with so many posts."""
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(archive(posts))) as files,
+        tarfile.open(fileobj=packed, mode="w:gz") as target,
+    ):
+        for name in files.namelist():
+            entry = tarfile.TarInfo(name)
+            entry.size = files.getinfo(name).file_size
+            target.addfile(entry, files.open(name))
+    return packed.getvalue()
+
+
 # The id of a source, an older and a newer export, and how many objects both have together, by type.
 EXPORTS = [
     pytest.param(420, instagram(2), instagram(3), {7: 3, 19: 1}, "partial", id="instagram"),
@@ -61,6 +111,10 @@ EXPORTS = [
     pytest.param(9010, mailbox(2), mailbox(4), {9007: 4}, "completed", id="mail"),
     pytest.param(9020, tracks(2), tracks(4), {300: 4, 9001: 4}, "completed", id="workouts"),
     pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
+    pytest.param(16, account_data(3), history(4), {400: 1, 401: 1, 405: 1, 406: 4}, "completed", id="spotify"),
+    pytest.param(16, history(4), account_data(3), {400: 1, 401: 1, 405: 1, 406: 4}, "completed", id="spotify-turned"),
+    pytest.param(9030, messages(2), messages(4), {9002: 4}, "completed", id="linkedin"),
+    pytest.param(9035, gzipped_tar(2), gzipped_tar(4), {2: 4}, "completed", id="mastodon-tar"),
 ]
 
 

@@ -58,8 +58,8 @@ class AmazonReader(ExportReader):
     def purchase(self, row: Row) -> Iterator[Mapped]:
         """Yield an item of an order."""
         order, name, moment = _value(row, "order"), _value(row, "name"), row.needed_moment("date")
-        if not order or not name:
-            raise ValueError("the item has no order or name")
+        if not name:
+            raise ValueError("the item has no name")
         quantity = row.number("quantity")
         amount, currency = money_of(_value(row, "amount"))
         if amount is None:
@@ -67,7 +67,7 @@ class AmazonReader(ExportReader):
             amount = round(unit * (quantity or 1), DECIMALS) if unit is not None else None
         asin, website = _value(row, "asin"), _value(row, "website")
         thing = self.account.thing(
-            self._item_id(order, asin or name),
+            self._item_id(order or str(moment), asin or name),
             moment,
             ordernumber=order,
             name=name,

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.archive import UploadedFile
 from privateshare.sources.export_reader import ExportReader
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.object_building import JsonObject, Mapped, stable_id
 from privateshare.sources.tables import Row, TableKind
 
+NOT_KEPT = frozenset({"deleted", "orphaned"})
 MAX_FILMS = 200_000
 BEST_LETTERBOXD = 5
 BEST = 10
@@ -29,6 +31,11 @@ class LetterboxdReader(ExportReader):
         super().__init__(*arguments)
         self._in_diary: set[Film] = set()
         self._others: dict[Film, JsonObject] = {}
+
+    def objects_of_file(self, file: UploadedFile) -> Iterator[Mapped]:
+        """Yield the objects of one file. What the person deleted is in folders of its own, and is left out."""
+        if not NOT_KEPT & {part.casefold() for part in file.path.split("/")[:-1]}:
+            yield from super().objects_of_file(file)
 
     def entry(self, row: Row) -> Iterator[Mapped]:
         """Yield an entry of the diary, or a review, which repeats the entry and has a text."""

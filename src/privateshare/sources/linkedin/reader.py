@@ -123,7 +123,7 @@ class LinkedInReader(ExportReader):
 
     def _person(self, relation: str, address: str, name: str, moment: int | None, row: Row) -> Mapped:
         thing = self.account.thing(
-            f"{relation}_{stable_id(address or name)}",
+            f"{relation}_{stable_id(*([address] if address else [name, moment]))}",
             moment,
             relation=relation,
             displayname=name,

@@ -59,7 +59,10 @@ class Spotify:
         brand=_BRAND,
         upload=Upload(
             accept=".zip,.json",
-            marks=(FileMark(r'"ms_?[pP]layed"\s*:|"searchInteractionURIs"|"spotify:(track|album|artist):'),),
+            marks=(
+                FileMark(r'"ms_?[pP]layed"\s*:|"searchInteractionURIs"|"spotify:(track|album|artist):'),
+                FileMark(r'\A\{\s*"tracks"\s*:\s*\[\s*\{\s*"artist"'),
+            ),
             instructions=(
                 "Sign in to Spotify in a browser and open Account, then Privacy settings.",
                 "Under “Download your data” choose “Extended streaming history”, and “Account data” for your library, "

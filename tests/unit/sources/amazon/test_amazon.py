@@ -60,6 +60,13 @@ def test_other_layouts_are_read(text: str, encoding: str) -> None:
     assert found["createddate"] == 1571702400000
 
 
+def test_items_without_an_order_are_read() -> None:
+    """Some people remove the numbers of their orders before they share the table."""
+    found = read_files(ORDERS, {"a.csv": HEADER + row("") + row("", "B02")})[ObjectType.PURCHASE]
+    assert len({one["entityid"] for one in found}) == 2
+    assert all("ordernumber" not in one for one in found)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

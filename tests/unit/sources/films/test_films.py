@@ -18,6 +18,7 @@ FILM = "Date,Name,Year,Letterboxd URI\n"
 FILES: dict[str, str | bytes] = {
     "diary.csv": ENTRY
     + '2024-01-02,"Kite, the",2022,https://boxd.it/a,4.5,Yes,"cinema, sea",2024-01-01\n2024-02-02,Low,1999,https://boxd.it/b,,,,2024-02-01\n,Bad,1999,x,,,,\n',
+    "deleted/diary.csv": ENTRY + "2024-01-02,Deleted,2022,https://boxd.it/z,4.5,,,2024-01-01\n",
     "likes/films.csv": FILM + "2024-01-02,Liked,2022,https://boxd.it/c\n",
     "profile.csv": "Date Joined,Username,Given Name,Family Name,Email Address\n2020-01-01,Mira_K,Mira,,m@example.org\n",
     "ratings.csv": FILM.strip()

@@ -50,6 +50,13 @@ def test_dates_of_all_languages_are_read(dates: tuple[str, ...], expected: list[
     assert [day_of(one) for one in found[ObjectType.SOCIAL_NETWORK_USER]] == expected
 
 
+def test_two_people_of_one_name_are_two() -> None:
+    """Older tables have no addresses of members."""
+    rows = "Ann,Lee,,,,,24 Jan 2023\nAnn,Lee,,,,,25 Jan 2023\n"
+    found = read_files(LINKEDIN, {"Connections.csv": HEADER + rows})[ObjectType.SOCIAL_NETWORK_USER]
+    assert len({one["entityid"] for one in found}) == 2
+
+
 def test_messages_of_both_layouts_are_read() -> None:
     """Names with commas stay whole, groups are split, and tags of companies are removed."""
     new = (
