@@ -94,6 +94,12 @@ class ExportReader:
         if own_id:
             self.owners[own_id] = name or self.owners.get(own_id, "") or own_id
 
+    def name_damaged(self, file: UploadedFile) -> None:
+        """Report a file whose rest cannot be read."""
+        name = shown_name(file.path) if file.path else THE_FILE
+        damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
+        self.left_out.name_damaged(name, damaged)
+
     def checked(self, objects: Callable[[Any], Iterator[Mapped]], entry: Any) -> Sequence[Mapped]:
         """Return the objects of an entry, and count it as read or left out."""
         try:
@@ -127,8 +133,7 @@ class ExportReader:
             )
             self.left_out.name_damaged(name, problem)
         except csv.Error:
-            damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-            self.left_out.name_damaged(name, damaged)
+            self.name_damaged(file)
 
 
 def declare(

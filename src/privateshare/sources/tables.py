@@ -151,7 +151,7 @@ class FoundTable:
 
     def _cells(self) -> Iterator[list[str]]:
         with opened_text(self.file) as text:
-            for number, cells in enumerate(self.notation.rows(_lines(text))):
+            for number, cells in enumerate(self.notation.rows(table_lines(text))):
                 if number > self.header and any(cell.strip() for cell in cells):
                     yield cells
 
@@ -211,7 +211,7 @@ def _sample_rows(sample: str, notation: Notation) -> Iterator[list[str]]:
             return
 
 
-def _lines(text: TextIOWrapper) -> Iterator[str]:
+def table_lines(text: TextIOWrapper) -> Iterator[str]:
     """Yield the lines of a text. Raises csv.Error if one is longer than any of an export."""
     while line := text.readline(MAX_LINE_CHARACTERS):
         if len(line) == MAX_LINE_CHARACTERS:

@@ -7,9 +7,8 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.bluesky_repository.car import Block, DamagedCar, NotACar, blocks_of
-from privateshare.sources.contract import Broken, JsonObject
+from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import ExportReader
-from privateshare.sources.failures import THE_FILE, shown_name
 from privateshare.sources.object_building import Mapped, dict_of, list_of, stable_id, text_of
 
 POST = 2
@@ -25,7 +24,6 @@ class BlueskyReader(ExportReader):
 
     def objects_of_file(self, file: UploadedFile) -> Iterator[Mapped]:
         """Yield the objects of one file."""
-        name = shown_name(file.path) if file.path else THE_FILE
         with file.open() as stream:
             try:
                 for block in blocks_of(stream):
@@ -34,8 +32,7 @@ class BlueskyReader(ExportReader):
             except NotACar:
                 pass
             except DamagedCar:
-                damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-                self.left_out.name_damaged(name, damaged)
+                self.name_damaged(file)
                 return
         yield from super().objects_of_file(file)
 

@@ -16,7 +16,7 @@ from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import ExportReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, milliseconds, number_of, stable_id, text_of
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import Row, TableKind, table_lines
 from privateshare.sources.text_files import opened_text
 
 SECOND = 1000
@@ -34,10 +34,13 @@ class ScrobbleReader(ExportReader):
         if not _is_headerless(file):
             yield from super().objects_of_file(file)
             return
-        with opened_text(file) as text, suppress(csv.Error):
-            for cells in csv.reader(line.replace("\0", "") for line in text):
-                if any(cells):
-                    yield from self.checked(self.row, Row(cells, HEADERLESS_PLACES, file.path))
+        try:
+            with opened_text(file) as text:
+                for cells in csv.reader(table_lines(text)):
+                    if any(cells):
+                        yield from self.checked(self.row, Row(cells, HEADERLESS_PLACES, file.path))
+        except csv.Error:
+            self.name_damaged(file)
 
     def row(self, row: Row) -> Iterator[Mapped]:
         """Yield a play of a table."""
@@ -138,7 +141,7 @@ class ScrobbleReader(ExportReader):
 def _is_headerless(file: UploadedFile) -> bool:
     """Return whether a file is a table of four columns without their names, whose last one is a date."""
     with opened_text(file) as text, suppress(csv.Error):
-        rows = [cells for cells in islice(csv.reader(line.replace("\0", "") for line in text), 3) if cells]
+        rows = [cells for cells in islice(csv.reader(table_lines(text)), 3) if cells]
         return bool(rows) and all(
             len(cells) == HEADERLESS_COLUMNS
             and _WRITTEN.match(cells[-1].strip()) is not None

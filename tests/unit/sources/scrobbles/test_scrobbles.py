@@ -97,3 +97,11 @@ def test_an_export_of_listenbrainz_is_read() -> None:
     assert (first["track"]["duration"], second["createddate"]) == (200000, (STAMP + 600) * 1000)
     assert left_out.count == 2
     assert owner_of(LISTENBRAINZ, files).provider_account_id == "mira"
+
+
+def test_the_rest_of_a_damaged_table_is_reported() -> None:
+    """What is before it is read."""
+    left_out = LeftOut()
+    text = TABLES[1] + 'Ärzte,Nr. 1,Drei,05 Mar 2024 05:09\nÄrzte,Nr. 1,Vier,05 Mar 2024 05:12\n"' + "x" * 2_000_000
+    found = read_files(LASTFM, {"a.csv": text}, left_out)[ObjectType.PLAY_HISTORY]
+    assert (len(found), list(left_out.damaged)) == (3, ["a.csv"])
