@@ -83,7 +83,9 @@ class People:
                 accounts.append(await connect_account(db, self.platform, library, connected))
             contract = await db.get_one(ContractRow, journey.contract_id)
             consent = await consents.record_consent(db, contract, library.id, [a.id for a in accounts], now)
-            await start_session(db, self.platform, await db.get_one(SessionRow, journey.session_id), consent, now)
+            await start_session(
+                db, self.platform, await db.get_one(SessionRow, journey.session_id), contract, consent, now
+            )
             lifetime = self.platform.settings.code_lifetime
             return await tokens.issue_code(db, consent, str(journey.challenge), now, lifetime)
 

@@ -33,7 +33,7 @@ async def begun(platform: Platform) -> SessionRow:
         contract = await db.get_one(ContractRow, wire.contract_id)
         consent = await record_consent(db, contract, library.id, [account.id], now)
         session = (await new_session(db, platform, contract, SessionOptions(), now)).row
-        await start_session(db, platform, session, consent, now)
+        await start_session(db, platform, session, contract, consent, now)
     return session
 
 

@@ -102,7 +102,7 @@ async def sync(platform: Platform, session: SessionRow) -> SyncRow:
             contract = await db.get_one(ContractRow, consent.contract_id)
             now = datetime.now(UTC)
             again = (await new_session(db, platform, contract, SessionOptions(), now)).row
-            await start_session(db, platform, again, consent, now)
+            await start_session(db, platform, again, contract, consent, now)
             sync_id = (await db.scalars(unfinished)).one()
     await sync_account(platform, library_id, sync_id, 1)
     async with platform.database.transaction() as db:

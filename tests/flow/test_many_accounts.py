@@ -6,9 +6,9 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
-from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionSyncRow, SyncRow
+from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow, SessionSyncRow, SyncRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import open_library
@@ -44,7 +44,8 @@ async def test_the_status_of_very_many_accounts_is_fast(people: People, platform
         await db.execute(insert(SyncRow), rows)
         waits = [{"session_id": session.row.id, "sync_id": row["id"], "library_id": library.id} for row in rows]
         await db.execute(insert(SessionSyncRow), waits)
-        session.row.consent_id, session.row.library_id, session.row.started_at = consent.id, library.id, now
+        started = {"consent_id": consent.id, "library_id": library.id, "started_at": now}
+        await db.execute(update(SessionRow).where(SessionRow.id == session.row.id).values(started))
     began = cpu_seconds(served)
     listed = wire.get(f"{QUERY}/{session.key}", access_token=tokens.access).json()
     assert len(listed["status"]["details"]) == 300

@@ -3,19 +3,20 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Header
+import orjson
+from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from privateshare.errors import DataUnreadable, NotFound
-from privateshare.platform.api.callers import CallerForUser, UserCaller, UserReader
+from privateshare.platform.api.callers import CallerForUser, UserCaller, authenticate, require_reader
 from privateshare.platform.api.once import Once
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import AccountRow as AccountRow
 from privateshare.platform.grants.contracts import check_redirect_uri
 from privateshare.platform.grants.journeys import Start, begin_journey
-from privateshare.platform.library.accounts import account_view, consented_accounts
+from privateshare.platform.library.accounts import account_view, consented_accounts, shown_accounts
 from privateshare.platform.library.erasure import erase_account, forget_user
-from privateshare.platform.library.libraries import LibraryGone, open_library
+from privateshare.platform.library.libraries import LibraryGone, open_found_library, open_library
 from privateshare.platform.library.session_view import ACCOUNTS
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.messages import Account
@@ -32,15 +33,16 @@ class Location(Wire):
     location: str
 
 
-@router.get("/permission-access/accounts", response_model_exclude_none=True)
-async def list_accounts(caller: UserReader) -> list[Account]:
+@router.get("/permission-access/accounts", response_model=list[Account])
+async def list_accounts(request: Request) -> Response:
     """List the sources that the person connected, as far as this contract may see them. Protocol 7.1."""
-    listed = await consented_accounts(caller.db, caller.consent.id)
-    library = await open_library(caller.db, caller.platform, caller.consent.library_id)
-    views = [account_view(caller.platform.sources, account, library) for account in listed]
-    size = sum(len(view.model_dump_json()) for view in views)
-    await caller.platform.read_log.add(library, caller.consent.id, caller.contract.id, ACCOUNTS, size)
-    return views
+    caller = require_reader(await authenticate(request))
+    platform, consent = caller.platform, caller.consent
+    library = await open_found_library(platform, consent.library_id, caller.found)
+    listed = await shown_accounts(platform.database, consent.id)
+    content = orjson.dumps([account_view(platform.sources, account, library).to_wire() for account in listed])
+    await platform.read_log.add(library, consent.id, caller.contract.id, ACCOUNTS, len(content))
+    return Response(content, media_type="application/json")
 
 
 @router.delete("/permission-access/service/h:accountId", response_model=EmptyBody)

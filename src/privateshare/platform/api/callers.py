@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
 from privateshare.platform.db.call_lookup import CallNames, CallRows
+from privateshare.platform.db.statements import StatementTransaction
 from privateshare.platform.db.tables import ConsentRow, ContractRow, TokenRow
 from privateshare.platform.grants.contracts import check_contract, client_id, contract_id_of, load_contract
 from privateshare.platform.grants.tokens import check_access_token, find_access_token
@@ -33,11 +34,11 @@ class Caller:
     """A contract that signed its request. `api` is the API's address as the client reached it.
 
     `public_key` is the one that fits its signature; files are encrypted to it. `arrived` and `now` differ if the
-    request waited for a place. `found` has the rows that the request names, for calls that change nothing.
+    request waited for a place. `found` has the rows that the request names. `session` is the transaction of endpoints
+    that use the ORM.
     """
 
     platform: Platform
-    db: AsyncSession
     contract: ContractRow
     public_key: str = field(repr=False)
     claims: jwt.Claims = field(repr=False)
@@ -47,6 +48,13 @@ class Caller:
     arrived: datetime
     names: CallNames = field(repr=False)
     found: CallRows = field(repr=False)
+    session: AsyncSession | None
+
+    @property
+    def db(self) -> AsyncSession:
+        """The transaction of an endpoint that uses the ORM."""
+        assert self.session is not None
+        return self.session
 
     def claim(self, name: str) -> str:
         """Return a claim that must be a string. Raises InvalidRequest that names the claim otherwise."""
@@ -55,9 +63,9 @@ class Caller:
             raise InvalidRequest(f"The claim {name} is missing from the JWT")
         return value
 
-    async def found_again(self) -> CallRows:
+    async def found_again(self, sql: StatementTransaction | None = None) -> CallRows:
         """Find the rows that the request names as they are now."""
-        return await self.platform.call_lookup.find(self.names)
+        return await self.platform.call_lookup.find(self.names, sql)
 
     def sign(self, claims: Mapping[str, object]) -> str:
         """Sign the `token` of a response to this caller. Protocol 3.1."""
@@ -71,12 +79,17 @@ class CallerForUser(Caller):
     consent: ConsentRow
 
 
+PARTS_OF_CALLER = tuple(part.name for part in fields(Caller))
+
+
 async def _contract_caller(request: Request, db: Transaction) -> Caller:
     return await authenticate(request, db)
 
 
-async def authenticate(request: Request, db: AsyncSession) -> Caller:
+async def authenticate(request: Request, db: AsyncSession | None = None) -> Caller:
     """Authenticate the contract that signed a request. The request may have waited since it arrived.
+
+    Endpoints that use the ORM pass their transaction.
 
     Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp.
     """
@@ -95,9 +108,8 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
     note_contract(request.scope, contract.id, contract.application_id)
     platform.usage.count_call(contract.id)
     await platform.limits.check_contract(contract.id)
-    return Caller(
-        platform, db, contract, public_key, claims, token, api_address(request), now, arrived_at(request), names, found
-    )
+    api, arrived = api_address(request), arrived_at(request)
+    return Caller(platform, contract, public_key, claims, token, api, now, arrived, names, found, db)
 
 
 def _names(claims: Mapping[str, object], session_key: str | None) -> CallNames:
@@ -107,6 +119,7 @@ def _names(claims: Mapping[str, object], session_key: str | None) -> CallNames:
         contract_id_of(claims.get("client_id")),
         hash_secret(str(access_token)) if access_token is not None else None,
         hash_secret(session_key) if session_key is not None else None,
+        nonce if isinstance(nonce := claims.get("nonce"), str) else None,
     )
 
 
@@ -117,7 +130,7 @@ async def later(caller: Caller, db: AsyncSession) -> Caller:
     """
     now = datetime.now(UTC)
     contract = await load_contract(db, client_id(caller.contract), now)
-    return replace(caller, db=db, contract=contract, now=now)
+    return replace(caller, session=db, contract=contract, now=now)
 
 
 async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> CallerForUser:
@@ -136,15 +149,18 @@ def require_reader(caller: Caller) -> CallerForUser:
     return _for_user(caller, check_access_token(caller.found.token, caller.now))
 
 
+async def require_user_again(caller: CallerForUser, sql: StatementTransaction) -> CallerForUser:
+    """Check a caller once more in a transaction, such as after its body arrived. Raises what the first check raises."""
+    now, found = datetime.now(UTC), await caller.found_again(sql)
+    contract = check_contract(found.contract, client_id(caller.contract), now)
+    token = check_access_token(found.token, now)
+    return replace(caller, contract=contract, found=found, now=now, consent=token.consent)
+
+
 def _for_user(caller: Caller, token: TokenRow) -> CallerForUser:
-    parts = {part.name: getattr(caller, part.name) for part in fields(Caller)}
+    parts = {name: getattr(caller, name) for name in PARTS_OF_CALLER}
     return CallerForUser(**parts, consent=token.consent)
-
-
-async def _user_reader(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> CallerForUser:
-    return require_reader(caller)
 
 
 ContractCaller = Annotated[Caller, Depends(_contract_caller, scope="function")]
 UserCaller = Annotated[CallerForUser, Depends(_user_caller, scope="function")]
-UserReader = Annotated[CallerForUser, Depends(_user_reader, scope="function")]

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from time import monotonic
@@ -15,10 +16,9 @@ from privateshare.errors import FileNotFound
 from privateshare.platform.api.callers import Caller, authenticate, require_reader
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import SessionRow
-from privateshare.platform.http.requests import platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.library.delivery import Delivery
-from privateshare.platform.library.libraries import open_library_at_once
+from privateshare.platform.library.libraries import open_found_library
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request, place_given_up
@@ -51,18 +51,17 @@ async def get_session_files(
     """
     deadline = monotonic() + wait
     while True:
-        async with platform_of(request).database.transaction() as db:
-            caller = await authenticate(request, db)
-            # This is read first, so that no change after it is missed.
-            version = await session_version(db, session_key, caller.now) if wait else None
-            content, status = await _file_list(caller, session_key)
+        caller = await authenticate(request)
+        # This is read first, so that no change after it is missed.
+        version = await _version(caller.platform, session_key, caller.now) if wait else None
+        content, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         if if_none_match != etag or not wait:
             return Response(content, media_type="application/json", headers={"etag": etag})
         if monotonic() >= deadline or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
             return Response(status_code=304, headers={"etag": etag})
         async with place_given_up():
-            await _wait_for_change(platform_of(request), session_key, version, deadline)
+            await _wait_for_change(caller.platform, session_key, version, deadline)
 
 
 async def _wait_for_change(platform: Platform, session_key: str, version: object, deadline: float) -> None:
@@ -71,9 +70,14 @@ async def _wait_for_change(platform: Platform, session_key: str, version: object
     with long_polls.counted():
         while (remaining := deadline - monotonic()) > 0:
             await admitted.sleep(min(long_polls.interval_seconds, remaining))
-            async with admitted.polling(), platform.database.transaction() as db:
-                if await session_version(db, session_key, datetime.now(UTC)) != version:
+            async with admitted.polling():
+                if await _version(platform, session_key, datetime.now(UTC)) != version:
                     return
+
+
+async def _version(platform: Platform, session_key: str, now: datetime) -> Sequence[object]:
+    async with platform.database.transaction() as db:
+        return await session_version(db, session_key, now)
 
 
 async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
@@ -98,7 +102,7 @@ async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, S
     if user is None or session.consent_id is None:
         return session, None
     criteria = session_criteria(session, session_key)
-    library = await open_library_at_once(caller.platform, user.consent.library_id)
+    library = await open_found_library(caller.platform, user.consent.library_id, caller.found)
     return session, SessionView(
         caller.platform, caller.contract, caller.public_key, user.consent, session, criteria, library
     )
@@ -119,13 +123,11 @@ async def get_file_headers(request: Request, session_key: str, file_name: str) -
 @router.get(FILE, response_class=Response, responses={200: BYTES})
 async def get_file(request: Request, session_key: str, file_name: str) -> Response:
     """Return a file, encrypted for the contract's key, with its metadata in `X-Metadata`. Protocol 6.3, 6.5."""
-    async with platform_of(request).database.transaction() as db:
-        caller = await authenticate(request, db)
-        _, view = await _find_session(caller, session_key)
-        if view is None:
-            raise FileNotFound(NO_FILE)
-        older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID_USER_AGENT)
-        delivery = await (view.older_accounts() if older else view.delivery(file_name))
+    _, view = await _find_session(await authenticate(request), session_key)
+    if view is None:
+        raise FileNotFound(NO_FILE)
+    older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID_USER_AGENT)
+    delivery = await (view.older_accounts() if older else view.delivery(file_name))
     if request.method != "HEAD":
         await view.log_read(delivery)
     return await _file_response(request, delivery, view)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Caller, ContractCaller
-from privateshare.platform.api.once import Once
+from privateshare.platform.api.once import Once, Writing, WritingCall
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import ConsentRow, TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
@@ -49,15 +49,16 @@ class PreauthorizationResponse(TokenResponse):
 
 
 @router.post("/oauth/authorize", status_code=201, response_model=PreauthorizationResponse)
-async def preauthorize(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
+async def preauthorize(call: Writing, body: AuthorizeBody | None = None) -> Response:
     """Issue a pre-authorization code for the consent page, and create the session that consent starts. Protocol 4.1."""
+    caller = call.caller
     _check_fixed_claims(caller, response_type="code", response_mode="query")
     redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
     challenge = _read_challenge(caller)
     linked = await _linked_consent(caller)
-    session = await _pending_session(caller, body)
+    session = await _pending_session(call, body)
     code = await journeys.begin_journey(
-        caller.db,
+        call.sql,
         journeys.Start(
             caller.contract,
             redirect_uri,
@@ -70,55 +71,59 @@ async def preauthorize(caller: ContractCaller, once: Once, body: AuthorizeBody |
         caller.now,
         caller.platform.settings.preauthorization_lifetime,
     )
-    return await once.respond(_with_session(caller, {"preauthorization_code": code}, session), 201)
+    return await call.once.respond(_with_session(caller, {"preauthorization_code": code}, session), 201)
 
 
 @router.post("/oauth/token", response_model=TokenResponse)
-async def issue_tokens(caller: ContractCaller, once: Once) -> Response:
+async def issue_tokens(call: Writing) -> Response:
     """Issue a pair of tokens for an authorization code (protocol 4.2) or a refresh token (4.3)."""
     grants = {"authorization_code": _exchange_code, "refresh_token": _refresh}
-    grant = grants.get(caller.claim("grant_type"))
-    if grant is None:
+    issue = grants.get(call.caller.claim("grant_type"))
+    if issue is None:
         raise InvalidRequest("The claim grant_type must be authorization_code or refresh_token")
-    pair = await grant(caller)
-    sub = await consents.public_user_id(caller.db, pair.consent, caller.contract.application.partner_id)
+    pair = await issue(call)
+    partner_id = call.caller.contract.application.partner_id
+    sub = pair.grant.sub or await consents.public_user_id(call.sql, pair.grant.library_id, partner_id)
     claims = {
         "access_token": pair.access.to_claim(),
         "refresh_token": pair.refresh.to_claim(),
         "sub": sub,
         "identifier": {"id": sub},
-        "consentid": str(pair.consent.id),
+        "consentid": str(pair.grant.consent_id),
         "token_type": "Bearer",
     }
-    return await once.respond({"token": caller.sign(claims)})
+    return await call.once.respond({"token": call.caller.sign(claims)})
 
 
-async def _exchange_code(caller: Caller) -> tokens.TokenPair:
-    settings = caller.platform.settings
+async def _exchange_code(call: WritingCall) -> tokens.TokenPair:
+    caller, settings = call.caller, call.caller.platform.settings
     code, verifier = caller.claim("code"), caller.claim("code_verifier")
-    return await tokens.redeem_code(caller.db, caller.contract.id, code, verifier, caller.now, settings)
+    # The same request, sent again at the same time, must wait: it would look like a second use of the code.
+    await call.once.claim()
+    return await tokens.redeem_code(call.sql, caller.contract.id, code, verifier, caller.now, settings)
 
 
-async def _refresh(caller: Caller) -> tokens.TokenPair:
-    settings = caller.platform.settings
+async def _refresh(call: WritingCall) -> tokens.TokenPair:
+    caller, platform = call.caller, call.caller.platform
     refresh_token = caller.claim("refresh_token")
     pair = await tokens.rotate_refresh_token(
-        caller.db, caller.contract.id, refresh_token, caller.now, settings, arrived=caller.arrived
+        call.sql, caller.contract.id, refresh_token, caller.now, platform.settings, arrived=caller.arrived
     )
-    library = await open_library(caller.db, caller.platform, pair.consent.library_id)
-    facts = {"consent": str(pair.consent.id), "contract": caller.contract.id}
-    await record_event(caller.db, library, Event(EventKind.ACCESS_RENEWED, facts))
+    library = await open_library(call.sql, platform, pair.grant.library_id)
+    facts = {"consent": str(pair.grant.consent_id), "contract": caller.contract.id}
+    await record_event(call.sql, library, Event(EventKind.ACCESS_RENEWED, facts))
     return pair
 
 
 @router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationResponse)
-async def issue_reference_code(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
+async def issue_reference_code(call: Writing, body: AuthorizeBody | None = None) -> Response:
     """Issue a reference code that opens a consent page for an existing user. Protocol 4.4."""
+    caller = call.caller
     named = _optional(caller, "redirect_uri") or default_redirect_uri(caller.contract)
     redirect_uri = check_redirect_uri(caller.contract, named or caller.claim("redirect_uri"))
-    access = await _known_user(caller)
+    access = _known_user(caller)
     challenge = _read_challenge(caller) if "code_challenge" in caller.claims else None
-    session = await _pending_session(caller, body)
+    session = await _pending_session(call, body)
     lifetime = caller.platform.settings.preauthorization_lifetime
     start = journeys.Start(
         caller.contract,
@@ -129,10 +134,10 @@ async def issue_reference_code(caller: ContractCaller, once: Once, body: Authori
         library_id=access.consent.library_id,
         consent_id=access.consent_id,
     )
-    code = await journeys.begin_journey(caller.db, start, caller.now, lifetime)
+    code = await journeys.begin_journey(call.sql, start, caller.now, lifetime)
     expires_on = int((caller.now + lifetime).timestamp())
     claims = {"reference_code": code, "token_type": "Bearer", "expires_on": expires_on}
-    return await once.respond(_with_session(caller, claims, session), 201)
+    return await call.once.respond(_with_session(caller, claims, session), 201)
 
 
 class ReferenceBody(Wire):
@@ -161,9 +166,10 @@ async def create_reference(caller: ContractCaller, once: Once, body: ReferenceBo
     return await once.respond({"id": handle}, 201)
 
 
-async def _known_user(caller: Caller) -> TokenRow:
+def _known_user(caller: Caller) -> TokenRow:
     """Find the access token of this contract. It may be expired, since re-authorization is for that. Protocol 4.4."""
-    access = await tokens.find_token(caller.db, caller.contract.id, caller.claim("access_token"), use="access")
+    caller.claim("access_token")
+    access = tokens.check_known(caller.found.token, "access")
     if access.consent.revoked_at is not None:
         raise InvalidToken("The token (access_token) is invalid")
     return access
@@ -174,14 +180,16 @@ async def _linked_consent(caller: Caller) -> ConsentRow | None:
     value = _optional(caller, "access_token")
     if value is None:
         return None
-    access = await tokens.find_token_of_partner(caller.db, caller.contract.application.partner_id, value)
+    async with caller.platform.database.transaction() as db:
+        access = await tokens.find_token_of_partner(db, caller.contract.application.partner_id, value)
     return access.consent
 
 
-async def _pending_session(caller: Caller, body: AuthorizeBody | None) -> NewSession:
+async def _pending_session(call: WritingCall, body: AuthorizeBody | None) -> NewSession:
+    caller = call.caller
     check_agent(caller.platform.settings.blocked_sdks, body.agent if body else None)
     options = body.actions.pull if body and body.actions else None
-    return await new_session(caller.db, caller.platform, caller.contract, options or SessionOptions(), caller.now)
+    return await new_session(call.sql, caller.platform, caller.contract, options or SessionOptions(), caller.now)
 
 
 def _with_session(caller: Caller, claims: dict[str, object], session: NewSession) -> dict[str, Any]:

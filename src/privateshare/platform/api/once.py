@@ -1,24 +1,24 @@
 """Idempotency: a request that changes something takes effect once, however often it is sent. Protocol 2.3.
 
-Endpoints declare it as `once: Once`.
+Endpoints declare it as `once: Once`, or as `call: Writing` if they run named statements instead of the ORM.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import orjson
 from fastapi import Depends, Request
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from psycopg.errors import UniqueViolation
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, Unavailable
-from privateshare.platform.api.callers import Caller, ContractCaller
-from privateshare.platform.db.tables import NonceRow
+from privateshare.platform.api.callers import Caller, ContractCaller, authenticate
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.grants.contracts import client_id
 from privateshare.platform.http.errors import headers_of
 from privateshare.platform.keys.wrapping import DataKey, derive_key, open_value, seal_value
@@ -28,6 +28,7 @@ from privateshare.protocol.bearer import MAX_SKEW
 NONCE_LIFETIME = 2 * MAX_SKEW
 MAX_EXTERNAL_CHANGE = timedelta(minutes=4)  # After this time it is certain that no result will be recorded.
 RETRY_SECONDS = 5
+IN_PROGRESS_MESSAGE = "The same request is still in progress. Try again later"
 IN_PROGRESS = HTTPStatus.PROCESSING
 RESPONSE_PURPOSE = "repeated answer"
 # These headers are part of what a request asks for.
@@ -41,46 +42,114 @@ class RepeatedRequest(Exception):
         self.response = response
 
 
-@dataclass(frozen=True, slots=True)
+class _Nonce(NamedTuple):
+    fingerprint: bytes
+    status: int | None
+    sealed_response: bytes | None
+    expires_at: datetime
+
+
+INSERT_NONCE = Statement("insert_nonce", NoRows)
+CLAIM_NONCE = Statement("claim_nonce", _Nonce)
+LOCK_NONCE = Statement("lock_nonce", _Nonce)
+ANSWER_NONCE = Statement("answer_nonce", NoRows)
+DELETE_NONCE = Statement("delete_nonce", NoRows)
+NONCES_KEY = "nonces_pkey"
+
+
+@dataclass(slots=True)
 class OnceOnly:
     """The nonce of a request, with which an endpoint records its response. Protocol 2.3."""
 
-    db: AsyncSession
-    row: NonceRow
+    request: Request
+    caller: Caller
+    transaction: AnyTransaction
+    fingerprint: bytes
     key: DataKey
+    is_stored: bool = False
+
+    async def claim(self) -> None:
+        """Store the nonce now, so that the same request, sent again meanwhile, waits for the end of this transaction.
+
+        Raises what `begin_once` raises.
+        """
+        if self.is_stored:
+            return
+        sql = await statements_of(self.transaction)
+        if await sql.first(CLAIM_NONCE, self._values) is None:
+            await self.check_repeated()
+        self.is_stored = True
+
+    async def check_repeated(self) -> None:
+        """Decide about a nonce that is stored. A repeated request that was refused before is handled again.
+
+        Raises what `begin_once` raises.
+        """
+        before, now = await (await statements_of(self.transaction)).first(LOCK_NONCE, self._name), self.caller.now
+        if before is None:  # It was forgotten meanwhile.
+            raise Unavailable(IN_PROGRESS_MESSAGE, retry_after=RETRY_SECONDS)
+        in_progress, is_same = before.status == IN_PROGRESS, before.fingerprint == self.fingerprint
+        if in_progress and is_same and now < before.expires_at - NONCE_LIFETIME + MAX_EXTERNAL_CHANGE:
+            raise Unavailable(IN_PROGRESS_MESSAGE, retry_after=RETRY_SECONDS)
+        if in_progress or not is_same:
+            raise InvalidRequest(f"The nonce provided in JWT payload ({self.nonce}) has already been used")
+        if before.status is not None and before.sealed_response is not None:
+            if self.request.method == "DELETE":  # The response means that the keys of the erased data are destroyed.
+                await destroy_listed_keys(self.caller.platform)
+            content = open_value(self.key, RESPONSE_PURPOSE, self.nonce, before.sealed_response)
+            raise RepeatedRequest(_json(content, before.status))
+        self.is_stored = True
 
     async def respond(self, body: dict[str, Any], status: int = 200) -> Response:
         """Make the response and store it, sealed, for repeated requests. It is committed together with the change."""
         content = orjson.dumps(body)
-        self.row.status = status
-        self.row.sealed_response = seal_value(self.key, RESPONSE_PURPOSE, self.row.nonce, content)
-        await self.db.flush()
+        await self._answer(status, seal_value(self.key, RESPONSE_PURPOSE, self.nonce, content))
         return _json(content, status)
 
-    def begin_external_change(self) -> None:
+    async def begin_external_change(self) -> None:
         """Mark the start of a change in another system, which no transaction can include.
 
         Commit this before the change, and call `resume` after it. Meanwhile, repeated requests get an error that asks
         them to retry later. If no response is ever recorded they are refused, since the change may have happened and
         must not happen twice.
         """
-        self.row.status = IN_PROGRESS
+        await self._answer(IN_PROGRESS, None)
 
-    async def resume(self, db: AsyncSession) -> "OnceOnly":
-        """Load the nonce in another transaction."""
-        row = await db.get_one(NonceRow, (self.row.client_id, self.row.nonce), with_for_update=True)
-        return OnceOnly(db, row, self.key)
+    async def resume(self, transaction: AnyTransaction) -> "OnceOnly":
+        """Lock the nonce in another transaction."""
+        await (await statements_of(transaction)).first(LOCK_NONCE, self._name)
+        return replace(self, transaction=transaction)
 
     async def forget(self) -> None:
         """Forget the nonce, because nothing was changed: a repeated request is then handled as a new one."""
-        await self.db.delete(self.row)
+        await (await statements_of(self.transaction)).write(DELETE_NONCE, self._name)
+
+    @property
+    def nonce(self) -> str:
+        """The nonce."""
+        return str(self.caller.claims["nonce"])
+
+    async def _answer(self, status: int, sealed_response: bytes | None) -> None:
+        sql, answer = await statements_of(self.transaction), {"status": status, "sealed_response": sealed_response}
+        if self.is_stored:
+            await sql.write(ANSWER_NONCE, self._name | answer)
+        else:
+            await sql.write(INSERT_NONCE, self._values | answer)
+
+    @property
+    def _name(self) -> dict[str, object]:
+        return {"client_id": client_id(self.caller.contract), "nonce": self.nonce}
+
+    @property
+    def _values(self) -> dict[str, object]:
+        return self._name | {"fingerprint": self.fingerprint, "expires_at": self.caller.now + NONCE_LIFETIME}
 
 
 async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
-    return await begin_once(request, caller)
+    return await begin_once(request, caller, caller.db)
 
 
-async def begin_once(request: Request, caller: Caller, content: str = "") -> OnceOnly:
+async def begin_once(request: Request, caller: Caller, transaction: AnyTransaction, content: str = "") -> OnceOnly:
     """Record the nonce of a request. `content` is the hash of a body that was read as a stream.
 
     Raises:
@@ -89,36 +158,48 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
         Unavailable: The same request is in progress.
         KeyStoreUnavailable: The same request erased something whose key could not be destroyed yet.
     """
-    nonce = str(caller.claims["nonce"])
-    key = response_key(caller.token)
+    once = await prepare_once(request, caller, transaction, content)
+    await once.claim()
+    return once
+
+
+async def prepare_once(request: Request, caller: Caller, transaction: AnyTransaction, content: str = "") -> OnceOnly:
+    """Check that a nonce was not used before; it is stored together with the response. Raises as `begin_once` does.
+
+    If the same request, sent again meanwhile, stores it first, the transaction fails with UniqueViolation.
+    """
     fingerprint = await _fingerprint(request, caller.token, content)
-    values = {
-        "client_id": client_id(caller.contract),
-        "nonce": nonce,
-        "fingerprint": fingerprint,
-        "expires_at": caller.now + NONCE_LIFETIME,
-    }
-    insertion = insert(NonceRow).values(values).on_conflict_do_nothing().returning(NonceRow)
-    inserted = await caller.db.scalar(insertion)
-    if inserted is not None:
-        return OnceOnly(caller.db, inserted, key)
-    query = select(NonceRow).where(NonceRow.client_id == values["client_id"], NonceRow.nonce == nonce)
-    row = (await caller.db.scalars(query.with_for_update())).one()
-    in_progress = row.status == IN_PROGRESS
-    if in_progress and row.fingerprint == fingerprint and caller.now < _recorded_at(row) + MAX_EXTERNAL_CHANGE:
-        raise Unavailable("The same request is still in progress. Try again later", retry_after=RETRY_SECONDS)
-    if in_progress or row.fingerprint != fingerprint:
-        raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
-    if row.status is not None and row.sealed_response is not None:
-        if request.method == "DELETE":  # The stored response means that the keys of the erased data are destroyed.
-            await destroy_listed_keys(caller.platform)
-        raise RepeatedRequest(_json(open_value(key, RESPONSE_PURPOSE, nonce, row.sealed_response), row.status))
-    return OnceOnly(caller.db, row, key)  # A repeated request that was refused before is handled again.
+    once = OnceOnly(request, caller, transaction, fingerprint, response_key(caller.token))
+    if caller.found.is_repeated:
+        await once.check_repeated()
+    return once
 
 
-def _recorded_at(row: NonceRow) -> datetime:
-    return row.expires_at - NONCE_LIFETIME
+@dataclass(frozen=True, slots=True)
+class WritingCall:
+    """A call that changes something: who makes it, the transaction of what it changes, and its nonce."""
 
+    caller: Caller
+    sql: StatementTransaction
+    once: OnceOnly
+
+
+async def _writing(request: Request) -> AsyncIterator[WritingCall]:
+    await request.body()  # The body is read first, so that a slow sender does not hold a database connection.
+    caller = await authenticate(request)
+    try:
+        async with caller.platform.database.statements() as sql:
+            yield WritingCall(caller, sql, await prepare_once(request, caller, sql))
+    except UniqueViolation as error:
+        if error.diag.constraint_name != NONCES_KEY:
+            raise
+        async with caller.platform.database.statements() as sql:
+            await begin_once(request, caller, sql)
+        raise Unavailable(IN_PROGRESS_MESSAGE, retry_after=RETRY_SECONDS) from error
+
+
+Writing = Annotated[WritingCall, Depends(_writing, scope="function")]
+"""A call of a contract that changes something, for endpoints that run named statements."""
 
 Once = Annotated[OnceOnly, Depends(_once, scope="function")]
 

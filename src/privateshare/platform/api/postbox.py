@@ -102,7 +102,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         postbox = await _find_postbox(caller, postbox_id)  # Consent may have been withdrawn during the upload.
         if not await _may_push(caller, postbox):
             raise InvalidToken("The token (access_token) is invalid")
-        once = await begin_once(request, caller, received.sha256)
+        once = await begin_once(request, caller, db, received.sha256)
         consent = await db.get_one(ConsentRow, postbox.consent_id)
         db.add(arrival.to_row(caller.contract, consent, received, caller.now))
         await record_push(db, library, postbox.consent_id, caller.contract, received.size)

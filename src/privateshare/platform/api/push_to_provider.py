@@ -90,8 +90,8 @@ async def push_resource(
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         user = require_write_contract(await require_user(await authenticate(request, db)))
-        once = await begin_once(request, user)
-        once.begin_external_change()
+        once = await begin_once(request, user, db)
+        await once.begin_external_change()
         target = await _target(user, account_id, standard, version)
         resource_type = _resource_type(body)
     content = await request.body()  # The bytes are not parsed and written again, which could change numbers.

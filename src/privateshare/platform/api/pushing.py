@@ -4,20 +4,20 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
-from privateshare.platform.api.callers import CallerForUser, authenticate, later, require_user
+from privateshare.platform.api.callers import CallerForUser, authenticate, require_reader, require_user_again
 from privateshare.platform.api.once import begin_once
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.db.engine import AnyTransaction
 from privateshare.platform.db.tables import ContractRow
-from privateshare.platform.http.requests import body_stream, platform_of
+from privateshare.platform.http.requests import body_stream
 from privateshare.platform.keys.contract_keys import verify_signature
-from privateshare.platform.library.libraries import OpenLibrary, lock_library, open_library
-from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
+from privateshare.platform.library.libraries import OpenLibrary, lock_library, open_found_library
+from privateshare.platform.library.pushed_files import IncomingFile, insert_pushed_file, read_descriptor
 from privateshare.platform.library.session_view import PUSHED
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol.wire import EmptyBody
@@ -40,10 +40,9 @@ async def push_to_library(
     file_descriptor: Annotated[str, Header(alias="FileDescriptor", description="PS512 JWT with the claim metadata")],
 ) -> Response:
     """Store a file in the person's library, once all of it has arrived. Needs a write contract. Protocol 10.1."""
-    platform = platform_of(request)
-    async with platform.database.transaction() as db:
-        user = require_write_contract(await require_user(await authenticate(request, db)))
-        library = await open_library(db, platform, user.consent.library_id)
+    user = require_write_contract(require_reader(await authenticate(request)))
+    platform = user.platform
+    library = await open_found_library(platform, user.consent.library_id, user.found)
     claims, _ = verify_signature(platform.known_keys, user.contract, file_descriptor, user.now)
     arrival = IncomingFile(library, read_descriptor(claims))
     max_bytes, sealer = platform.settings.max_push_bytes, arrival.sealer()
@@ -51,19 +50,19 @@ async def push_to_library(
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The upload is incomplete. Nothing was stored") from error
-    async with delete_blob_on_failure(platform, arrival.blob), platform.database.transaction() as db:
-        await lock_library(db, library.id)
-        user = await require_user(await later(user, db))  # Consent may have been withdrawn during the upload.
-        once = await begin_once(request, user, received.sha256)
-        db.add(arrival.to_row(user.contract, user.consent, received, user.now))
-        await record_push(user.db, library, user.consent.id, user.contract, received.size)
+    async with delete_blob_on_failure(platform, arrival.blob), platform.database.statements() as sql:
+        await lock_library(sql, library.id)
+        user = await require_user_again(user, sql)  # Consent may have been withdrawn during the upload.
+        once = await begin_once(request, user, sql, received.sha256)
+        await insert_pushed_file(sql, arrival.to_row(user.contract, user.consent, received, user.now))
+        await record_push(sql, library, user.consent.id, user.contract, received.size)
         response = await once.respond({})
     platform.usage.count_received(user.contract.id, user.consent.id, received.size)
     return response
 
 
 async def record_push(
-    db: AsyncSession, library: OpenLibrary, consent_id: UUID, contract: ContractRow, size: int
+    db: AnyTransaction, library: OpenLibrary, consent_id: UUID, contract: ContractRow, size: int
 ) -> None:
     """Record in the audit log that an app pushed a file."""
     facts = {"consent": str(consent_id), "contract": contract.id, "read": {PUSHED: [1, size]}}

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.platform.api.agents import check_agent
-from privateshare.platform.api.callers import UserCaller
-from privateshare.platform.api.once import Once
-from privateshare.platform.sync.sessions import check_reading, new_session, start_session
+from privateshare.platform.api.callers import require_reader
+from privateshare.platform.api.once import Writing
+from privateshare.platform.sync.sessions import check_reading, make_session, start_session
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.protocol.wire import Wire
 
@@ -28,11 +28,15 @@ class TriggerResponse(Wire):
 
 
 @router.post("/permission-access/trigger", status_code=202, response_model=TriggerResponse)
-async def trigger_session(caller: UserCaller, once: Once, body: TriggerBody | None = None) -> Response:
+async def trigger_session(call: Writing, body: TriggerBody | None = None) -> Response:
     """Start a session for a person who has consented. The platform starts fetching at once. Protocol 5.1."""
+    caller = require_reader(call.caller)
     check_agent(caller.platform.settings.blocked_sdks, body.agent if body else None)
     check_reading(caller.contract)
     options = SessionOptions.model_validate(dict(body)) if body else SessionOptions()
-    session = await new_session(caller.db, caller.platform, caller.contract, options, caller.now)
-    await start_session(caller.db, caller.platform, session.row, caller.consent, caller.now)
-    return await once.respond({"session": session.to_message().to_wire()}, 202)
+    expires_at = caller.now + caller.platform.settings.session_lifetime
+    session = make_session(caller.contract, options, caller.now, expires_at)
+    # The same request, sent again at the same time, must wait: it would look like a second use of the consent.
+    await call.once.claim()
+    await start_session(call.sql, caller.platform, session.row, caller.contract, caller.consent, caller.now)
+    return await call.once.respond({"session": session.to_message().to_wire()}, 202)

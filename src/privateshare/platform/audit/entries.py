@@ -15,12 +15,14 @@ from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import select, union_all, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import NoRows, Statement
 from privateshare.platform.db.tables import AuditEntryRow, FormerLibraryRow, LibraryRow
 from privateshare.platform.keys.wrapping import DataKey, open_value, seal_value
 
+INSERT_ENTRY = Statement("insert_audit_entry", NoRows)
 PURPOSE = "audit entry"
 FORMER_LOG_KEY = "log key of a former library"  # The purpose under which such a key is sealed.
 NO_PERSON = UUID(int=0)
@@ -103,12 +105,13 @@ class Event:
         return orjson.dumps({"event": self.kind, **self.facts})
 
 
-async def record_event(db: AsyncSession, library: LoggedLibrary, event: Event, now: datetime | None = None) -> None:
+async def record_event(db: AnyTransaction, library: LoggedLibrary, event: Event, now: datetime | None = None) -> None:
     """Record what happened in a person's library, in the transaction in which it happens."""
-    await store_entries(db, [sealed_entry(library, event, now or datetime.now(UTC))])
+    entry = sealed_entry(library, event, now or datetime.now(UTC))
+    await (await statements_of(db)).write(INSERT_ENTRY, entry)
 
 
-async def record_public_event(db: AsyncSession, event: Event) -> None:
+async def record_public_event(db: AnyTransaction, event: Event) -> None:
     """Record what concerns no person, such as an operator's change of a contract. Its content is not encrypted."""
     await store_entries(db, [_entry(uuid4(), None, datetime.now(UTC), event.encode())])
 
@@ -127,9 +130,12 @@ def open_entry(log: PersonLog, row: AuditEntryRow) -> dict[str, Any] | None:
     return content
 
 
-async def store_entries(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+async def store_entries(db: AnyTransaction, rows: Sequence[dict[str, Any]]) -> None:
     """Store entries. They wait for their numbers, which `chain.append_entries` gives them."""
-    await db.execute(insert(AuditEntryRow), rows)
+    sql = await statements_of(db)
+    for row in rows:
+        await sql.write(INSERT_ENTRY, row)
+        await sql.write_now()
 
 
 async def erase_entries(db: AsyncSession, library_id: UUID) -> None:

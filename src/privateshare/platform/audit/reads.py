@@ -119,8 +119,8 @@ class ReadLog:
                 return
             try:
                 rows = await asyncio.to_thread(_seal, list(taken.values()))
-                async with self._database.transaction() as db:
-                    await store_entries(db, rows)
+                async with self._database.statements() as sql:
+                    await store_entries(sql, rows)
             except BaseException:  # Reads that were not written, also after a cancellation, are written next time.
                 self._put_back(taken)
                 raise

@@ -203,7 +203,7 @@ async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
     if not visit.parameters.trigger_query:
         session.options = session.options.model_copy(update={"source_fetch": False})
     previews = await finished_previews(visit.db, visit.journey.id)
-    await start_session(visit.db, visit.platform, session, consent, visit.now, previews=previews)
+    await start_session(visit.db, visit.platform, session, visit.contract, consent, visit.now, previews=previews)
 
 
 def _new_reference(visit: Visit, accounts: Sequence[AccountRow]) -> str | None:

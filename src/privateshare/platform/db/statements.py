@@ -3,12 +3,21 @@
 The ORM needs several times as much CPU time for a small query as PostgreSQL does.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Generic, NamedTuple, TypeVar
+from time import perf_counter
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg.errors import InFailedSqlTransaction
+from psycopg.rows import args_row
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db import queries
+from privateshare.platform.db.slow_statements import note_statement
 
 RowT = TypeVar("RowT", bound=NamedTuple)
 
@@ -29,3 +38,125 @@ class Statement(Generic[RowT]):
 @cache
 def _read(name: str) -> bytes:
     return files(queries).joinpath(f"{name}.sql").read_bytes()
+
+
+class NoRows(NamedTuple):
+    """The type of the rows of a statement that returns none."""
+
+
+async def run_statement(
+    connection: AsyncConnection[Any], statement: Statement[RowT], parameters: Mapping[str, object]
+) -> list[RowT]:
+    """Run a statement on a connection, and return its rows."""
+    cursor = connection.cursor(row_factory=args_row(statement.row))
+    await cursor.execute(statement.sql, parameters)
+    return await cursor.fetchall()
+
+
+@cache
+def combined(names: tuple[str, ...]) -> bytes:
+    """Combine statements that only write into one, in which each parameter has the number of its statement before it.
+
+    PostgreSQL runs all of them or none, and checks foreign keys after the last one.
+    """
+    parts = (
+        b"w%d AS (%s)" % (number, _read(name).replace(b"%(", b"%%(%d_" % number)) for number, name in enumerate(names)
+    )
+    return b"WITH " + b", ".join(parts) + b" SELECT"
+
+
+class StatementTransaction:
+    """A transaction in which named statements run. It begins with the first statement whose result somebody needs.
+
+    `session` is the one of the ORM that it is of, if there is one. `reconnect` opens another connection in place of one
+    that was lost.
+    """
+
+    def __init__(
+        self,
+        connection: AsyncConnection[Any],
+        session: AsyncSession | None = None,
+        reconnect: Callable[[], Awaitable[AsyncConnection[Any]]] | None = None,
+        slow_seconds: float | None = None,
+    ) -> None:
+        self.connection, self._session, self._reconnect = connection, session, reconnect
+        self._slow_seconds = slow_seconds
+        self._has_begun, self._has_ended = session is not None, False
+        self._writes: list[tuple[Statement[NoRows], Mapping[str, object]]] = []
+
+    async def rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
+        """Run a statement, and return its rows."""
+        await self.begin()
+        began = perf_counter()
+        rows = await run_statement(self.connection, statement, parameters)
+        self._note(statement.sql, began)
+        return rows
+
+    async def first(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> RowT | None:
+        """Run a statement, and return its first row, if there is one."""
+        rows = await self.rows(statement, parameters)
+        return rows[0] if rows else None
+
+    async def write(self, statement: Statement[NoRows], parameters: Mapping[str, object]) -> None:
+        """Write something at the end of the transaction: then all writes run as one statement.
+
+        In a session of the ORM, which can read it before, it is written at once.
+        """
+        self._writes.append((statement, parameters))
+        if self._session is not None:
+            await self.write_now()
+
+    async def write_now(self) -> None:
+        """Begin the transaction, and write what waits, since a statement that follows reads it or refers to it."""
+        await self.begin()
+        await self._write()
+
+    async def begin(self) -> None:
+        """Begin the transaction, if it has not begun."""
+        if not self._has_begun:
+            self._has_begun = True
+            await self._execute(b"BEGIN")
+
+    async def commit(self) -> None:
+        """Commit at once, even if the caller raises an error next. Nothing may run in the transaction after this."""
+        if self._has_ended:
+            return
+        await self._write()
+        self._has_ended = True
+        if self._session is not None:
+            await self._session.commit()
+        elif self._has_begun:
+            cursor = await self.connection.execute(b"COMMIT")
+            if cursor.statusmessage != "COMMIT":  # PostgreSQL answers a commit after an error with a rollback.
+                raise InFailedSqlTransaction("the transaction failed before it was committed")
+
+    async def rollback(self) -> None:
+        """Take everything back, unless it was committed. A connection that was lost has done so itself."""
+        if self._has_begun and not self._has_ended:
+            self._has_ended = True
+            with suppress(OperationalError, InterfaceError):
+                await self.connection.execute(b"ROLLBACK")
+
+    async def _write(self) -> None:
+        writes, self._writes = self._writes, []
+        if len(writes) == 1:
+            await self._execute(writes[0][0].sql, writes[0][1])
+        elif writes:
+            values = {f"{number}_{name}": v for number, (_, part) in enumerate(writes) for name, v in part.items()}
+            await self._execute(combined(tuple(statement.name for statement, _ in writes)), values)
+
+    async def _execute(self, sql: bytes, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement. If its connection was lost, and nothing ran on it before, it runs on another one."""
+        is_first, began = sql == b"BEGIN" or not self._has_begun, perf_counter()
+        try:
+            await self.connection.cursor().execute(sql, parameters)
+            self._note(sql, began)
+        except (OperationalError, InterfaceError):
+            if not is_first or not self.connection.closed or self._reconnect is None:
+                raise
+            self.connection = await self._reconnect()
+            await self.connection.cursor().execute(sql, parameters)
+
+    def _note(self, sql: bytes, began: float) -> None:
+        if self._slow_seconds is not None:
+            note_statement(sql.decode(), perf_counter() - began, self._slow_seconds)

@@ -3,25 +3,34 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import (
     ApplicationRow,
     AuthorizationCodeRow,
     ConsentAccountRow,
     ConsentRow,
     ContractRow,
-    LibraryPartnerRow,
     TokenRow,
 )
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keystore.journal import Ended
 from privateshare.platform.library.erasure import record_ended
 from privateshare.protocol.choice import EVERYTHING, Choice
+
+
+class _PublicUserId(NamedTuple):
+    sub: str
+
+
+PUBLIC_USER_ID = Statement("public_user_id", _PublicUserId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ async def record_consent(
     consent.expires_at = earliest(contract.expires_at, agreed.until)
     await db.flush()
     await set_consent_accounts(db, consent, account_ids)
-    await _ensure_public_user_id(db, library_id, contract.application.partner_id)
+    await public_user_id(db, library_id, contract.application.partner_id)
     return consent
 
 
@@ -197,17 +206,9 @@ async def _revoke(db: AsyncSession, which: ColumnElement[bool], now: datetime) -
     await db.execute(delete(AuthorizationCodeRow).where(AuthorizationCodeRow.consent_id.in_(ids)))
 
 
-async def public_user_id(db: AsyncSession, consent: ConsentRow, partner_id: str) -> str:
-    """Return the id by which a partner knows the person under a consent: `sub` in protocol 4.2."""
-    if consent.sub is not None:
-        return consent.sub
-    await _ensure_public_user_id(db, consent.library_id, partner_id)
-    query = select(LibraryPartnerRow.sub).where(
-        LibraryPartnerRow.library_id == consent.library_id, LibraryPartnerRow.partner_id == partner_id
-    )
-    return (await db.scalars(query)).one()
-
-
-async def _ensure_public_user_id(db: AsyncSession, library_id: UUID, partner_id: str) -> None:
-    new_user = insert(LibraryPartnerRow).values(library_id=library_id, partner_id=partner_id, sub=new_id())
-    await db.execute(new_user.on_conflict_do_nothing(index_elements=["library_id", "partner_id"]))
+async def public_user_id(db: AnyTransaction, library_id: UUID, partner_id: str) -> str:
+    """Return the id by which a partner knows a person: `sub` in protocol 4.2. It is made on first use."""
+    person = {"library_id": library_id, "partner_id": partner_id, "sub": new_id()}
+    found = await (await statements_of(db)).first(PUBLIC_USER_ID, person)
+    assert found is not None
+    return found.sub

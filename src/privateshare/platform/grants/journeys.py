@@ -16,12 +16,15 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import NoRows, Statement
 from privateshare.platform.db.tables import ContractRow, JourneyRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.keys.wrapping import DataKey, derive_key, open_value, seal_value
 
 JourneyKind = Literal["authorize", "onboard", "reauthorize", "user-reauth", "revoke"]
 
+INSERT_JOURNEY = Statement("insert_journey", NoRows)
 RETURN_PURPOSE, PARAMETERS_PURPOSE = "journey return", "journey parameters"
 
 
@@ -48,25 +51,24 @@ class ReturnTarget:
     state: str | None = field(default=None, repr=False)
 
 
-async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime: timedelta) -> str:
+async def begin_journey(db: AnyTransaction, start: Start, now: datetime, lifetime: timedelta) -> str:
     """Begin a journey. Return the one-time code that opens its pages."""
     code, id_ = new_secret(), uuid4()
     target = orjson.dumps(asdict(ReturnTarget(start.redirect_uri, start.state)))
-    journey = JourneyRow(
-        id=id_,
-        code_hash=hash_secret(code),
-        contract_id=start.contract.id,
-        sealed_return=seal_value(_key(code), RETURN_PURPOSE, id_, target),
-        challenge=start.challenge,
-        session_id=start.session_id,
-        library_id=start.library_id,
-        consent_id=start.consent_id,
-        account_id=start.account_id,
-        linked_consent_id=start.linked_consent_id,
-        expires_at=now + lifetime,
-    )
-    db.add(journey)
-    await db.flush()
+    journey = {
+        "id": id_,
+        "code_hash": hash_secret(code),
+        "contract_id": start.contract.id,
+        "sealed_return": seal_value(_key(code), RETURN_PURPOSE, id_, target),
+        "challenge": start.challenge,
+        "session_id": start.session_id,
+        "library_id": start.library_id,
+        "consent_id": start.consent_id,
+        "account_id": start.account_id,
+        "linked_consent_id": start.linked_consent_id,
+        "expires_at": now + lifetime,
+    }
+    await (await statements_of(db)).write(INSERT_JOURNEY, journey)
     return code
 
 

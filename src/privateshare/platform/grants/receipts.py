@@ -154,7 +154,7 @@ def _publisher(platform: Platform, origin: str) -> Document:
 
 
 async def _subject(db: AsyncSession, consent: ConsentRow, contract: ContractRow) -> Document:
-    id_ = await public_user_id(db, consent, contract.application.partner_id)
+    id_ = consent.sub or await public_user_id(db, consent.library_id, contract.application.partner_id)
     return {"@type": "dpv:DataSubject", "dct:identifier": id_}
 
 

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Function, String, cast, func, literal, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from privateshare.errors import InvalidRequest, InvalidToken
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.db.tables import ApplicationRow, AuthorizationCodeRow, ConsentRow, ContractRow, TokenRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.operating.fair_queue import PATIENCE_SECONDS
@@ -34,11 +36,83 @@ class IssuedToken:
         return {"value": self.value, "expires_on": int(self.expires_at.timestamp())}
 
 
+class LiveDates(Protocol):
+    """The dates of a consent that decide whether it is live."""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends by itself."""
+        ...
+
+    @property
+    def revoked_at(self) -> datetime | None:
+        """When it was withdrawn."""
+        ...
+
+
+class Grant(NamedTuple):
+    """What tokens are issued for: a consent. `sub` is the id by which the partner knows the person, if it has one."""
+
+    consent_id: UUID
+    library_id: UUID
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    sub: str | None
+
+
+class _RefreshToken(NamedTuple):
+    family_id: UUID
+    expires_at: datetime
+    rotated_at: datetime | None
+    revoked_at: datetime | None
+    consent_id: UUID
+    library_id: UUID
+    consent_expires_at: datetime | None
+    consent_revoked_at: datetime | None
+    sub: str | None
+
+    @property
+    def consent(self) -> Grant:
+        return Grant(self.consent_id, self.library_id, self.consent_expires_at, self.consent_revoked_at, self.sub)
+
+
+class _Code(NamedTuple):
+    challenge: str
+    expires_at: datetime
+    used_at: datetime | None
+    family_id: UUID | None
+    consent_id: UUID
+    library_id: UUID
+    consent_expires_at: datetime | None
+    consent_revoked_at: datetime | None
+    sub: str | None
+
+    @property
+    def consent(self) -> Grant:
+        return Grant(self.consent_id, self.library_id, self.consent_expires_at, self.consent_revoked_at, self.sub)
+
+
+class _Locked(NamedTuple):
+    nothing: str
+
+
+REFRESH_TOKEN = Statement("refresh_token", _RefreshToken)
+AUTHORIZATION_CODE = Statement("authorization_code", _Code)
+TokenT = TypeVar("TokenT", TokenRow, _RefreshToken)
+
+LOCK_FAMILY = Statement("lock_family", _Locked)
+LOCK_FAMILY_OF_TOKEN = Statement("lock_family_of_token", _Locked)
+USE_CODE = Statement("use_code", NoRows)
+ROTATE_TOKEN = Statement("rotate_token", NoRows)
+ISSUE_TOKENS = Statement("issue_tokens", NoRows)
+REVOKE_FAMILY = Statement("revoke_family", NoRows)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenPair:
     """The access token and refresh token that are issued for a code or a refresh token."""
 
-    consent: ConsentRow
+    grant: Grant
     access: IssuedToken
     refresh: IssuedToken
 
@@ -56,7 +130,7 @@ async def issue_code(db: AsyncSession, consent: ConsentRow, challenge: str, now:
 
 
 async def redeem_code(
-    db: AsyncSession, contract_id: str, code: str, verifier: str, now: datetime, settings: Settings
+    db: AnyTransaction, contract_id: str, code: str, verifier: str, now: datetime, settings: Settings
 ) -> TokenPair:
     """Issue the first tokens of a consent for its authorization code. Protocol 4.2.
 
@@ -65,31 +139,25 @@ async def redeem_code(
             revokes the tokens that the first one issued.
         InvalidRequest: The verifier does not match the challenge.
     """
-    found = (
-        await db.execute(
-            select(AuthorizationCodeRow, ConsentRow)
-            .join(ConsentRow, ConsentRow.id == AuthorizationCodeRow.consent_id)
-            .where(AuthorizationCodeRow.code_hash == hash_secret(code), ConsentRow.contract_id == contract_id)
-            .with_for_update(of=AuthorizationCodeRow)
-        )
-    ).one_or_none()
+    sql, code_hash = await statements_of(db), hash_secret(code)
+    found = await sql.first(AUTHORIZATION_CODE, {"code_hash": code_hash, "contract_id": contract_id})
     if found is None:
         raise InvalidToken("The token (code) is invalid")
-    authorization, consent = found
-    if authorization.used_at is not None:
-        await _revoke_family(db, authorization.family_id, now)
+    if found.used_at is not None:
+        await _revoke_family(sql, found.family_id, now)
         raise InvalidToken("The token (code) is invalid", detail="a code was used twice")
-    if authorization.expires_at <= now:
+    if found.expires_at <= now:
         raise InvalidToken("The token (code) is expired")
-    check_live(consent, now, "code")
-    if not pkce.verifies(verifier, authorization.challenge):
+    check_live(found.consent, now, "code")
+    if not pkce.verifies(verifier, found.challenge):
         raise InvalidRequest("The code_verifier does not match the code_challenge")
-    authorization.used_at, authorization.family_id = now, uuid4()
-    return _issue_pair(db, consent, authorization.family_id, now, settings)
+    family_id = uuid4()
+    await sql.write(USE_CODE, {"code_hash": code_hash, "now": now, "family_id": family_id})
+    return await _issue_pair(sql, found.consent, family_id, now, settings)
 
 
 async def rotate_refresh_token(
-    db: AsyncSession,
+    db: AnyTransaction,
     contract_id: str,
     refresh_token: str,
     now: datetime,
@@ -102,20 +170,20 @@ async def rotate_refresh_token(
     A rotated token is accepted again during its grace period; afterwards it revokes its family. The time at which the
     request arrived counts, since requests that came together may have waited for each other. Raises InvalidToken.
     """
+    sql, token_hash = await statements_of(db), hash_secret(refresh_token)
     # Lock the family of the token, if there is one, and then read the token: it may be revoked while this waits.
-    family = select(_family_lock(TokenRow.family_id)).where(TokenRow.token_hash == hash_secret(refresh_token))
-    await db.execute(family)
-    token = await find_token(db, contract_id, refresh_token, use="refresh")
+    await sql.first(LOCK_FAMILY_OF_TOKEN, {"token_hash": token_hash})
+    found = await sql.first(REFRESH_TOKEN, {"token_hash": token_hash, "contract_id": contract_id})
+    token = check_known(found, "refresh")
     if token.expires_at <= now:
         raise InvalidToken("The token (refresh_token) is expired")
     check_live(token.consent, now, "refresh_token")
     if token.rotated_at is not None and (arrived or now) - token.rotated_at > ROTATION_GRACE:
         hint = _replaced_hint(token.rotated_at, now)
-        await _revoke_family(db, token.family_id, now)
+        await _revoke_family(sql, token.family_id, now)
         detail = "a rotated refresh token was used again"
         raise InvalidToken("The token (refresh_token) is invalid", detail=detail, hint=hint)
-    token.rotated_at = token.rotated_at or now
-    return _issue_pair(db, token.consent, token.family_id, now, settings)
+    return await _issue_pair(sql, token.consent, token.family_id, now, settings, replaced_hash=token_hash)
 
 
 async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str) -> TokenRow:
@@ -127,16 +195,17 @@ async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: 
             TokenRow.token_hash == hash_secret(str(value)), TokenRow.use == use, ConsentRow.contract_id == contract_id
         )
     )
-    return _check_known(await db.scalar(query.execution_options(populate_existing=True)), use)
+    return check_known(await db.scalar(query.execution_options(populate_existing=True)), use)
 
 
-def _check_known(token: TokenRow | None, use: str) -> TokenRow:
+def check_known(token: TokenT | None, use: str) -> TokenT:
+    """Check a token that may be expired. Raises InvalidToken if it is unknown or revoked."""
     if token is None or token.revoked_at is not None:
         raise InvalidToken(f"The token ({use}_token) is invalid", hint=_revoked_hint(token))
     return token
 
 
-def _revoked_hint(token: TokenRow | None) -> str | None:
+def _revoked_hint(token: TokenRow | _RefreshToken | None) -> str | None:
     """Explain why a grant was revoked although nobody withdrew it: clients could not find out otherwise."""
     if token is None or token.revoked_at is None or token.consent.revoked_at is not None:
         return None
@@ -163,7 +232,7 @@ async def find_access_token(db: AsyncSession, contract_id: str, value: object, n
 
 def check_access_token(token: TokenRow | None, now: datetime) -> TokenRow:
     """Check an access token of the right contract. Raises InvalidToken unless the token and its consent are live."""
-    known = _check_known(token, "access")
+    known = check_known(token, "access")
     check_live(known.consent, now, "access_token")
     if known.expires_at <= now:
         raise InvalidToken("The token (access_token) is expired")
@@ -190,7 +259,7 @@ async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str) -
     return token
 
 
-def check_live(consent: ConsentRow, now: datetime, name: str) -> None:
+def check_live(consent: LiveDates, now: datetime, name: str) -> None:
     """Raise InvalidToken if a consent was revoked or has expired."""
     if consent.revoked_at is not None:
         raise InvalidToken(f"The token ({name}) is invalid")
@@ -198,38 +267,36 @@ def check_live(consent: ConsentRow, now: datetime, name: str) -> None:
         raise InvalidToken(f"The token ({name}) is expired")
 
 
-def _issue_pair(db: AsyncSession, consent: ConsentRow, family: UUID, now: datetime, settings: Settings) -> TokenPair:
+async def _issue_pair(
+    sql: StatementTransaction,
+    grant: Grant,
+    family_id: UUID,
+    now: datetime,
+    settings: Settings,
+    *,
+    replaced_hash: bytes | None = None,
+) -> TokenPair:
     # No token outlives the consent, so that the app learns from it when the consent ends.
-    last = consent.expires_at or datetime.max.replace(tzinfo=UTC)
+    last = grant.expires_at or datetime.max.replace(tzinfo=UTC)
     access = IssuedToken(new_secret(), min(last, now + settings.access_token_lifetime))
     refresh = IssuedToken(new_secret(), min(last, now + settings.refresh_token_lifetime))
-    for use, issued in (("access", access), ("refresh", refresh)):
-        db.add(
-            TokenRow(
-                token_hash=hash_secret(issued.value),
-                use=use,
-                consent_id=consent.id,
-                family_id=family,
-                expires_at=issued.expires_at,
-            )
-        )
-    return TokenPair(consent, access, refresh)
+    pair = {
+        "consent_id": grant.consent_id,
+        "family_id": family_id,
+        "access_hash": hash_secret(access.value),
+        "access_expires_at": access.expires_at,
+        "refresh_hash": hash_secret(refresh.value),
+        "refresh_expires_at": refresh.expires_at,
+    }
+    if replaced_hash is not None:
+        await sql.write(ROTATE_TOKEN, {"token_hash": replaced_hash, "now": now})
+    await sql.write(ISSUE_TOKENS, pair)
+    return TokenPair(grant, access, refresh)
 
 
-async def _lock_family(db: AsyncSession, family: UUID) -> None:
-    """Lock a family of tokens until the transaction ends.
-
-    Without the lock, a refresh in progress could add a pair to a family that was just revoked.
-    """
-    await db.execute(select(_family_lock(literal(family))))
-
-
-def _family_lock(family: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> Function[None]:
-    return func.pg_advisory_xact_lock(func.hashtextextended(cast(family, String), 0))
-
-
-async def _revoke_family(db: AsyncSession, family: UUID | None, now: datetime) -> None:
-    if family is not None:
-        await _lock_family(db, family)
-        await db.execute(update(TokenRow).where(TokenRow.family_id == family).values(revoked_at=now))
-    await db.commit()  # The error that the caller raises next must not roll this back.
+async def _revoke_family(sql: StatementTransaction, family_id: UUID | None, now: datetime) -> None:
+    """Revoke a family of tokens. Without the lock, a refresh in progress could add a pair to it just after this."""
+    if family_id is not None:
+        await sql.first(LOCK_FAMILY, {"family_id": family_id})
+        await sql.write(REVOKE_FAMILY, {"family_id": family_id, "now": now})
+    await sql.commit()  # The error that the caller raises next must not roll this back.

@@ -11,7 +11,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.periodic import PeriodicDeferrer, PeriodicTask
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.engine import driver_connection
+from privateshare.platform.db.engine import AnyTransaction, driver_connection, statements_of
 from privateshare.platform.operating.settings import QUEUE_CONNECTIONS
 from privateshare.platform.operating.tracing import carried
 
@@ -30,10 +30,10 @@ def make_queue(database_url: str) -> App:
     return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=QUEUE_CONNECTIONS))
 
 
-async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UUID, account_id: UUID) -> None:
+async def defer_sync(db: AnyTransaction, queue: App, library_id: UUID, sync_id: UUID, account_id: UUID) -> None:
     """Add the sync of one account to the queue. The job exists once the session's transaction is committed."""
     task = queue.configure_task(
-        SYNC, connection=await driver_connection(db), lock=f"account {account_id}", allow_unknown=True
+        SYNC, connection=(await statements_of(db)).connection, lock=f"account {account_id}", allow_unknown=True
     )
     await task.defer_async(library_id=str(library_id), sync_id=str(sync_id), **carried())
 
@@ -58,9 +58,10 @@ async def defer_sweep(db: AsyncSession, queue: App) -> None:
     await task.defer_async()
 
 
-async def defer_webhook(db: AsyncSession, queue: App, message_id: str) -> None:
+async def defer_webhook(db: AnyTransaction, queue: App, message_id: str) -> None:
     """Add the delivery of a message. The job exists once the session's transaction is committed."""
-    task = queue.configure_task(DELIVER, queue=WEBHOOKS, connection=await driver_connection(db), allow_unknown=True)
+    connection = (await statements_of(db)).connection
+    task = queue.configure_task(DELIVER, queue=WEBHOOKS, connection=connection, allow_unknown=True)
     await task.defer_async(message_id=message_id, **carried())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
@@ -12,6 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.db.engine import Database
+from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.library.credentials import seal_token
@@ -248,6 +251,31 @@ async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[Account
         .order_by(AccountRow.number)
     )
     return list(await db.scalars(query))
+
+
+class _ShownAccount(NamedTuple):
+    library_id: UUID
+    id: UUID
+    public_id: str
+    reference: str
+    source_id: int
+    service_type: int
+    service_group: int
+    type: str
+    sample: str | None
+    sealed_details: bytes
+    needs_login: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+SHOWN_ACCOUNTS = Statement("shown_accounts", _ShownAccount)
+
+
+async def shown_accounts(database: Database, consent_id: UUID) -> list[AccountRow]:
+    """Return the accounts that a consent covers, oldest first, with only what an app sees of them."""
+    rows = await database.rows(SHOWN_ACCOUNTS, {"consent_id": consent_id})
+    return [AccountRow(**row._asdict()) for row in rows]
 
 
 async def library_accounts(db: AsyncSession, library_id: UUID) -> list[AccountRow]:

@@ -46,7 +46,7 @@ from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.store import KeyStoreUnavailable, NotDestroyed
 from privateshare.platform.library.archives import unused_blobs
 from privateshare.platform.library.credentials import revoke_after_commit
-from privateshare.platform.library.libraries import library_blob_prefix, lock_library
+from privateshare.platform.library.libraries import library_blob_prefix, lock_to_erase
 from privateshare.platform.library.storages import storage_blob_prefix
 from privateshare.platform.runtime import Platform
 
@@ -129,7 +129,7 @@ async def erase_account(db: AsyncSession, platform: Platform, account: AccountRo
     Its key is destroyed after the commit. Raises KeyStoreUnavailable and NotDestroyed under the same conditions as
     `erase_library`.
     """
-    await lock_library(db, account.library_id, to_erase=True)
+    await lock_to_erase(db, account.library_id)
     await platform.erasure_keys.require_store()
     files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
@@ -168,7 +168,7 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow
 
 async def remove_files_of_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
     """Delete everything that was fetched or imported into an account, so that the next sync begins from the start."""
-    await lock_library(db, account.library_id, to_erase=True)
+    await lock_to_erase(db, account.library_id)
     files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
     account.sealed_cursors = None
@@ -198,7 +198,7 @@ async def lock_for_erasure(db: AsyncSession, *library_ids: UUID) -> None:
     journeys = select(JourneyRow.id).where(JourneyRow.library_id.in_(library_ids)).order_by(JourneyRow.id)
     await db.execute(journeys.with_for_update())
     for library_id in sorted(library_ids):
-        await lock_library(db, library_id, to_erase=True)
+        await lock_to_erase(db, library_id)
 
 
 async def delete_blobs_later(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:

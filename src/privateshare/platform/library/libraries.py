@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import DataUnreadable, Unavailable
 from privateshare.platform.audit.entries import PersonLog
 from privateshare.platform.blobs.sealing import SealBroken
-from privateshare.platform.db.engine import rows_in
-from privateshare.platform.db.statements import Statement
+from privateshare.platform.db.call_lookup import CallRows
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import Statement, StatementTransaction
 from privateshare.platform.db.tables import AccountRow, FormerLibraryRow, LibraryRow
 from privateshare.platform.keys.wrapping import (
     DataKey,
@@ -42,12 +43,18 @@ KEY_LOST_MESSAGE = "This person's data cannot be read. The operator of the platf
 log = structlog.get_logger()
 
 
-class _LibraryAccount(NamedTuple):
+class _LibraryKeys(NamedTuple):
     wrapped_key: bytes
-    account_id: UUID | None
+    account_ids: Sequence[UUID]
 
 
-LIBRARY = Statement("library", _LibraryAccount)
+class _LibraryId(NamedTuple):
+    id: UUID
+
+
+LOCK_LIBRARY = Statement("lock_library", _LibraryId)
+FORMER_LIBRARY = Statement("former_library", _LibraryId)
+LIBRARY = Statement("library", _LibraryKeys)
 
 
 class LibraryGone(Exception):
@@ -157,7 +164,7 @@ async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
     return OpenLibrary(library.id, key)
 
 
-async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -> OpenLibrary:
+async def open_library(db: AnyTransaction, platform: Platform, library_id: UUID) -> OpenLibrary:
     """Open a library with its key and the keys of its accounts.
 
     Raises:
@@ -166,21 +173,22 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
         KeyNotOpened: The library was not erased, and its key cannot be unwrapped with the keys at hand.
         KeyStoreUnavailable: The key store cannot be reached.
     """
-    return await _open(platform, library_id, await rows_in(db, LIBRARY, {"library_id": library_id}))
+    sql = await statements_of(db)
+    return await _open(platform, library_id, await sql.first(LIBRARY, {"library_id": library_id}))
 
 
-async def open_library_at_once(platform: Platform, library_id: UUID) -> OpenLibrary:
-    """Open a library as it is now, without a transaction. Raises what `open_library` raises."""
-    return await _open(platform, library_id, await platform.database.rows(LIBRARY, {"library_id": library_id}))
+async def open_found_library(platform: Platform, library_id: UUID, found: CallRows) -> OpenLibrary:
+    """Open a library as it was found with the rows of a call. Raises what `open_library` raises."""
+    keys = None if found.wrapped_key is None else _LibraryKeys(found.wrapped_key, found.account_ids)
+    return await _open(platform, library_id, keys)
 
 
-async def _open(platform: Platform, library_id: UUID, rows: Sequence[_LibraryAccount]) -> OpenLibrary:
-    if not rows:
+async def _open(platform: Platform, library_id: UUID, found: _LibraryKeys | None) -> OpenLibrary:
+    if found is None:
         raise await _gone(platform, library_id)
-    account_ids = [row.account_id for row in rows if row.account_id is not None]
     keys = platform.erasure_keys
     try:
-        key = platform.master_key.unwrap(rows[0].wrapped_key, library_id, await keys.read(library_id))
+        key = platform.master_key.unwrap(found.wrapped_key, library_id, await keys.read(library_id))
     except (KeyMissing, SealBroken) as error:
         if not await _row_exists(platform, LibraryRow.id == library_id):
             raise await _gone(platform, library_id) from error
@@ -193,8 +201,10 @@ async def _open(platform: Platform, library_id: UUID, rows: Sequence[_LibraryAcc
         if isinstance(error, MasterKeyNotListed):
             platform.missing_keys.note()
         raise KeyNotOpened(KEY_NOT_OPENED_MESSAGE, retry_after=KEY_NOT_OPENED_RETRY_SECONDS) from error
-    accounts = await keys.read_all(account_ids)
-    lost = [id_ for id_ in account_ids if id_ not in accounts and await _row_exists(platform, AccountRow.id == id_)]
+    accounts = await keys.read_all(found.account_ids)
+    lost = [
+        id_ for id_ in found.account_ids if id_ not in accounts and await _row_exists(platform, AccountRow.id == id_)
+    ]
     for id_ in lost:
         _report_lost_key(platform, "the account has no key", library=str(library_id), account=str(id_))
     return OpenLibrary(library_id, key, accounts, frozenset(lost))
@@ -221,17 +231,26 @@ def _report_lost_key(platform: Platform, reason: str, **whose: str) -> None:
     platform.metrics.count_lost_key()
 
 
-async def lock_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = False) -> None:
-    """Lock a library until the transaction ends: against erasure, or with `to_erase` against any other use.
+async def lock_library(db: AnyTransaction, library_id: UUID) -> None:
+    """Lock a library against erasure until the transaction ends.
 
     A transaction must take this lock before any other lock in the library, so that writing and erasing cannot
     deadlock. Raises LibraryGone if the library was erased, or LibraryMoved.
     """
-    found = select(LibraryRow.id).where(LibraryRow.id == library_id)
-    locked = found.with_for_update() if to_erase else found.with_for_update(read=True, key_share=True)
-    if await db.scalar(locked) is None:
-        moved = await db.scalar(select(exists().where(FormerLibraryRow.id == library_id)))
-        raise LibraryMoved if moved else LibraryGone
+    sql = await statements_of(db)
+    if await sql.first(LOCK_LIBRARY, {"library_id": library_id}) is None:
+        raise await _gone_in(sql, library_id)
+
+
+async def lock_to_erase(db: AsyncSession, library_id: UUID) -> None:
+    """Lock a library against any other use until the transaction ends. Raises what `lock_library` raises."""
+    if await db.scalar(select(LibraryRow.id).where(LibraryRow.id == library_id).with_for_update()) is None:
+        raise await _gone_in(await statements_of(db), library_id)
+
+
+async def _gone_in(sql: StatementTransaction, library_id: UUID) -> LibraryGone:
+    """Return the error for a library that a transaction does not find."""
+    return LibraryMoved() if await sql.first(FORMER_LIBRARY, {"id": library_id}) else LibraryGone()
 
 
 async def next_account_number(db: AsyncSession, library_id: UUID) -> int:

@@ -17,6 +17,7 @@ from privateshare.platform.blobs.incoming import Received
 from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, check_ends, read_sealed
 from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
+from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow, PushedFileRow
 from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
 from privateshare.protocol.messages import (
@@ -29,6 +30,8 @@ from privateshare.protocol.messages import (
 )
 from privateshare.protocol.scope import window
 
+INSERT_PUSHED_FILE = Statement("insert_pushed_file", NoRows)
+PUSHED_FILE_COLUMNS = tuple(PushedFileRow.__table__.columns.keys())
 METADATA = "pushed metadata"  # The purpose under which the metadata is encrypted.
 
 
@@ -90,6 +93,12 @@ class IncomingFile:
             sealed_sha256=self.library.seal(FILE_HASH, self.blob, received.sha256.encode()),
             library_before=consent.library_before,
         )
+
+
+async def insert_pushed_file(sql: StatementTransaction, row: PushedFileRow) -> None:
+    """Store the row of a file that was received."""
+    columns = {name: getattr(row, name) for name in PUSHED_FILE_COLUMNS}
+    await sql.write(INSERT_PUSHED_FILE, columns)
 
 
 def open_metadata(library: OpenLibrary, file: PushedFileRow) -> FileMetadata:

@@ -10,7 +10,7 @@ import orjson
 from privateshare.errors import DataUnreadable, FileNotFound
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow, PushedFileRow, SessionRow
-from privateshare.platform.library.accounts import account_view, consented_accounts
+from privateshare.platform.library.accounts import account_view, shown_accounts
 from privateshare.platform.library.delivery import (
     Delivery,
     ReadPermission,
@@ -116,8 +116,7 @@ class SessionView:
         return read_permission(self.contract, self.consent, self.session)
 
     async def _consented_accounts(self) -> list[AccountRow]:
-        async with self.platform.database.transaction() as db:
-            return await consented_accounts(db, self.consent.id)
+        return await shown_accounts(self.platform.database, self.consent.id)
 
     async def _accounts(self, permission: ReadPermission) -> Delivery:
         """Build accounts.json: the list of accounts of section 7.1 as a file. Protocol 6.6."""

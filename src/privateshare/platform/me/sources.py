@@ -238,13 +238,15 @@ async def connect_again(form: MyForm, account: MyAccount) -> Response:
     if found is None:
         return _back(form, account)
     consent, contract = found
-    session = (await new_session(visitor.db, visitor.platform, contract, SessionOptions(), visitor.now)).row
-    session.expires_at = visitor.now  # No app waits for it: connecting again reads nothing for an app.
+    # No app waits for this session, which has ended already: connecting again reads nothing for an app.
+    session = await new_session(
+        visitor.db, visitor.platform, contract, SessionOptions(), visitor.now, expires_at=visitor.now
+    )
     start = Start(
         contract,
         public_address(visitor.request).removesuffix(base_path(visitor.request))
         + visitor.address(f"sources/{account.id}"),
-        session_id=session.id,
+        session_id=session.row.id,
         library_id=visitor.library.id,
         consent_id=consent.id,
         account_id=account.id,

@@ -9,12 +9,13 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession, InvalidToken
-from privateshare.platform.db.statements import Statement
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.db.tables import (
     AccountRow,
     ConsentAccountRow,
@@ -30,8 +31,6 @@ from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.jobs.queue import defer_sync
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.keys.wrapping import derive_key, open_value, seal_value
-from privateshare.platform.library.accounts import consented_accounts
-from privateshare.platform.library.archives import archives_to_import
 from privateshare.platform.library.libraries import lock_library
 from privateshare.platform.library.session_view import SessionView
 from privateshare.platform.runtime import Platform
@@ -63,7 +62,34 @@ class SessionAccount(NamedTuple):
     error: dict[str, Any] | None
 
 
+class AccountToSync(NamedTuple):
+    """An account that a consent covers. `has_source` is false if there is nothing to fetch for it."""
+
+    library_id: UUID
+    id: UUID
+    public_id: str
+    paused: bool
+    has_source: bool
+
+
+class _SyncId(NamedTuple):
+    id: UUID
+
+
+class _UsedConsent(NamedTuple):
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    used_at: datetime | None
+    once: bool
+
+
 SESSION_ACCOUNTS = Statement("session_accounts", SessionAccount)
+PUT_SESSION = Statement("put_session", NoRows)
+USE_CONSENT = Statement("use_consent", _UsedConsent)
+ACCOUNTS_TO_SYNC = Statement("accounts_to_sync", AccountToSync)
+INSERT_SYNC = Statement("insert_sync", _SyncId)
+UNFINISHED_SYNC = Statement("unfinished_sync", _SyncId)
+INSERT_SESSION_SYNC = Statement("insert_session_sync", NoRows)
 
 # The status and message for each reason why a session ended before it started. The codes are those of protocol 8.3.
 REASONS_OF_EARLY_END = {
@@ -85,9 +111,22 @@ class NewSession:
 
 
 async def new_session(
-    db: AsyncSession, platform: Platform, contract: ContractRow, options: SessionOptions, now: datetime
+    db: AnyTransaction,
+    platform: Platform,
+    contract: ContractRow,
+    options: SessionOptions,
+    now: datetime,
+    *,
+    expires_at: datetime | None = None,
 ) -> NewSession:
-    """Create a session that waits to be started. Raises ScopeOutOfBounds if it exceeds the contract."""
+    """Store a session that waits to be started. Raises ScopeOutOfBounds if it exceeds the contract."""
+    session = make_session(contract, options, now, expires_at or now + platform.settings.session_lifetime)
+    await _put_session(await statements_of(db), session.row)
+    return session
+
+
+def make_session(contract: ContractRow, options: SessionOptions, now: datetime, expires_at: datetime) -> NewSession:
+    """Make a session that is not stored yet. Raises ScopeOutOfBounds if it exceeds the contract."""
     check_scope(contract, options, now)
     key, id_ = new_secret(), uuid4()
     row = SessionRow(
@@ -97,11 +136,26 @@ async def new_session(
         options=_without_criteria(options),
         sealed_criteria=_seal_criteria(key, id_, options),
         created_at=now,
-        expires_at=now + platform.settings.session_lifetime,
+        expires_at=expires_at,
     )
-    db.add(row)
-    await db.flush()
     return NewSession(row, key)
+
+
+async def _put_session(sql: StatementTransaction, row: SessionRow) -> None:
+    """Store a session, or what starts it if it is stored already."""
+    session = {
+        "id": row.id,
+        "key_hash": row.key_hash,
+        "contract_id": row.contract_id,
+        "consent_id": row.consent_id,
+        "library_id": row.library_id,
+        "options": Jsonb(row.options.to_wire()),
+        "sealed_criteria": row.sealed_criteria,
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "expires_at": row.expires_at,
+    }
+    await sql.write(PUT_SESSION, session)
 
 
 def session_criteria(session: SessionRow, key: str) -> list[Criterion]:
@@ -138,9 +192,10 @@ def check_reading(contract: ContractRow) -> None:
 
 
 async def start_session(
-    db: AsyncSession,
+    db: AnyTransaction,
     platform: Platform,
     session: SessionRow,
+    contract: ContractRow,
     consent: ConsentRow,
     now: datetime,
     *,
@@ -149,35 +204,35 @@ async def start_session(
     """Start a session under a consent: add one sync and one job for each account, in this transaction. Protocol 5.1.
 
     If an account's sync is in progress, the session joins it. An account with nothing to fetch needs no sync.
-    `previews` are syncs by account that just fetched everything, so the session takes their results. Raises what
-    `use_consent` raises.
+    `previews` are syncs by account that just fetched everything, so the session takes their results. A session that was
+    only made is stored too. Raises what `use_consent` raises.
     """
-    options, contract = session.options, await db.get_one(ContractRow, session.contract_id)
-    await use_consent(db, contract, consent, now)
+    sql = await statements_of(db)
+    await use_consent(sql, contract, consent, now)
     session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
-    await db.flush()
-    if options.source_fetch is not False and contract.kind == "read":
-        await _add_syncs(db, platform, session, previews or {})
+    await _put_session(sql, session)
+    if session.options.source_fetch is not False and contract.kind == "read":
+        await _add_syncs(sql, platform, session, previews or {})
+    await sql.write_now()  # The next statement reads what was written.
     # A session that has nothing to wait for is ready at once; otherwise the end of its last sync tells the app.
-    await announce_ready(db, platform, [session.id], now)
+    await announce_ready(sql, platform, [session.id], now)
 
 
-async def _add_syncs(db: AsyncSession, platform: Platform, session: SessionRow, previews: Mapping[UUID, UUID]) -> None:
+async def _add_syncs(
+    sql: StatementTransaction, platform: Platform, session: SessionRow, previews: Mapping[UUID, UUID]
+) -> None:
     """Add the syncs that a session waits for."""
-    assert session.consent_id is not None
     chosen = _chosen_accounts(session.options)
-    for account in await consented_accounts(db, session.consent_id):
+    for account in await sql.rows(ACCOUNTS_TO_SYNC, {"consent_id": session.consent_id}):
         if account.paused or (chosen is not None and account.public_id not in chosen):
             continue
-        if account.id in previews:
-            db.add(SessionSyncRow(session_id=session.id, sync_id=previews[account.id], library_id=account.library_id))
-            continue
-        has_source = account.sample or account.sealed_credentials or await archives_to_import(db, account)
-        if not has_source and not account.needs_login:
+        sync_id = previews.get(account.id)
+        if sync_id is None and not account.has_source:
             continue  # Its archives are in the library already, so there is nothing to fetch.
-        sync_id = await join_or_start_sync(db, platform, account)
-        db.add(SessionSyncRow(session_id=session.id, sync_id=sync_id, library_id=account.library_id))
-    await db.flush()
+        if sync_id is None:
+            sync_id = await join_or_start_sync(sql, platform, account)
+        waited = {"session_id": session.id, "sync_id": sync_id, "library_id": account.library_id}
+        await sql.write(INSERT_SESSION_SYNC, waited)
 
 
 async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) -> None:
@@ -187,7 +242,7 @@ async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) ->
         await db.execute(waits.values(ended_by=reason))
 
 
-async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentRow, now: datetime) -> None:
+async def use_consent(db: AnyTransaction, contract: ContractRow, consent: ConsentRow, now: datetime) -> None:
     """Lock a consent until the transaction ends, so that nobody withdraws, erases or uses it, and mark it as used.
 
     Raises:
@@ -195,14 +250,14 @@ async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentR
         InvalidToken: The consent ended meanwhile.
         LibraryGone: The library was erased.
     """
-    await lock_library(db, consent.library_id)
-    current = select(ConsentRow).where(ConsentRow.id == consent.id).execution_options(populate_existing=True)
-    if await db.scalar(current.with_for_update(key_share=True)) is None:
+    sql = await statements_of(db)
+    await lock_library(sql, consent.library_id)
+    before = await sql.first(USE_CONSENT, {"consent_id": consent.id, "now": now})
+    if before is None:
         raise InvalidToken("The token (access_token) is invalid")
-    check_live(consent, now, "access_token")
-    if (contract.once or consent.once) and consent.used_at is not None:
+    check_live(before, now, "access_token")
+    if (contract.once or before.once) and before.used_at is not None:
         raise InsufficientScope("This consent allows one read only, and it was used already")
-    consent.used_at = now
 
 
 def _chosen_accounts(options: SessionOptions) -> list[str] | None:
@@ -210,25 +265,18 @@ def _chosen_accounts(options: SessionOptions) -> list[str] | None:
     return accounts.id if accounts else None
 
 
-async def join_or_start_sync(db: AsyncSession, platform: Platform, account: AccountRow) -> UUID:
+async def join_or_start_sync(db: AnyTransaction, platform: Platform, account: AccountRow | AccountToSync) -> UUID:
     """Start a sync of an account, with its job, or find the one in progress; return its id."""
-    unfinished = (
-        select(SyncRow.id)
-        .where(
-            SyncRow.library_id == account.library_id, SyncRow.account_id == account.id, SyncRow.finished_at.is_(None)
-        )
-        # Wait for a transaction that is just ending the sync, so that the caller does not join an ended sync.
-        .with_for_update(read=True, key_share=True)
-    )
-    new_id = uuid4()
-    new_sync = insert(SyncRow).values(library_id=account.library_id, id=new_id, account_id=account.id)
-    started: UUID | None = await db.scalar(new_sync.on_conflict_do_nothing().returning(SyncRow.id))
-    if started is not None:
-        await defer_sync(db, platform.queue, account.library_id, started, account.id)
-        return started
-    running: UUID | None = await db.scalar(unfinished)
-    # If there is none, the other sync finished between the two statements.
-    return running if running is not None else await join_or_start_sync(db, platform, account)
+    sql, of_account = await statements_of(db), {"library_id": account.library_id, "account_id": account.id}
+    while True:
+        started = await sql.first(INSERT_SYNC, of_account | {"id": uuid4()})
+        if started is not None:
+            await defer_sync(sql, platform.queue, account.library_id, started.id, account.id)
+            return started.id
+        running = await sql.first(UNFINISHED_SYNC, of_account)
+        if running is not None:
+            return running.id
+        # The other sync finished between the two statements.
 
 
 async def sync_for_person(db: AsyncSession, platform: Platform, account: AccountRow) -> None:

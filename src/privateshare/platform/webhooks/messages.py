@@ -1,13 +1,16 @@
 """The messages to apps: stored in the transaction of what happened, and then delivered by jobs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from procrastinate import App
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.db.tables import (
     AccountRow,
     ApplicationRow,
@@ -17,7 +20,6 @@ from privateshare.platform.db.tables import (
     LibraryPartnerRow,
     SessionRow,
     SessionSyncRow,
-    SyncRow,
     WebhookEndpointRow,
     WebhookMessageRow,
 )
@@ -25,6 +27,17 @@ from privateshare.platform.jobs.queue import defer_webhook
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.webhooks import WebhookEvent, encode_message
+
+
+class _WhenReady(NamedTuple):
+    endpoint_id: str
+    user_id: str
+    consent_id: str
+    contract_id: str
+
+
+WEBHOOKS_WHEN_READY = Statement("webhooks_when_ready", _WhenReady)
+INSERT_MESSAGE = Statement("insert_webhook_message", NoRows)
 
 
 async def announce(
@@ -53,11 +66,21 @@ async def announce(
         data = {"user_id": consent.sub or user_id, "consent_id": str(consent.id), "contract_id": consent.contract_id}
         if account_id is not None:
             data["account_id"] = account_id
-        body = encode_message(event, now, data)
-        message = WebhookMessageRow(id=f"msg_{new_id()}", endpoint_id=endpoint_id, event=event, body=body)
-        db.add(message)
-        await db.flush()
-        await defer_webhook(db, platform.queue, message.id)
+        await _send(await statements_of(db), platform, endpoint_id, event, data, now)
+
+
+async def _send(
+    sql: StatementTransaction,
+    platform: Platform,
+    endpoint_id: str,
+    event: WebhookEvent,
+    data: Mapping[str, str],
+    now: datetime,
+) -> None:
+    """Store a message to an endpoint, and the job that delivers it."""
+    body, id_ = encode_message(event, now, data), f"msg_{new_id()}"
+    await sql.write(INSERT_MESSAGE, {"id": id_, "endpoint_id": endpoint_id, "event": event.value, "body": body})
+    await defer_webhook(sql, platform.queue, id_)
 
 
 async def announce_data(db: AsyncSession, platform: Platform, library_id: UUID, sync_id: UUID, now: datetime) -> None:
@@ -75,17 +98,17 @@ async def announce_data(db: AsyncSession, platform: Platform, library_id: UUID, 
         await announce_ready(db, platform, sessions, now)
 
 
-async def announce_ready(db: AsyncSession, platform: Platform, session_ids: Sequence[UUID], now: datetime) -> None:
+async def announce_ready(db: AnyTransaction, platform: Platform, session_ids: Sequence[UUID], now: datetime) -> None:
     """Tell the apps of these sessions that all their data is there, unless a sync is unfinished."""
-    unfinished = (
-        exists()
-        .where(SessionSyncRow.session_id == SessionRow.id, SyncRow.finished_at.is_(None))
-        .where(SyncRow.library_id == SessionSyncRow.library_id, SyncRow.id == SessionSyncRow.sync_id)
-    )
-    ready = select(ConsentRow).join(SessionRow, SessionRow.consent_id == ConsentRow.id)
-    of_sessions = ready.where(SessionRow.id.in_(session_ids), _is_told(SessionRow), ConsentRow.revoked_at.is_(None))
-    for consent in _once_each(await db.scalars(of_sessions.where(~unfinished))):
-        await announce(db, platform, WebhookEvent.DATA_READY, consent, now)
+    sql = await statements_of(db)
+    told = await sql.rows(WEBHOOKS_WHEN_READY, {"session_ids": list(session_ids)})
+    for told_once in dict.fromkeys(told):
+        data = {
+            "user_id": told_once.user_id,
+            "consent_id": told_once.consent_id,
+            "contract_id": told_once.contract_id,
+        }
+        await _send(sql, platform, told_once.endpoint_id, WebhookEvent.DATA_READY, data, now)
 
 
 async def announce_login(db: AsyncSession, platform: Platform, account: AccountRow, now: datetime) -> None:
@@ -108,10 +131,6 @@ async def announce_login(db: AsyncSession, platform: Platform, account: AccountR
 def _is_told(row: type[SessionRow] | type[ConsentRow]) -> ColumnElement[bool]:
     """Select rows whose contract has an endpoint."""
     return exists().where(WebhookEndpointRow.contract_id == row.contract_id)
-
-
-def _once_each(consents: Iterable[ConsentRow]) -> Sequence[ConsentRow]:
-    return list({consent.id: consent for consent in consents}.values())
 
 
 async def find_messages(

@@ -1,5 +1,4 @@
--- Find the wrapped key of a library, once for each of its accounts; a library without accounts has one row.
-SELECT libraries.wrapped_key, accounts.id
+-- Find the wrapped key of a library, and its accounts.
+SELECT libraries.wrapped_key, ARRAY(SELECT accounts.id FROM accounts WHERE accounts.library_id = libraries.id)
 FROM libraries
-LEFT JOIN accounts ON accounts.library_id = libraries.id
 WHERE libraries.id = %(library_id)s

@@ -1,0 +1,17 @@
+-- Find a refresh token of a contract, its consent, and the id by which the contract's partner knows the person.
+SELECT
+    tokens.family_id, tokens.expires_at, tokens.rotated_at, tokens.revoked_at,
+    consents.id, consents.library_id, consents.expires_at, consents.revoked_at,
+    coalesce(
+        consents.sub,
+        (
+            SELECT library_partners.sub FROM library_partners
+            WHERE library_partners.library_id = consents.library_id
+            AND library_partners.partner_id = applications.partner_id
+        )
+    )
+FROM tokens
+JOIN consents ON consents.id = tokens.consent_id
+JOIN contracts ON contracts.id = consents.contract_id
+JOIN applications ON applications.id = contracts.application_id
+WHERE tokens.token_hash = %(token_hash)s AND tokens.use = 'refresh' AND consents.contract_id = %(contract_id)s
