@@ -10,7 +10,7 @@ SEED := 1
 .DEFAULT_GOAL := help
 # Python keeps what it compiled, wherever it is told not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve chaos test-scale format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve bench-ingest bench-sync chaos test-scale format setup lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,11 +96,16 @@ test-scale: $(READY) ## do so with HAProxy, five servers, and PostgreSQL with a 
 	@scripts/setup proxies $(VENV)/proxies pgbouncer haproxy
 	$(BIN)/python -m tests.chaos --many-machines --seconds $(SECONDS) --seed $(SEED)
 
-bench: bench-read bench-serve ## run all benchmarks
+bench-ingest: $(READY) ## measure the import of 300,000 plays, stage by stage; PLAYS=N for another number
+	$(BIN)/python -m benchmarks.ingest $(if $(PLAYS),--plays $(PLAYS))
+
+bench-sync: $(READY) ## measure the import of 1,000,000 plays and 1 GB of Apple Health, stage by stage
+	$(BIN)/python -m benchmarks.ingest --health 1024
+
+bench: bench-read bench-serve bench-ingest ## run all benchmarks
 	$(BIN)/python benchmarks/discovery.py
 	$(BIN)/python benchmarks/sealing.py
 	$(BIN)/python -m benchmarks.push
-	$(BIN)/python -m benchmarks.apple_health
 	$(BIN)/python benchmarks/tables.py
 
 format: $(READY) ## format the code, and fix what the linter can fix

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import structlog
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import check_ends, put_sealed, read_sealed
@@ -211,6 +211,12 @@ async def files_of_type(db: AsyncSession, account: AccountRow, object_type: int)
         FileRow.library_id == account.library_id, FileRow.account_id == account.id, FileRow.object_type == object_type
     )
     return list(await db.scalars(query))
+
+
+async def has_files(db: AsyncSession, account: AccountRow) -> bool:
+    """Return whether anything was ever written for an account."""
+    files = exists().where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
+    return bool(await db.scalar(select(files)))
 
 
 async def record_files(

@@ -23,6 +23,7 @@ ENTRY_OVERHEAD_BYTES = 250
 ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES = 550
 # A file takes its time to write, however small it is, and a record of 46 KB can name 100,000 months.
 MAX_SLOTS = 10_000
+MAX_SLOTS_OF_STAGES = 1000
 DELETIONS_MONTH = -1  # Entries that record deletions have this in place of a month.
 
 _MASK_64_BITS = 2**64 - 1
@@ -90,10 +91,26 @@ class ObjectBuffer:
         self._pairs: dict[int, array[int]] = {}
         self._folder: tuple[str, ...] | None = None
         self._covered: dict[int, list[Covered]] = {}
-        self._count = 0
+        self._count, self._has_deletions = 0, False
         self._file: IO[bytes] | None = None
         # File offsets are safe as nonces, because this key encrypts only this file and each offset once.
         self._cipher = AESGCM(os.urandom(32))
+
+    @property
+    def count(self) -> int:
+        """Return the number of objects that were added, with those on disk."""
+        return sum(map(len, self._ids.values()))
+
+    @property
+    def can_be_written_in_stages(self) -> bool:
+        """Whether the objects may be written before all of them are known, and those that follow later.
+
+        Not if some have a provenance, since all versions of such an object are compared with one another, or if objects
+        that are missing count as deleted, nor if they are of very many months, each of which may be written in each
+        stage.
+        """
+        needs_all = self._folder is not None or self._has_deletions or bool(self._covered)
+        return not needs_all and len(self._slots) <= MAX_SLOTS_OF_STAGES
 
     def __enter__(self) -> "ObjectBuffer":
         return self
@@ -111,7 +128,7 @@ class ObjectBuffer:
     def add_entry(self, object_type: int, entry: Entry) -> None:
         """Add an entry: an object, or the record of a deletion."""
         if entry.is_deletion:
-            slot = Slot(object_type, DELETIONS_MONTH)
+            slot, self._has_deletions = Slot(object_type, DELETIONS_MONTH), True
         else:
             slot = self._slot_of(object_type, entry)
             self._record_digests(object_type, entry)

@@ -7,7 +7,7 @@ the end, so the next try fetches again what is missing.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from datetime import UTC, datetime
 from io import BufferedReader
 from typing import Any
@@ -38,10 +38,11 @@ from privateshare.platform.library.lost_files import (
     stored_file_blobs,
     types_to_fetch,
 )
+from privateshare.platform.library.mapped_files import has_files
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.object_writing import report_lost_blob, write_objects
+from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
 from privateshare.platform.sync.outcomes import FAILED, PLATFORM_FAILURE, STOPPED, StoredDataUnreadable, outcome_of
 from privateshare.platform.sync.retries import (
     MAX_TRIES,
@@ -281,7 +282,10 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     key = archive_key(archive, run.library)
     reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
     types, checked_at = run.known_cursors.keys(), 0.0
-    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ObjectBuffer(run.source.info.schema) as buffer:
+    async with run.platform.database.transaction() as db:
+        stages = Stages(is_first=not await has_files(db, run.account))
+    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ExitStack() as buffers:
+        buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
         found = run.platform.archive_readers.objects(run.source, opened, identity.objects_owner, types)
         async with aclosing(found) as pages:
             async for page in pages:
@@ -292,6 +296,10 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
                     await check_may_fetch(run)
                     checked_at = time.monotonic()
                 await asyncio.to_thread(_add_entries, buffer, page)
+                if stages.is_due(buffer):
+                    await write_objects(run, buffer, from_source=False)
+                    buffers.close()
+                    buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
         await write_objects(run, buffer, from_source=False)
         run.imported.append(archive)
 

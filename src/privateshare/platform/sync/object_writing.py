@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from privateshare.platform.blobs.sealed import UnreadableBlob
@@ -15,6 +16,28 @@ from privateshare.platform.sync.retries import RETRY_PAUSES_SECONDS, RetryLater
 from privateshare.platform.sync.sync_run import AccountSync, require_access, require_waiting_session
 from privateshare.sources.contract import ObjectSchema
 from privateshare.sources.entries import Entry
+
+FIRST_STAGE_OBJECTS = 16_000
+STAGE_GROWTH = 8
+
+
+@dataclass(slots=True)
+class Stages:
+    """Decides when to write what was read so far of a large archive, so that its first files appear soon.
+
+    Months that were not complete are merged with what follows, so each stage is several times as large as the one
+    before. An account that has files gets no stages: nobody waits for its first file, and each would read all of them.
+    """
+
+    is_first: bool
+    next_size: int = FIRST_STAGE_OBJECTS
+
+    def is_due(self, buffer: ObjectBuffer) -> bool:
+        """Return whether to write what is in the buffer, and then to continue with an empty one."""
+        if not self.is_first or buffer.count < self.next_size or not buffer.can_be_written_in_stages:
+            return False
+        self.next_size *= STAGE_GROWTH
+        return True
 
 
 async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: bool) -> None:

@@ -178,6 +178,10 @@ class Slots:
 
 @pytest.fixture
 def slot() -> Slots:
+    return new_slot()
+
+
+def new_slot() -> Slots:
     return Slots(MappedFiles(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})), [])
 
 
@@ -202,6 +206,18 @@ def test_the_same_again_writes_nothing(slot: Slots) -> None:
     assert slot.write([thing(2), thing(1), thing(2)]) == []
     assert slot.write([]) == []
     assert slot.blobs() == blobs
+
+
+@given(numbers=st.lists(st.integers(0, 12), max_size=30), cut=st.integers(0, 30))
+@settings(max_examples=40, deadline=None)
+def test_writing_in_stages_changes_nothing(numbers: list[int], cut: int) -> None:
+    """An archive whose objects are written in two stages has the same objects as one that is written at once."""
+    things = [thing(number, note=position) for position, number in enumerate(numbers)]
+    at_once, in_stages = new_slot(), new_slot()
+    at_once.write(things)
+    in_stages.write(things[:cut])
+    in_stages.write(things[cut:])
+    assert in_stages.objects() == at_once.objects()
 
 
 def test_a_large_slot_has_several_files(slot: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
