@@ -4,6 +4,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from privateshare.protocol.dates import read_milliseconds
@@ -128,11 +129,16 @@ def object_window(standard: str, thing: Mapping[str, Any]) -> Window | None:
 
 
 def _digime_window(thing: Mapping[str, Any]) -> Window | None:
-    dates = {name: value for name, value in thing.items() if _DIGIME_DATE.fullmatch(name)}
+    dates = {name: value for name, value in thing.items() if _is_date_name(name)}
     window = hull(
         found for name, value in dates.items() if name not in _OTHER_DIGIME_DATES for found in _read_digime_date(value)
     )
     return window if window is not None else hull(_read_digime_date(dates.get("updateddate")))
+
+
+@lru_cache(maxsize=4096)  # Objects of one type have the same names, and each object has many.
+def _is_date_name(name: str) -> bool:
+    return _DIGIME_DATE.fullmatch(name) is not None
 
 
 def _read_digime_date(value: Any) -> Iterator[Window]:

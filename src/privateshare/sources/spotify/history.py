@@ -110,12 +110,12 @@ def read_brief_play(line: JsonObject) -> Play:
 
 def _details(line: JsonObject) -> dict[str, str | bool]:
     """Return what else Spotify tells about a play. What has another type than it should is left out."""
-    found = {name: line.get(written) for name, (written, _) in DETAILS.items()}
-    return {
-        name: value[:MAX_DETAIL_CHARACTERS] if isinstance(value, str) else value
-        for name, value in found.items()
-        if isinstance(value, DETAILS[name][1]) and value != ""
-    }
+    found: dict[str, str | bool] = {}
+    for name, (written, kind) in DETAILS.items():
+        value = line.get(written)
+        if isinstance(value, kind) and value != "":
+            found[name] = value[:MAX_DETAIL_CHARACTERS] if isinstance(value, str) else value
+    return found
 
 
 def _word(value: Any) -> str:
