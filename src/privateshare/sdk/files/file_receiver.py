@@ -148,6 +148,13 @@ class FileReceiver:
         return None, self._to
 
 
+def declared_bytes(headers: Mapping[str, str]) -> int:
+    """Return how many bytes of a file will be in memory, as far as the headers of its response tell."""
+    raw = decode_metadata(headers["x-metadata"]) if "x-metadata" in headers else {}
+    size = raw.get("size")
+    return max(size if isinstance(size, int) else 0, _number(headers.get("content-length")) or 0)
+
+
 def _number(text: str | None) -> int | None:
     is_number = text is not None and text.isascii() and text.isdigit() and len(text) <= MAX_LENGTH_DIGITS
     return int(text) if is_number and text is not None else None

@@ -1,8 +1,9 @@
 """A thread that downloads files of a session, as many at once as its transfer pool can."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from privateshare.protocol.messages import FileEntry
 from privateshare.sdk.concurrency import Abandoned
 from privateshare.sdk.drivers._sync.driver import Driver
 from privateshare.sdk.files.file import File
+from privateshare.sdk.files.file_receiver import declared_bytes
 from privateshare.sdk.flow import Delay, Done, Flow
 from privateshare.sdk.http.requests import BodyReceiver
 from privateshare.sdk.http.transfer_pool import Outcome, TransferPool
@@ -27,6 +29,12 @@ class DownloadSource(Protocol):
 
     def flow(self, entry: FileEntry) -> Flow[File]:
         """Return the flow that reads a file."""
+
+    def learn_size(self, entry: FileEntry, size: int) -> None:
+        """Learn from a response how large a file is."""
+
+    def note_pause(self, entry: FileEntry) -> None:
+        """Note that a file waits before a retry, and is not in memory."""
 
     def deliver(self, entry: FileEntry, outcome: File | PrivateShareError) -> None:
         """Take a file that was read, or the error that prevented it."""
@@ -114,20 +122,23 @@ class _DownloadWorker:
             return
         if isinstance(step, Delay):
             self._paused[download] = monotonic() + step.seconds
+            self._source.note_pause(download.entry)
             return
         if step.receiver is not None:
-            step = replace(step, receiver=_AbandonableReceiver(step.receiver, self._driver.abandoned))
+            learn_size = partial(self._source.learn_size, download.entry)
+            step = replace(step, receiver=_WatchedReceiver(step.receiver, self._driver.abandoned, learn_size))
         self._pool.start(step, download)
 
 
-class _AbandonableReceiver:
-    """A receiver that takes no more once nobody waits for the file."""
+class _WatchedReceiver:
+    """A receiver that tells how large the file is, and takes no more once nobody waits for it."""
 
-    def __init__(self, receiver: BodyReceiver, abandoned: threading.Event) -> None:
-        self._receiver, self._abandoned = receiver, abandoned
+    def __init__(self, receiver: BodyReceiver, abandoned: threading.Event, learn_size: Callable[[int], object]) -> None:
+        self._receiver, self._abandoned, self._learn_size = receiver, abandoned, learn_size
 
     def begin(self, headers: Mapping[str, str]) -> None:
         self._receiver.begin(headers)
+        self._learn_size(declared_bytes(headers))
 
     def write(self, data: bytes) -> None:
         if self._abandoned.is_set():

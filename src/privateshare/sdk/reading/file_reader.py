@@ -7,7 +7,7 @@ decompress.
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,9 +27,10 @@ from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows.sessions import key_of, read_file
 from privateshare.sdk.http._sync.httpx_transport import HttpxTransport
 from privateshare.sdk.http.pool_choice import make_transfer_pools
-from privateshare.sdk.reading.download_worker import start_download_worker
+from privateshare.sdk.reading.download_worker import SECONDS_BETWEEN_CHECKS, start_download_worker
 from privateshare.sdk.reading.list_poller import ENDED_STATES, ListPoller
 from privateshare.sdk.reading.manifest import FolderOwner, Manifest
+from privateshare.sdk.reading.memory_budget import MemoryBudget
 from privateshare.sdk.reading.results import FileError, ReadResult, ReadTimeout, files_not_read
 from privateshare.sdk.tokens import Holder, check_holder, user_name
 
@@ -85,6 +86,8 @@ class FileReader:
         self._list = FileList(status=Status(state=SessionState.PENDING))
         self._listed_all = self._stopping = False
         self._ready: deque[File] = deque()
+        # Files that go to a folder are not in memory.
+        self._budget = MemoryBudget() if self._manifest is None else None
         self._free_places = 2 * parallel  # How many more files may be read before the app takes those that are ready.
         self._discard = callbacks.on_file_data is not None
         self._errors: dict[str, FileError] = {}
@@ -142,18 +145,33 @@ class FileReader:
         """Return the next file to download; None if there is none now, or with `wait`, if none will come."""
         with self._changed:
             while not self._stopping:
-                if self._waiting and self._free_places > 0:
+                if self._waiting and self._free_places > 0 and (self._budget is None or self._budget.has_space()):
                     entry = self._newest[self._waiting.popleft()]
                     if self._manifest is None or not self._manifest.has(entry, self._windows):
                         self._free_places -= 1
+                        if self._budget is not None:
+                            self._budget.begin(entry.name)
                         return entry
                     self._skipped += 1
                     self._queued_or_busy.discard(entry.name)
                 elif not wait or (self._listed_all and not self._waiting):
                     return None
                 else:
-                    self._changed.wait()
+                    self._changed.wait(SECONDS_BETWEEN_CHECKS)
             return None
+
+    def learn_size(self, entry: FileEntry, size: int) -> None:
+        """Learn from a response how large a file is."""
+        with self._changed:
+            if self._budget is not None:
+                self._budget.learn_size(entry.name, size)
+                self._changed.notify_all()
+
+    def note_pause(self, entry: FileEntry) -> None:
+        """Note that a file waits before a retry, and is not in memory."""
+        with self._changed:
+            self._free_memory([entry.name])
+            self._changed.notify_all()
 
     def flow(self, entry: FileEntry) -> Flow[File]:
         """Return the flow that reads a file."""
@@ -181,6 +199,7 @@ class FileReader:
                 self._ready.append(outcome)
             else:
                 self._free_places += 1
+                self._free_memory([entry.name])
             self._queued_or_busy.discard(entry.name)
             self._queue_if_newer(entry.name, entry.updated_date)
             self._notify()
@@ -292,8 +311,14 @@ class FileReader:
 
     def _drop_ready(self) -> None:
         self._free_places += len(self._ready)
+        self._free_memory([file.name for file in self._ready])
         self._ready.clear()
         self._notify()
+
+    def _free_memory(self, names: Iterable[str]) -> None:
+        if self._budget is not None:
+            for name in names:
+                self._budget.free(name)
 
     def _notify(self) -> None:
         self._changed.notify_all()
