@@ -48,7 +48,7 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from privateshare.sources.apple_health.sample.writing import ExportWriter
-from privateshare.sources.archive_sources import archive_source
+from privateshare.sources.archive_sources import package_of_source, source_of
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.entries import Entry, page_entries
 
@@ -125,7 +125,7 @@ class Stage:
 
 def entries_of(source_id: int, path: str) -> Iterator[tuple[int, Entry]]:
     """Read and map an archive."""
-    source = archive_source(source_id)
+    source = source_of(package_of_source()[source_id], source_id)
     with Path(path).open("rb") as archive:
         connection = Connection(archive=cast(BinaryIO, archive), provider_account_id="x")
         for page in source.fetch(connection, dict.fromkeys(source.info.object_types)):
@@ -143,7 +143,7 @@ def run_stages(source_id: int, path: str, folder: str) -> list[Stage]:
         began = time.process_time()
 
     ended("read and map", sum(1 for _ in entries_of(source_id, path)))
-    schema = archive_source(source_id).info.schema
+    schema = source_of(package_of_source()[source_id], source_id).info.schema
     read_seconds = stages[0].seconds
     with ObjectBuffer(schema) as buffer:
         for object_type, entry in entries_of(source_id, path):

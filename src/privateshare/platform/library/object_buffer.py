@@ -97,11 +97,6 @@ class ObjectBuffer:
         self._cipher = AESGCM(os.urandom(32))
 
     @property
-    def count(self) -> int:
-        """Return the number of objects that were added, with those on disk."""
-        return sum(map(len, self._ids.values()))
-
-    @property
     def can_be_written_in_stages(self) -> bool:
         """Whether the objects may be written before all of them are known, and those that follow later.
 
