@@ -5,9 +5,9 @@
 
 First each stage runs alone, in a process of its own, with the CPU time that it takes: the parser (orjson for plays,
 lxml's iterparse for Apple Health), reading and mapping, collecting, merging, and writing, which is compressing, sealing
-and storing. Then a platform imports the archive as a person uploads it, and after that one with a little more in it. It
-does so as soon as the archive is uploaded, to show what is in it. The memory is the most that any process of the platform
-used, without PostgreSQL's.
+and storing. Then a platform imports the archive as a person uploads it, and after that one with a little more in it.
+The import begins as soon as the archive is uploaded, to show what is in it. The memory is the most that any process of
+the platform used, without PostgreSQL's.
 """
 
 import argparse
