@@ -51,7 +51,7 @@ def serving(scripted: Scripted) -> Iterator[Scripted]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = _answer  # noqa: N815 - the names that the standard library calls
+        do_GET = do_POST = do_PROPFIND = do_REPORT = _answer  # noqa: N815 - the names that the standard library calls
 
         def log_message(self, *_: object) -> None:
             pass

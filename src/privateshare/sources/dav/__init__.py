@@ -1,0 +1,1 @@
+"""The sources calendar server (CalDAV) and address book server (CardDAV)."""
