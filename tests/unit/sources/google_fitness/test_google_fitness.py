@@ -1,0 +1,302 @@
+"""Exports of Fitbit and Google Fit of several years, and of several languages."""
+
+import io
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.archives import zipped
+from tests.object_schemas import check_objects
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.contract import Connection, Page, Source
+from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.google_fitness.source import Fitbit, GoogleFit
+
+DAY = ObjectType.DAILY_ACTIVITY_SUMMARY
+
+
+def read(source: Source, files: dict[str, Any], left_out: LeftOut | None = None) -> dict[int, list[dict[str, Any]]]:
+    """The objects of an export by type, each as its schema says."""
+    data = zipped(
+        {
+            name: content.encode() if isinstance(content, str) else json.dumps(content).encode()
+            for name, content in files.items()
+        }
+    )
+    connection = Connection(archive=io.BytesIO(data), left_out=left_out if left_out is not None else LeftOut())
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for page in source.fetch(connection, dict.fromkeys(source.info.object_types)):
+        assert isinstance(page, Page)
+        check_objects(page.object_type, list(page.objects))
+        found[page.object_type] += page.objects
+    return found
+
+
+def utc(thing: dict[str, Any]) -> str:
+    return f"{datetime.fromtimestamp(thing['createddate'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def values(*pairs: tuple[str, Any]) -> list[dict[str, Any]]:
+    return [{"dateTime": time, "value": value} for time, value in pairs]
+
+
+# --- Fitbit ---
+
+
+def test_values_of_minutes_become_days() -> None:
+    """What the files hold is in their names; values that are none are counted."""
+    left_out = LeftOut()
+    folder = "Takeout/Fitbit/Global Export Data"
+    files = {
+        f"{folder}/steps-2020-01-01.json": values(
+            ("01/20/20 10:00:00", "12"), ("01/20/20 10:01:00", "30"), ("01/21/20 00:00:00", "x")
+        ),
+        f"{folder}/distance-2020-01-01.json": values(
+            ("01/20/20 10:00:00", "123400"),
+        ),
+        f"{folder}/calories-2020-01-01.json": values(("01/20/20 10:00:00", "1.25"), ("01/20/20 10:01:00", "2.5")),
+        f"{folder}/very_active_minutes-2020-01-01.json": values(
+            ("01/20/20 00:00:00", "7"),
+        ),
+        f"{folder}/resting_heart_rate-2020-01-01.json": values(
+            ("01/20/20 00:00:00", {"date": "01/20/20", "value": 57.34, "error": 3.1}),
+            ("01/21/20 00:00:00", {"date": None, "value": 0.0}),
+        ),
+        f"{folder}/heart_rate-2020-01-20.json": values(
+            ("01/20/20 10:00:00", {"bpm": 70, "confidence": 2}), ("01/20/20 10:00:05", {"bpm": 80, "confidence": 2})
+        ),
+        f"{folder}/altitude-2020-01-01.json": values(
+            ("01/20/20 10:00:00", "10"),
+        ),
+    }
+    (day, *rest) = read(Fitbit(), files, left_out)[DAY]
+    assert (utc(day), day["steps"], day["caloriesout"], day["veryactiveminutes"]) == ("2020-01-20 00:00:00", 42, 3.8, 7)
+    assert (day["restingheartrate"], day["heartrate"], day["minheartrate"], day["maxheartrate"]) == (57.3, 75.0, 70, 80)
+    assert day["distances"] == [{"activity": "total", "distance": 1.234}]
+    assert rest == []
+    assert left_out.entries.total() == 1
+
+
+def test_nights_with_and_without_stages() -> None:
+    """Old trackers only know when the person was asleep."""
+    stages = {
+        "logId": 1,
+        "dateOfSleep": "2020-01-21",
+        "startTime": "2020-01-20T23:10:30.000",
+        "endTime": "2020-01-21T07:10:30.000",
+        "timeInBed": 480,
+        "levels": {
+            "summary": {
+                "deep": {"minutes": 80},
+                "light": {"minutes": 240},
+                "rem": {"minutes": 100},
+                "wake": {"minutes": 60},
+            }
+        },
+    }
+    classic = stages | {
+        "logId": 2,
+        "startTime": "2020-01-22T23:00:00.000",
+        "endTime": "2020-01-23T07:00:00.000",
+        "dateOfSleep": "2020-01-23",
+    }
+    classic["levels"] = {"summary": {"restless": {"minutes": 9}, "awake": {"minutes": 1}, "asleep": {"minutes": 470}}}
+    left_out = LeftOut()
+    bad = stages | {"endTime": "2020-01-10T07:10:30.000"}
+    first, second = read(Fitbit(), {"sleep-2020-01-01.json": [stages, classic, bad]}, left_out)[ObjectType.SLEEP]
+    assert (first["calendardate"], first["durationinseconds"], first["deepsleepdurationinseconds"]) == (
+        "2020-01-21",
+        25200,
+        4800,
+    )
+    assert (first["awakedurationinseconds"], first["timeinbedinseconds"]) == (3600, 28800)
+    assert (second["unmeasurablesleepinseconds"], second["durationinseconds"]) == (28200, 28200)
+    assert left_out.count == 1
+
+
+def test_exercises_weights_and_badges() -> None:
+    """Weights are in pounds, and distances have their unit."""
+    exercise = {
+        "logId": 17,
+        "activityName": "Outdoor Bike",
+        "activityTypeId": 1071,
+        "averageHeartRate": 120,
+        "calories": 210,
+        "duration": 1900000,
+        "activeDuration": 1800000,
+        "steps": 0,
+        "logType": "tracker",
+        "startTime": "01/20/20 13:05:10",
+        "distance": 10.0,
+        "distanceUnit": "Mile",
+        "source": {"name": "Charge 3"},
+    }
+    weight = {
+        "logId": 1,
+        "weight": 160.0,
+        "bmi": 23.5,
+        "fat": 20.1,
+        "date": "01/20/20",
+        "time": "06:00:01",
+        "source": "Aria",
+    }
+    badge = {
+        "badgeType": "DAILY_STEPS",
+        "dateTime": "2020-01-20",
+        "timesAchieved": 3,
+        "value": 10000,
+        "name": "Boots",
+        "category": "Daily Steps",
+    }
+    files = {"exercise-0.json": [exercise], "weight-2020-01-01.json": [weight], "badge.json": [badge]}
+    found = read(Fitbit(), files)
+    (ride,), (weighing,), (earned,) = (
+        found[kind] for kind in (ObjectType.ACTIVITY, ObjectType.BODY_COMPOSITION_SUMMARY, ObjectType.ACHIEVEMENT)
+    )
+    assert (ride["id"], ride["activityname"], ride["duration"], ride["distance"]) == (
+        "17",
+        "Outdoor bike",
+        1800000,
+        16.093,
+    )
+    assert (utc(ride), ride["source"], ride["averageheartrate"]) == ("2020-01-20 13:05:10", {"name": "Charge 3"}, 120)
+    assert (weighing["weight"], weighing["bodyFat"], utc(weighing)) == (72.57, 20.1, "2020-01-20 06:00:01")
+    assert (earned["name"], earned["value"], earned["timesachieved"]) == ("Boots", 10000, 3)
+
+
+def test_an_old_export_with_several_tables_in_one_file_is_read() -> None:
+    """Its numbers have commas, and its weights no unit, so they are left out."""
+    table = (
+        'Body\nDate,Weight,BMI,Fat\n"2020-01-20","80.1","25","20"\n\nActivities\n'
+        "Date,Calories Burned,Steps,Distance,Floors,Minutes Sedentary,Minutes Lightly Active,Minutes Fairly Active,Minutes Very Active,Activity Calories\n"
+        '"2020-01-20","2,345","10,123","7.5","12","600","200","20","30","1,100"\n"20-01-2020","1","1","1","1","1","1","1","1","1"\n\nSleep\n'
+        "Start Time,End Time,Minutes Asleep,Minutes Awake,Number of Awakenings,Time in Bed,Minutes REM Sleep,Minutes Light Sleep,Minutes Deep Sleep\n"
+        '"2020-01-20 11:10PM","2020-01-21 7:10AM","420","60","3","480","100","240","80"\n'
+    )
+    left_out = LeftOut()
+    found = read(Fitbit(), {"fitbit_export_20200121.csv": table}, left_out)
+    (day,), (night,) = found[DAY], found[ObjectType.SLEEP]
+    assert (day["steps"], day["caloriesout"], day["floors"], day["veryactiveminutes"]) == (10123, 2345, 12, 30)
+    assert (night["calendardate"], night["durationinseconds"]) == ("2020-01-21", 25200)
+    assert (left_out.read, left_out.count) == (2, 1)
+
+
+def test_tables_of_newer_takeouts_do_not_double_the_files() -> None:
+    """The same steps are in both."""
+    files = {
+        "Takeout/Fitbit/Global Export Data/steps-2024-01-01.json": values(
+            ("01/20/24 10:00:00", "100"),
+        ),
+        "Takeout/Fitbit/Physical Activity_GoogleData/steps_2024-01-01.csv": "timestamp,steps,data source\n"
+        "2024-01-20T10:00:00Z,60,Pixel Watch\n2024-01-20T10:01:00Z,50,Pixel Watch\n",
+        "Takeout/Fitbit/Physical Activity_GoogleData/weight.csv": "timestamp,weight grams,data source\n2024-01-20T06:00:00Z,72500,Aria\n",
+    }
+    found = read(Fitbit(), files)
+    assert [day["steps"] for day in found[DAY]] == [110]
+    assert found[ObjectType.BODY_COMPOSITION_SUMMARY][0]["weight"] == 72.5
+
+
+# --- Google Fit ---
+
+ENGLISH = (
+    "Date,Move Minutes count,Calories (kcal),Distance (m),Heart Points,Average heart rate (bpm),Max heart rate (bpm),"
+    "Min heart rate (bpm),Average speed (m/s),Step count,Average weight (kg)\n"
+)
+GERMAN = (
+    "Datum,Anzahl Bewegungsminuten,Kalorien (kcal),Distanz (m),Kardiopunkte,Durchschnittliche Herzfrequenz (bpm),"
+    "Max. Herzfrequenz (bpm),Min. Herzfrequenz (bpm),Durchschn. Geschwindigkeit (m/s),Schrittzahl,Durchschnittsgewicht (kg)\n"
+)
+
+
+@pytest.mark.parametrize("header", [ENGLISH, GERMAN])
+def test_the_table_of_days_is_read_in_any_language(header: str) -> None:
+    """Columns are known by their units. Days without anything have no summary."""
+    left_out = LeftOut()
+    rows = "2020-01-20,64,2480.5,6200.4,18,72.04,141,54,1.2,8400,78.4\n2020-01-21,,,,,,,,,,\nsoon,,,,,,,,,1,\n"
+    files = {
+        "Takeout/Fit/Daily activity metrics/Daily activity metrics.csv": header + rows,
+        "Takeout/Fit/Daily activity metrics/2020-01-20.csv": "Start time,End time,Calories (kcal),Step count\n00:00:00,00:15:00,1,2\n",
+    }
+    (day,) = read(GoogleFit(), files, left_out)[DAY]
+    assert (utc(day)[:10], day["steps"], day["caloriesout"], day["fairlyactiveminutes"]) == (
+        "2020-01-20",
+        8400,
+        2480.5,
+        64,
+    )
+    assert (day["heartrate"], day["maxheartrate"], day["minheartrate"]) == (72.0, 141, 54)
+    assert day["distances"] == [{"activity": "total", "distance": 6.2}]
+    assert (left_out.count, list(left_out.unused)) == (1, ["2020-01-20.csv"])
+
+
+def test_sessions_nights_and_weights_are_read() -> None:
+    """Other measurements are passed over."""
+    walk = {
+        "fitnessActivity": "walking",
+        "startTime": "2020-01-20T12:00:00.000Z",
+        "endTime": "2020-01-20T12:31:00.000Z",
+        "duration": "1800.500s",
+        "aggregate": [
+            {"metricName": "com.google.distance.delta", "floatValue": 2100.0},
+            {"metricName": "com.google.step_count.delta", "intValue": 3100},
+        ],
+    }
+    parts = [("light", "00", "04"), ("deep", "04", "06"), ("awake", "06", "07")]
+    night = {
+        "fitnessActivity": "sleep",
+        "startTime": "2020-01-21T00:00:00Z",
+        "endTime": "2020-01-21T07:00:00Z",
+        "segment": [
+            {
+                "fitnessActivity": f"sleep.{kind}",
+                "startTime": f"2020-01-21T{one}:00:00Z",
+                "endTime": f"2020-01-21T{two}:00:00Z",
+            }
+            for kind, one, two in parts
+        ],
+    }
+    points = [
+        {
+            "dataTypeName": "com.google.weight",
+            "fitValue": [{"value": {"fpVal": 72.5}}],
+            "startTimeNanos": 1579500000000000000,
+        },
+        {
+            "dataTypeName": "com.google.step_count.delta",
+            "fitValue": [{"value": {"intVal": 5}}],
+            "startTimeNanos": 1579500000000000000,
+        },
+        {"dataTypeName": "com.google.weight", "fitValue": [], "startTimeNanos": 1579500000000000000},
+    ]
+    left_out = LeftOut()
+    files = {"a_WALKING.json": walk, "b_SLEEP.json": night, "derived.json": {"Data Source": "x", "Data Points": points}}
+    found = read(GoogleFit(), files, left_out)
+    (session,), (slept,), (weight,) = (
+        found[kind] for kind in (ObjectType.ACTIVITY, ObjectType.SLEEP, ObjectType.BODY_COMPOSITION_SUMMARY)
+    )
+    assert (session["activityname"], session["duration"], session["distance"], session["steps"]) == (
+        "Walking",
+        1800500,
+        2.1,
+        3100,
+    )
+    assert (
+        slept["lightsleepdurationinseconds"],
+        slept["deepsleepdurationinseconds"],
+        slept["awakedurationinseconds"],
+    ) == (14400, 7200, 3600)
+    assert (weight["weight"], utc(weight)) == (72.5, "2020-01-20 06:00:00")
+    assert left_out.count == 1
+
+
+@pytest.mark.parametrize("source", [Fitbit(), GoogleFit()])
+@pytest.mark.parametrize(
+    "content", [b"[]", b'[{"dateTime": "x", "value": 1}]', b"a,b\n1,2\n", b"Date\n", b"BEGIN:VCARD"]
+)
+def test_other_files_are_refused(source: Source, content: bytes) -> None:
+    """With what to do."""
+    with pytest.raises(Broken, match=r"holds no data of|not JSON|does not hold"):
+        source.identify(Connection(archive=io.BytesIO(zipped({"a.csv": content}))))
