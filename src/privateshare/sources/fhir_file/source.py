@@ -46,12 +46,15 @@ class FhirFile:
             Sample("large", "A long record", "More than twenty years of an invented person with diabetes."),
         ),
         upload=Upload(
-            accept=".json,.ndjson,.xml,.gz,.zip",
-            marks=(FileMark(r'"resourceType"\s*:\s*"|<(\w+:)?ClinicalDocument\b', is_weak=True),),
+            accept=".json,.ndjson,.xml,.smart-health-card,.gz,.zip",
+            marks=(
+                FileMark(r'"resourceType"\s*:\s*"|<(\w+:)?ClinicalDocument\b', is_weak=True),
+                FileMark(r'"verifiableCredential"\s*:|\Ashc:/'),
+            ),
             instructions=(
                 "Open your hospital's or insurer's patient portal, or the app that holds your record.",
                 "Look for “Export”, “Download my data” or “Share my record”, and choose FHIR (JSON) or C-CDA (XML).",
-                "Choose the downloaded file here: a .json, .ndjson, .xml, .gz or .zip file, without changing it.",
+                "Choose the file here, without changing it: .json, .ndjson, .xml, .smart-health-card, .gz or .zip.",
             ),
         ),
     )
