@@ -27,6 +27,8 @@ MAX_DECOMPRESSED_BYTES = 16 * 1024 * MEGABYTE  # Applies to the whole upload.
 MAX_COMPRESSION_RATIO = 200
 MIN_BYTES_FOR_RATIO_CHECK = 50 * MEGABYTE
 MAX_IN_MEMORY_BYTES = MEGABYTE
+# A file of an archive in an archive is read once from the start of that archive to the file each time it is opened.
+MAX_INNER_IN_MEMORY_BYTES = 64 * MEGABYTE
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 MAGIC_BYTES = 4
@@ -201,7 +203,9 @@ class _Files:
             if is_outer and self.is_inner(path) and _is_zip(archive, entry):
                 yield from self._of_inner_zip(archive, entry, path)
             else:
-                yield from self._entry(archive, entry, path)
+                yield from self._entry(
+                    archive, entry, path, MAX_IN_MEMORY_BYTES if is_outer else MAX_INNER_IN_MEMORY_BYTES
+                )
 
     def _of_inner_zip(self, outer: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Iterator[UploadedFile]:
         """Yield the files of a zip archive in a zip archive, and report it if it is damaged."""
@@ -213,10 +217,12 @@ class _Files:
             damaged = Broken("%(name)s is damaged in the zip archive. Download the export again.", name=name)
             self.left_out.name_damaged(name, damaged, entry.file_size)
 
-    def _entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Iterator[UploadedFile]:
+    def _entry(
+        self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, most_in_memory: int
+    ) -> Iterator[UploadedFile]:
         name = shown_name(path)
         try:
-            file = self._open_entry(archive, entry, path)
+            file = self._open_entry(archive, entry, path, most_in_memory)
         except Broken as error:
             self.left_out.name_damaged(name, error, entry.file_size)
         except (*DAMAGE_ERRORS, RuntimeError):
@@ -225,10 +231,12 @@ class _Files:
         else:
             yield file
 
-    def _open_entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> UploadedFile:
+    def _open_entry(
+        self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, most_in_memory: int
+    ) -> UploadedFile:
         """Open a file of a zip archive, and decompress it if it is gzip. Raises Broken or one of DAMAGE_ERRORS."""
         _check_readable(entry, shown_name(path))
-        if self.keep_small_files and entry.file_size <= MAX_IN_MEMORY_BYTES:
+        if self.keep_small_files and entry.file_size <= most_in_memory:
             opened: Opener = partial(_from_memory, archive.read(entry))
         else:
             opened = partial(archive.open, entry)
