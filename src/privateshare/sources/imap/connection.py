@@ -1,0 +1,200 @@
+"""A connection to an IMAP server (RFC 9051), of which only the public address that was checked is reached."""
+
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, TryLater
+from privateshare.sources.typed_servers import TypedServers, not_reachable, not_trusted
+from privateshare.sources.web import AddressNotAllowed, Reach, public_address_of
+
+TLS_PORT = 993
+TIMEOUT_SECONDS = 60
+CONNECT_SECONDS = 10
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # What is beyond is attachments, of which only the size is kept.
+MAX_FOLDERS = 2000
+MESSAGES_PER_REQUEST = 50
+
+_LISTED = re.compile(rb'^\((?P<flags>[^)]*)\) (?P<delimiter>"(?:[^"\\]|\\.)"|NIL) (?P<name>.*)$', re.DOTALL)
+_SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
+_UID = re.compile(rb"UID (\d+)")
+
+
+class _PinnedImap(imaplib.IMAP4):
+    """A client that connects to one address, and checks the certificate of the name that the person typed."""
+
+    def __init__(self, address: str, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        self._address, self._context = address, context
+        super().__init__(host, port, CONNECT_SECONDS)
+
+    def open(self, host: str = "", port: int = TLS_PORT, timeout: float | None = None) -> None:
+        """Open the connection."""
+        self.host, self.port = host, port
+        plain = socket.create_connection((self._address, port), timeout)
+        self.sock = plain if self._context is None else self._context.wrap_socket(plain, server_hostname=host)
+        self.sock.settimeout(TIMEOUT_SECONDS)
+        self.file = self.sock.makefile("rb")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of a mailbox.
+
+    Attributes:
+        name: Its name as the server writes it, quoted.
+        shown: Its name for people.
+        validity: A number that changes if the numbers of messages have a new meaning.
+        next_number: The number of the next message that arrives.
+    """
+
+    name: str
+    shown: str
+    validity: int
+    next_number: int
+
+
+class Mailbox:
+    """The mailbox of a person. It is a context manager."""
+
+    def __init__(self, servers: TypedServers, known: JsonObject) -> None:
+        """Connect and sign in. Raises NeedsLogin, TryLater or Broken."""
+        self._imap = _connect(servers, str(known["host"]), int(known["port"]))
+        try:
+            _sign_in(self._imap, known)
+        except BaseException:
+            self._close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    def folders(self) -> Iterator[Folder]:
+        """Yield the folders that hold messages, without those of deleted and unwanted mail, and of all mail again."""
+        for flags, name, shown in self._listed()[:MAX_FOLDERS]:
+            if flags & {"\\noselect", "\\nonexistent", "\\trash", "\\junk", "\\all", "\\drafts"}:
+                continue
+            with _failures():
+                status, _ = self._imap.select(name, readonly=True)
+                if status != "OK":
+                    continue
+                validity, following = (self._imap.response(word)[1] for word in ("UIDVALIDITY", "UIDNEXT"))
+            yield Folder(name, shown, _number(validity), _number(following))
+
+    def numbers(self, since: int) -> list[int]:
+        """Return the numbers of the messages of the selected folder, from a number on."""
+        with _failures():
+            status, found = self._imap.uid("SEARCH", f"UID {since}:*")
+        words = b" ".join(part for part in found if isinstance(part, bytes)).split() if status == "OK" else []
+        # The server names the last message even if its number is smaller.
+        return sorted(number for word in words if word.isdigit() and (number := int(word)) >= since)
+
+    def messages(self, numbers: Sequence[int]) -> Iterator[tuple[bytes, bool]]:
+        """Yield messages of the selected folder, and whether each is complete."""
+        wanted = ",".join(map(str, numbers))
+        with _failures():
+            status, found = self._imap.uid("FETCH", wanted, f"(UID RFC822.SIZE BODY.PEEK[]<0.{MAX_MESSAGE_BYTES}>)")
+        if status != "OK":
+            raise TryLater("the server does not provide the messages")
+        for part in found:
+            if isinstance(part, tuple) and len(part) > 1 and _UID.search(part[0]) is not None:
+                size = _SIZE.search(part[0])
+                yield part[1], size is None or int(size[1]) <= MAX_MESSAGE_BYTES
+
+    def _listed(self) -> list[tuple[set[str], str, str]]:
+        with _failures():
+            status, found = self._imap.list()
+        listed = []
+        for line in found if status == "OK" else ():
+            match = _LISTED.match(line) if isinstance(line, bytes) else None
+            if match is None:
+                continue
+            flags = {flag.lower() for flag in match["flags"].decode("ascii", "replace").split()}
+            name = match["name"].decode("ascii", "replace").strip()
+            plain = name[1:-1].replace('\\"', '"').replace("\\\\", "\\") if name.startswith('"') else name
+            listed.append((flags, name, decoded_name(plain)))
+        return listed
+
+    def _close(self) -> None:
+        try:
+            self._imap.logout()
+        except (imaplib.IMAP4.error, OSError):
+            self._imap.shutdown()
+
+
+def decoded_name(name: str) -> str:
+    """Decode a name of a folder, which is in a form of UTF-7 of its own (RFC 3501 5.1.3)."""
+
+    def decode(match: re.Match[str]) -> str:
+        encoded = match[1].replace(",", "/")
+        try:
+            return f"+{encoded}-".encode("ascii").decode("utf-7") if encoded else "&"
+        except UnicodeError:
+            return match[0]
+
+    return re.sub(r"&([A-Za-z0-9+,]*)-", decode, name)
+
+
+def _connect(servers: TypedServers, host: str, port: int) -> _PinnedImap:
+    shown = host if port == TLS_PORT else f"{host}:{port}"
+    try:
+        address = public_address_of(host, port) if servers.reach is Reach.PUBLIC else host
+    except AddressNotAllowed as error:
+        raise not_reachable(shown) from error
+    context = None if servers.private and port != TLS_PORT else ssl.create_default_context()
+    try:
+        return _PinnedImap(address, host, port, context)
+    except ssl.SSLCertVerificationError as error:
+        raise not_trusted(shown) from error
+    except ssl.SSLError as error:
+        raise Broken("%(server)s is not a mail server with encryption. Check its address.", server=shown) from error
+    except imaplib.IMAP4.abort as error:
+        raise TryLater("the server ended the connection") from error
+    except imaplib.IMAP4.error as error:
+        raise Broken("%(server)s is not a mail server with encryption. Check its address.", server=shown) from error
+    except OSError as error:
+        raise TryLater("the server does not respond") from error
+
+
+def _sign_in(imap: imaplib.IMAP4, known: JsonObject) -> None:
+    """Sign in, with an app password, or with an access token (XOAUTH2)."""
+    try:
+        if "access_token" in known:
+            said = f"user={known['username']}\x01auth=Bearer {known['access_token']}\x01\x01".encode()
+            imap.authenticate("XOAUTH2", lambda _challenge: said)
+        elif "AUTH=PLAIN" in imap.capabilities:
+            said = f"\0{known['username']}\0{known['password']}".encode()
+            imap.authenticate("PLAIN", lambda _challenge: said)
+        else:
+            imap.login(known["username"], known["password"])
+    except imaplib.IMAP4.abort as error:
+        raise TryLater("the server ended the connection") from error
+    except imaplib.IMAP4.error as error:
+        if "UNAVAILABLE" in str(error).upper() or "INUSE" in str(error).upper():
+            raise TryLater("the server is not available") from error
+        raise NeedsLogin("the server does not accept the user name or the password") from error
+    except (OSError, UnicodeError) as error:
+        raise TryLater("the server does not respond") from error
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Convert the errors of a connection that ends."""
+    try:
+        yield
+    except (imaplib.IMAP4.error, OSError, EOFError) as error:
+        raise TryLater("the server ended the connection") from error
+
+
+def _number(found: Any) -> int:
+    """Return the number in an untagged response; 0 if there is none."""
+    word = found[-1] if found else None
+    return int(word) if isinstance(word, bytes) and word.isdigit() else 0
