@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -55,7 +55,7 @@ class SpotifyExport:
         """Yield all objects. Raises Broken if there are none, or if less than half can be read."""
         for found in read_records(self.archive, _role_of, self.left_out, self._skips):
             try:
-                written = list(self._objects_of(account, found))
+                written = self._objects_of(account, found)
             except UnreadablePlay as error:
                 self.left_out.leave_out(error.reason, ObjectType.PLAY_HISTORY)
             except (ValueError, TypeError, AttributeError):
@@ -70,21 +70,19 @@ class SpotifyExport:
             )
         )
 
-    def _objects_of(self, account: SpotifyAccount, found: FoundRecord) -> Iterator[Written]:
+    def _objects_of(self, account: SpotifyAccount, found: FoundRecord) -> Sequence[Written]:
         thing, kind = found.thing, kind_of(found.thing, found.key)
         if kind is EntryKind.PLAY:
             self._note_username(thing)
             play = read_play(found)
-            if play is not None:
-                yield self._played(account, play)
-        elif kind is EntryKind.BRIEF_PLAY:
-            yield self._played(account, read_brief_play(thing))
-        elif kind is EntryKind.USER:
+            return () if play is None else (self._played(account, play),)
+        if kind is EntryKind.BRIEF_PLAY:
+            return (self._played(account, read_brief_play(thing)),)
+        if kind is EntryKind.USER:
             self._note_username(thing)
         elif kind is EntryKind.NAME:
             self.display_name = text_of(thing.get("displayName"))[:MAX_USERNAME_CHARACTERS]
-        else:
-            yield from (Written(*mapped) for mapped in self._mapped(account, thing, kind))
+        return [Written(*mapped) for mapped in self._mapped(account, thing, kind)]
 
     def _mapped(self, account: SpotifyAccount, thing: JsonObject, kind: EntryKind | None) -> Iterator[Mapped]:
         if kind is EntryKind.SAVED_TRACK:

@@ -110,7 +110,7 @@ def album_object(account: SpotifyAccount, artist: str, name: str | None) -> Json
     return account.owns(album_id) | {"id": album_id, "name": name}
 
 
-@lru_cache(maxsize=4096)  # People listen to the same tracks many times.
+@lru_cache(maxsize=16_384)  # People listen to the same tracks many times.
 def stable_id(*parts: str | None) -> str:
     """Derive an id from texts. It has 22 characters, like the ids of Spotify."""
     return sha256("\0".join(part or "" for part in parts).encode()).hexdigest()[:22]
