@@ -23,7 +23,7 @@ class MastodonReader(ExportReader):
 
     def role_of(self, thing: JsonObject, key: str) -> ObjectRole:
         """Return the role of an object."""
-        is_activity = key == "orderedItems" and thing.get("type") in ACTIVITIES
+        is_activity = key == "orderedItems" and text_of(thing.get("type")) in ACTIVITIES
         is_likes = text_of(thing.get("id")).endswith(LIKES)
         is_actor = not key and "preferredUsername" in thing
         return ObjectRole.RECORD if is_activity or is_likes or is_actor else ObjectRole.WRAPPER
