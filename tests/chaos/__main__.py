@@ -13,10 +13,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
+from privateshare.errors import PrivateShareError
+from privateshare.platform.backups.making import Source, back_up
+from privateshare.platform.backups.place import BackupPlace
+from privateshare.platform.backups.verifying import verify_backup
 from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.consent_events import OPERATOR, withdraw_consent
+from privateshare.platform.keys.signing import database_name
 from privateshare.platform.operating.logs import configure_logging
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
@@ -31,6 +38,8 @@ from tests.flow.people import People
 ACTORS = 4
 INBOXES = 2
 PARTNER = "Chaos Ltd"
+BETWEEN_BACKUPS_SECONDS = 5.0
+ERASED_SINCE = "the next backup destroys it"
 CALM_SECONDS = (1.0, 7.0)  # Between two faults.
 
 
@@ -44,7 +53,9 @@ async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
             actors = await _actors(platform, world, counts, seed)
             until = time.monotonic() + seconds
             running = [asyncio.create_task(asyncio.to_thread(actor.run, until)) for actor in actors]
+            saving = asyncio.create_task(_save(platform, folder / "backups", counts, until))
             await _break_things(world, chance, until)
+            place = await saving
             for found in await asyncio.gather(*running, return_exceptions=True):
                 if isinstance(found, BaseException):
                     counts.report(f"an actor ended: {type(found).__name__}: {found}")
@@ -55,10 +66,37 @@ async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
             counts.violations += await wait_until_quiet(platform)
             problems, orphans = await check_stores(platform)
             counts.violations += problems
+            counts.violations += await asyncio.to_thread(_check_backups, platform, place)
             if isinstance(world, World):
                 counts.violations += await overload(world, actors[0], counts)
     _print(counts, world, orphans)
     return 1 if counts.violations else 0
+
+
+async def _save(platform: Platform, folder: Path, counts: Counts, until: float) -> BackupPlace:
+    """Make backups meanwhile. One that fails is made again."""
+    place = BackupPlace(folder.as_uri())
+    while time.monotonic() < until:
+        await asyncio.sleep(BETWEEN_BACKUPS_SECONDS)
+        try:
+            async with platform.database.transaction() as db:
+                source = Source(platform.database_url.get_secret_value(), await database_name(db), platform)
+            await asyncio.to_thread(back_up, source, place, lambda _: None, lambda _: None)
+        except (PrivateShareError, SQLAlchemyError, psycopg.Error):
+            counts.count("backups that failed")
+        else:
+            counts.count("backups")
+    return place
+
+
+def _check_backups(platform: Platform, place: BackupPlace) -> list[str]:
+    """Verify each backup: whatever was written or erased meanwhile, it has all files and keys that its rows need."""
+    problems = []
+    for name in place.snapshots():
+        manifest = place.manifest(name, platform.master_key)
+        found = verify_backup(place, manifest, lambda _: None).problems
+        problems += [f"the backup {name}: {problem}" for problem in found if ERASED_SINCE not in problem]
+    return problems
 
 
 async def _actors(platform: Platform, world: World | Machines, counts: Counts, seed: int) -> list[Actor]:

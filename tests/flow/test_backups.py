@@ -162,6 +162,12 @@ async def test_a_platform_moves_to_postgresql_and_s3_and_back(short_path: Path, 
                 check_restored(wire, persons, before)
             _write_settings(tmp_path / "back.toml", {"DATA": str(back)})
             whole = {**os.environ, **environment}
+            place = f"s3://{s3.bucket()}/backups"
+            saved = json_of("backup", place, "--data", new, environment=whole)
+            assert json_of("verify", place, "--data", new, environment=whole)["intact"]
+            from_bucket = _empty_folder(tmp_path / "from-bucket", new)
+            restored = json_of("restore", place, "--data", from_bucket)
+            assert (restored["files"], restored["keys"]) == (saved["files"], saved["keys"])
             json_of("move", tmp_path / "back.toml", "--data", new, environment=whole)
     with serving(back) as served:
         wire.origin = served.origin

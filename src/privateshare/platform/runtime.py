@@ -38,7 +38,7 @@ from privateshare.platform.keys.signing import (
 )
 from privateshare.platform.keys.wrapping import MasterKey, update_master_key
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
-from privateshare.platform.keystore.journal import Journals
+from privateshare.platform.keystore.journal import Journals, saved_keys_url
 from privateshare.platform.keystore.opening import open_keys
 from privateshare.platform.operating.admission import Admission, create_admission
 from privateshare.platform.operating.limits import RateLimits
@@ -138,16 +138,19 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 archive_readers,
                 admission,
                 Sources(settings.fhir_servers, settings.sources),
-                Journals(_journal_places(settings), erasure_keys.require_store_now),
+                _open_journals(settings, erasure_keys),
             )
     finally:
         archive_readers.close()
         await database.close()
 
 
-def _journal_places(settings: Settings) -> list[str]:
+def _open_journals(settings: Settings, erasure_keys: ErasureKeys) -> Journals:
     backups = settings.backup_address()
-    return [settings.key_address(), *([backups] if backups else [])]
+    if backups is None:
+        return Journals([settings.key_address()], erasure_keys.require_store_now)
+    saved_keys = open_keys(saved_keys_url(backups))
+    return Journals([settings.key_address(), backups], erasure_keys.require_store_now, saved_keys)
 
 
 @asynccontextmanager

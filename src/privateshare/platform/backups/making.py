@@ -74,6 +74,9 @@ def back_up(source: Source, place: BackupPlace, progress: Progress, tell: Callab
         key_names = list(erasure_key_names(connection))
     destroyed = copy_journal(platform, place)
     missing = copy_keys(platform.erasure_keys.store, place.keys, key_names)
+    erased = _erased_meanwhile(source, missing)
+    place.journal.record(JournalEntry(Ended.KEY, str(name)) for name in sorted(erased))
+    key_names = [name for name in key_names if name not in erased]
     place.write_key_list(manifest, key_names)
     manifest = Manifest(
         manifest.name,
@@ -84,7 +87,7 @@ def back_up(source: Source, place: BackupPlace, progress: Progress, tell: Callab
         done.size,
         len(key_names),
         done.missing,
-        [str(name) for name in missing],
+        [str(name) for name in missing if name not in erased],
     )
     place.finish(manifest, platform.master_key)
     return BackupResult(manifest, done, destroyed)
@@ -116,6 +119,12 @@ def erasure_key_names(connection: psycopg.Connection) -> Iterator[UUID]:
     """Return the names of the erasure keys that the database needs."""
     for (name,) in connection.execute("SELECT id FROM libraries UNION ALL SELECT id FROM accounts"):
         yield name
+
+
+def _erased_meanwhile(source: Source, missing: Sequence[UUID]) -> set[UUID]:
+    """Return those keys whose library or account was erased since the snapshot: no row needs them any more."""
+    with psycopg.connect(source.database_url) as connection:
+        return set(missing) - set(erasure_key_names(connection)) if missing else set()
 
 
 def _known(place: BackupPlace, names: Sequence[str], master_key: MasterKey) -> dict[str, SavedBlob]:

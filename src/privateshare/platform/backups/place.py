@@ -1,18 +1,19 @@
 """A backup place: a folder or bucket with the snapshots of one platform.
 
-    snapshots/20261129t190000z/manifest     what the snapshot is, sealed with the master key; written last
-                               database     the dump of the database, encrypted
-                               blobs        the blobs that the database names, with sizes and hashes, encrypted
-                               keys         the names of the erasure keys that the database needs, encrypted
-    blobs/…                                 the blobs of all snapshots, each once, as the platform encrypted them
-    keys/…                                  the erasure keys; those of who was erased are destroyed here too
-    journal/…                               what was erased and withdrawn
+    snapshots/20261129t190000z-5f3a/manifest     what the snapshot is, sealed with the master key; written last
+                                    database     the dump of the database, encrypted
+                                    blobs        the blobs that the database names, with sizes and hashes, encrypted
+                                    keys         the names of the erasure keys that the database needs, encrypted
+    blobs/…                                      the blobs of all snapshots, each once, as the platform encrypted them
+    keys/…                                       the erasure keys; those of who was erased are destroyed here too
+    journal/…                                    what was erased and withdrawn
 
 The database is encrypted with a random key, which is in the manifest. Blobs are encrypted already, and an erasure key
 opens nothing without the master key. So whoever has the place and not the master key can read nothing.
 """
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed, read_
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore, put
 from privateshare.platform.keys.wrapping import MasterKey
-from privateshare.platform.keystore.journal import ErasureJournal
+from privateshare.platform.keystore.journal import ErasureJournal, saved_keys_url
 from privateshare.platform.keystore.opening import open_keys
 from privateshare.platform.keystore.store import KeyStore
 
@@ -69,7 +70,7 @@ class BackupPlace:
 
     def __init__(self, url: str) -> None:
         self.store: BlobStore = open_blobs(url, setting="the backup place")
-        self.keys: KeyStore = open_keys(f"{url.rstrip('/')}/keys")
+        self.keys: KeyStore = open_keys(saved_keys_url(url))
         self.journal = ErasureJournal(url)
 
     def snapshots(self) -> list[str]:
@@ -150,5 +151,5 @@ class BackupPlace:
 
 
 def new_name(now: datetime) -> str:
-    """Return the name of a snapshot that is made now."""
-    return now.astimezone(UTC).strftime(NAME_FORMAT)
+    """Return a name for a snapshot that is made now. Names sort by time, and two made at once differ."""
+    return f"{now.astimezone(UTC).strftime(NAME_FORMAT)}-{secrets.token_hex(2)}"

@@ -9,15 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
 
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore, put
 from privateshare.platform.blobs.store_errors import STORE_ERRORS, describe_store_error
-from privateshare.platform.keystore.store import KeyStoreUnavailable
+from privateshare.platform.keystore.store import KeyStore, KeyStoreUnavailable
 
 FOLDER = "journal"
 RECORDED = "erased/"
 REPLAY_MARK = "replay/wanted"
+
+
+def saved_keys_url(backups: str) -> str:
+    """Return the URL of the key store in a backup place."""
+    return f"{backups.rstrip('/')}/keys"
 
 
 class Ended(StrEnum):
@@ -98,12 +104,15 @@ class ErasureJournal:
 class Journals:
     """The journals of one platform: the one beside the erasure keys, and the one in the backup place, if there is one.
 
-    `require_keys` checks that the key store belongs to this database, before anything is written there.
+    `require_keys` checks that the key store belongs to this database, before anything is written there. `saved_keys`
+    are those in the backup place: an erasure destroys them too, and does not wait for the next backup.
     """
 
-    def __init__(self, places: Sequence[str], require_keys: Callable[[], None]) -> None:
+    def __init__(
+        self, places: Sequence[str], require_keys: Callable[[], None], saved_keys: KeyStore | None = None
+    ) -> None:
         self._journals = [ErasureJournal(place) for place in places]
-        self._require_keys = require_keys
+        self._require_keys, self._saved_keys = require_keys, saved_keys
 
     @property
     def main(self) -> ErasureJournal:
@@ -111,10 +120,14 @@ class Journals:
         return self._journals[0]
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
-        """Record entries in all places. Blocks. Raises KeyStoreUnavailable."""
+        """Record entries in all places, and destroy saved keys that they name. Blocks. Raises KeyStoreUnavailable."""
         self._require_keys()
         for journal in self._journals:
             journal.record(entries)
+        if self._saved_keys is not None and self._saved_keys.owner() is not None:  # Otherwise nothing is saved there.
+            for entry in entries:
+                if entry.kind is Ended.KEY:
+                    self._saved_keys.destroy(UUID(entry.id))
 
 
 @contextmanager
