@@ -76,16 +76,19 @@ class _SyncId(NamedTuple):
     id: UUID
 
 
-class _UsedConsent(NamedTuple):
+class ConsentBefore(NamedTuple):
+    """A consent before it was used, and whether apps are told what happens under its contract."""
+
     expires_at: datetime | None
     revoked_at: datetime | None
     used_at: datetime | None
     once: bool
+    has_webhooks: bool
 
 
 SESSION_ACCOUNTS = Statement("session_accounts", SessionAccount)
 PUT_SESSION = Statement("put_session", NoRows)
-USE_CONSENT = Statement("use_consent", _UsedConsent)
+USE_CONSENT = Statement("use_consent", ConsentBefore)
 ACCOUNTS_TO_SYNC = Statement("accounts_to_sync", AccountToSync)
 INSERT_SYNC = Statement("insert_sync", _SyncId)
 UNFINISHED_SYNC = Statement("unfinished_sync", _SyncId)
@@ -208,14 +211,15 @@ async def start_session(
     only made is stored too. Raises what `use_consent` raises.
     """
     sql = await statements_of(db)
-    await use_consent(sql, contract, consent, now)
+    before = await use_consent(sql, contract, consent, now)
     session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
     await _put_session(sql, session)
     if session.options.source_fetch is not False and contract.kind == "read":
         await _add_syncs(sql, platform, session, previews or {})
-    await sql.write_now()  # The next statement reads what was written.
-    # A session that has nothing to wait for is ready at once; otherwise the end of its last sync tells the app.
-    await announce_ready(sql, platform, [session.id], now)
+    if before.has_webhooks:
+        await sql.write_now()  # The next statement reads what was written.
+        # A session that has nothing to wait for is ready at once; otherwise the end of its last sync tells the app.
+        await announce_ready(sql, platform, [session.id], now)
 
 
 async def _add_syncs(
@@ -242,8 +246,10 @@ async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) ->
         await db.execute(waits.values(ended_by=reason))
 
 
-async def use_consent(db: AnyTransaction, contract: ContractRow, consent: ConsentRow, now: datetime) -> None:
+async def use_consent(db: AnyTransaction, contract: ContractRow, consent: ConsentRow, now: datetime) -> ConsentBefore:
     """Lock a consent until the transaction ends, so that nobody withdraws, erases or uses it, and mark it as used.
+
+    Returns it as it was before.
 
     Raises:
         InsufficientScope: The consent allows one read only, and was used already.
@@ -258,6 +264,7 @@ async def use_consent(db: AnyTransaction, contract: ContractRow, consent: Consen
     check_live(before, now, "access_token")
     if (contract.once or before.once) and before.used_at is not None:
         raise InsufficientScope("This consent allows one read only, and it was used already")
+    return before
 
 
 def _chosen_accounts(options: SessionOptions) -> list[str] | None:

@@ -1,7 +1,8 @@
--- Lock a consent until the transaction ends, and mark it as used. Return it as it was before. The time of use is kept to
--- the minute, so that what processes remember of the consent stays valid while an app reads often.
+-- Lock a consent until the transaction ends, and mark it as used. Return it as it was before, and whether its contract
+-- has endpoints of webhooks. The time of use is kept to the minute, so that what processes remember of the consent stays
+-- valid while an app reads often.
 WITH found AS (
-    SELECT id, expires_at, revoked_at, used_at, once
+    SELECT id, contract_id, expires_at, revoked_at, used_at, once
     FROM consents
     WHERE id = %(consent_id)s
     FOR NO KEY UPDATE
@@ -11,5 +12,7 @@ WITH found AS (
     FROM found
     WHERE consents.id = found.id AND (found.used_at IS NULL OR found.used_at < %(now)s - interval '1 minute')
 )
-SELECT expires_at, revoked_at, used_at, once
+SELECT
+    expires_at, revoked_at, used_at, once,
+    EXISTS (SELECT FROM webhook_endpoints WHERE webhook_endpoints.contract_id = found.contract_id)
 FROM found
