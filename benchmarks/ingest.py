@@ -32,10 +32,10 @@ from examples.walking import Browser
 from lxml import etree
 from sqlalchemy import func, select
 from tests.archives import play
-from tests.flow.consenting import ask, asking_contract
+from tests.flow.consenting import ask, asking_contract, page_of, refer
 from tests.flow.people import EVERYTHING, SPOTIFY, People
 from tests.flow.served import serving_as_people_do
-from tests.flow.wire import Wire
+from tests.flow.wire import Tokens, Wire
 
 from privateshare.platform.blobs.local import LocalBlobs
 from privateshare.platform.db.tables import FileRow, SyncRow
@@ -244,28 +244,45 @@ class Imported:
     objects: int
 
 
-def upload_archive(wire: Wire, browser: Browser, source: int, path: Path) -> int:
-    """Upload an archive as a person does, and wait until all of it is there. Return the number of its objects."""
-    asking = ask(wire, f"&service={source}")
-    browser.open(asking.url)
-    browser.submit("continue", file=path)
-    assert browser.page is not None
-    assert browser.page.name == "consent", browser.page.html
-    browser.submit("continue")
-    tokens = asking.tokens(str(browser.left_to))
-    while True:
-        answer = wire.get(f"permission-access/query/{asking.session}", access_token=tokens.access).json()
-        if answer["status"]["state"] not in ("running", "pending"):
-            break
-        time.sleep(0.2)
-    assert answer["status"]["state"] == "completed", answer["status"]
-    return sum(entry.get("objectCount", 0) for entry in answer["fileList"])
+@dataclass
+class Uploader:
+    """A person who uploads archives of one source for an app, one after the other."""
+
+    wire: Wire
+    source: int
+    browser: Browser = field(default_factory=Browser)
+    tokens: Tokens | None = None
+
+    def upload(self, path: Path) -> int:
+        """Upload an archive, and wait until all of it is there. Return the number of objects of the account."""
+        service = f"&service={self.source}"
+        if self.tokens is None:
+            asking = ask(self.wire, service)
+            self.browser.open(asking.url)
+            self.browser.submit("continue", file=path)
+            assert page_of(self.browser) == "consent", self.browser.page and self.browser.page.html
+            self.browser.submit("continue")
+            self.tokens = asking.tokens(str(self.browser.left_to))
+        else:
+            asking = refer(self.wire, "onboard", self.tokens.access, service)
+            self.browser.open(asking.url)
+            self.browser.submit("continue", file=path)
+        return self._wait(asking.session, self.tokens)
+
+    def _wait(self, session: str, tokens: Tokens) -> int:
+        while True:
+            answer = self.wire.get(f"permission-access/query/{session}", access_token=tokens.access).json()
+            if answer["status"]["state"] not in ("running", "pending"):
+                break
+            time.sleep(0.2)
+        assert answer["status"]["state"] == "completed", answer["status"]
+        return sum(entry.get("objectCount", 0) for entry in answer["fileList"])
 
 
-async def import_archive(platform: Platform, wire: Wire, browser: Browser, source: int, path: Path) -> Imported:
+async def import_archive(platform: Platform, person: Uploader, path: Path) -> Imported:
     """Upload an archive, and look in the database when it was imported."""
     began = datetime.now(UTC)
-    objects = await asyncio.to_thread(upload_archive, wire, browser, source, path)
+    objects = await asyncio.to_thread(person.upload, path)
     async with platform.database.session() as db:
         syncs = list(await db.scalars(select(SyncRow).where(SyncRow.started_at > began).order_by(SyncRow.started_at)))
         written = await db.scalar(
@@ -283,9 +300,9 @@ async def print_platform(work: Work, more: Path, folder: Path, goal_mb: int) -> 
     with serving_as_people_do(folder / "data") as running, watched(running.process.pid) as memory:
         async with operator_platform(Settings(data=running.data, database_pool_size=2)) as platform:
             wire = await asking_contract(People(platform, running.origin), document={"dataRequest": EVERYTHING})
-            browser = Browser()
-            one = await import_archive(platform, wire, browser, work.source, work.path)
-            two = await import_archive(platform, wire, browser, work.source, more)
+            person = Uploader(wire, work.source)
+            one = await import_archive(platform, person, work.path)
+            two = await import_archive(platform, person, more)
     speed = one.objects / one.whole
     goal = f" (goal: {GOAL_PLAYS:,})" if work.source == SPOTIFY else ""
     print(f"upload until it begins     {one.uploaded:7.1f} s {one.objects / one.uploaded:11,.0f} objects/s")
