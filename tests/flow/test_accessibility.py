@@ -31,6 +31,8 @@ PARTS = {
     "export-style",
     "parts",
     "choice",
+    "drop-form",
+    "drop-problems",
     "me-sources",
     "me-ways-in",
 }  # They are in other templates.
@@ -165,6 +167,13 @@ async def walk_to_consent(walk: Walk) -> Asking:
     await walk.look("pick-source")
     await walk.send_unchecked()
     await walk.look_at_problem("pick-source", "fieldset")
+    await walk.press('main a[href*="/drop"]')
+    await walk.at("drop")
+    await walk.look("drop")
+    await walk.send_unchecked()
+    await walk.look_at_problem("drop", "#archive")
+    await walk.press('main a[href*="/source"]')
+    await walk.at("pick-source")
     await walk.choose(SPOTIFY_TILE)
     await walk.press(CONTINUE)
     await walk.at("connect")
@@ -225,6 +234,7 @@ async def walk_as_a_known_person(walk: Walk) -> None:
 
 MY_PAGES = {
     "/data": "me-data", "/data/406": "me-kind", "/history": "me-history", "/bring": "me-bring", "/merge": "me-merge",
+    "/add": "me-add",
 }  # fmt: skip
 
 

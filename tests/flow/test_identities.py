@@ -146,6 +146,14 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /apps/saas/journey/{tag}/source",
     "GET /apps/saas/journey/{tag}/connect/{source_id}",
     "POST /apps/saas/journey/{tag}/connect/{source_id}",
+    "GET /apps/saas/journey/{tag}/drop",  # test_drop_zone.py covers these, and those of /me.
+    "POST /apps/saas/journey/{tag}/drop",
+    "GET /apps/saas/journey/{tag}/drop/{file_id}",
+    "PUT /apps/saas/journey/{tag}/drop/{file_id}/{number}",
+    "GET /me/{browser_id}/add",
+    "POST /me/{browser_id}/add",
+    "GET /me/{browser_id}/add/{file_id}",
+    "PUT /me/{browser_id}/add/{file_id}/{number}",
     "GET /apps/saas/journey/{tag}/sign-in/{source_id}",
     "GET /apps/saas/connected",  # test_signing_in.py covers this: a state belongs to one browser.
     "GET /apps/saas/journey/{tag}/upload/{archive_id}",

@@ -158,6 +158,8 @@ async def test_a_whole_journey_is_translated(people: People, reader: Reader, mia
     assert page_of(browser) == "pick-source"
     address = browser.page.url  # type: ignore[union-attr]
     browser.open(f"{address}?q=nothing-like-it")
+    browser.open(address.replace("/source", "/drop"))
+    browser.submit("continue")  # Nothing is uploaded.
     browser.open(address)
     browser.submit("continue")  # Nothing is chosen.
     browser.page.choose("source-id", str(FHIR_FILE))  # type: ignore[union-attr]

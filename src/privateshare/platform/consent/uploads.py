@@ -11,6 +11,7 @@ from privateshare.errors import InvalidRequest
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.http.multipart import FormParts, file_pieces, multipart_boundary
 from privateshare.platform.http.requests import body_stream
+from privateshare.sources.failures import shown_name
 
 FILE_FIELD = "archive"
 # A file that is too large is still read to its end up to this factor, because browsers show a response only after they
@@ -25,6 +26,7 @@ class UploadForm:
     fields: dict[str, str]
     file: SealedTemporary | None = None
     size: int = 0
+    file_name: str = ""
 
     def close(self) -> None:
         """Delete the file."""
@@ -53,6 +55,7 @@ async def read_form(
             form.file = form.file or SealedTemporary(folder)
             form.size += await asyncio.to_thread(form.file.write, piece)
         if parts.has_file:
+            form.file_name = shown_name(parts.file_name) if parts.file_name else ""
             form.file = form.file or SealedTemporary(folder)
     except BaseException:  # Delete the file on any failure, cancellation included.
         form.close()

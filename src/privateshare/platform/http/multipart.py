@@ -32,6 +32,7 @@ class FormParts:
         self._file_field = file_field
         self._headers: dict[bytes, bytes] = {}
         self._header_name = self._header_value = b""
+        self.file_name = ""
         self._name = ""
         self._is_file = False
         self._value = bytearray()
@@ -82,6 +83,7 @@ class FormParts:
             raise InvalidRequest("The form has more than one file")
         if self._is_file:
             self.has_file = True
+            self.file_name = options.get(b"filename", b"").decode("utf-8", "replace")
             self.admit(self.fields)
         self._parts += 1
         if self._parts > MAX_FIELDS:

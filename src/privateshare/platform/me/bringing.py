@@ -62,7 +62,7 @@ class BroughtSource:
 @router.get("/me/{browser_id}/bring")
 async def show_bringing(visitor: MyPage, accounts: str = "", missing: str = "") -> Response:
     """Ask for the file; with `accounts`, show how far these accounts are. The page renews itself until all are read."""
-    brought = await _brought(visitor, accounts)
+    brought = await brought_sources(visitor, accounts)
     running = any(one.state == "running" for one in brought)
     values = {
         "brought": brought,
@@ -114,7 +114,7 @@ async def _bring(request: Request, visitor: Visitor, form: UploadForm) -> Respon
         return _refused(visitor, words.say(NOTHING_FITS))
     async with platform.database.transaction() as db:
         visitor = await find_visitor(request, db, visitor.browser.id)
-        other = await _with_another_name(visitor, fitting)
+        other = await account_with_another_name(visitor, fitting)
         if other is not None and form.fields.get("mine") != "yes":
             problem = words.say(ANOTHER_NAME, source=words.source(other.source_id), name=other.identity.display_name)
             return _refused(visitor, problem)
@@ -144,7 +144,7 @@ def _fits(platform: Platform, account: OwnedAccount) -> bool:
     return account.sample is None or account.sample in {sample.id for sample in source.info.samples}
 
 
-async def _with_another_name(visitor: Visitor, brought: Sequence[OwnedAccount]) -> OwnedAccount | None:
+async def account_with_another_name(visitor: Visitor, brought: Sequence[OwnedAccount]) -> OwnedAccount | None:
     """Find an account of a source at which the person is known here, and by another name only."""
     query = select(AccountRow).where(
         AccountRow.library_id == visitor.library.id, AccountRow.unproven_on.is_(None), AccountRow.sample.is_(None)
@@ -172,7 +172,7 @@ async def _add_account(visitor: Visitor, brought: OwnedAccount, kept: StoredArch
     return str(account.id)
 
 
-async def _brought(visitor: Visitor, accounts: str) -> Sequence[BroughtSource]:
+async def brought_sources(visitor: Visitor, accounts: str) -> Sequence[BroughtSource]:
     """Describe how far the accounts with these ids are."""
     found = []
     for text in accounts.split(",")[:MAX_SHOWN]:

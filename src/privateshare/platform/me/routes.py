@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from privateshare.platform.me import (
+    adding,
     app_pages,
     bringing,
     change_page,
@@ -33,6 +34,7 @@ def my_pages() -> APIRouter:
         erasing,
         exporting,
         bringing,
+        adding,
         merge_pages,
     ):
         whole.include_router(part.router)

@@ -24,6 +24,7 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.db.usage_counts import delete_old_usage
 from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
+from privateshare.platform.library.dropped_files import delete_old_parts
 from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, undo_journey, write_journal
 from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
@@ -69,6 +70,9 @@ async def _sweep_by_age(platform: Platform, now: datetime) -> None:
         await erase_unreachable(platform, now)
     except KeyStoreUnavailable as error:
         log.error("libraries that nobody can open are not erased yet", reason=error.message)
+    async with platform.database.transaction() as db:
+        if await may_delete_blobs(db):
+            await asyncio.to_thread(delete_old_parts, platform, now)
     async with platform.database.transaction() as db:
         await delete_old_messages(db, now - WEBHOOK_RETENTION)
     await platform.queue.job_manager.delete_old_jobs(

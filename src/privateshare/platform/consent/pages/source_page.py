@@ -55,5 +55,6 @@ async def _sources(visit: Visit, *, search: str = "", problem: str = "") -> Resp
         "searchable": len(offered) > MAX_SOURCES_WITHOUT_SEARCH,
         "has_accounts": bool(await shareable_accounts.shareable_accounts(visit)),
         "problem": problem,
+        "takes_files": visit.journey.kind in REVIEWED and any(one.info.upload for one in offered.values()),
     }
     return journey_page(visit, "pick-source.html", values, status=UNPROCESSABLE if problem else 200)

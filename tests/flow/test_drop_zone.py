@@ -1,0 +1,292 @@
+"""Files that people upload without saying what they are: recognised, asked about, and continued after a break."""
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import pytest
+from examples.walking import Browser
+from sqlalchemy import func, select
+
+from privateshare.platform.db.tables import AccountRow, FileRow, LibraryRow
+from privateshare.platform.library.dropped_files import PART_BYTES, delete_old_parts
+from privateshare.platform.runtime import Platform
+from tests.archives import bank_statement, exported_chat, play, spotify_zip, viewing_activity, zipped
+from tests.flow.consenting import ask, asking_contract, journey_of, known_person, opened, page_of
+from tests.flow.people import SPOTIFY, People
+from tests.flow.wire import Wire
+from tests.patience import wait_for
+
+GROUPS = {"dataRequest": {"serviceGroups": [{"id": 3}, {"id": 5}]}}
+UK_BANKS, PLAYS = 422, 406
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    """Provide a contract for music, films and banks."""
+    return await asking_contract(people, name="Everything", document=GROUPS)
+
+
+def html(browser: Browser) -> str:
+    assert browser.page is not None
+    return browser.page.html
+
+
+def text(browser: Browser) -> str:
+    return re.sub(r"<[^>]*>|[\u2066-\u2069]", "", html(browser))
+
+
+def url(browser: Browser) -> str:
+    assert browser.page is not None
+    return browser.page.url.split("?")[0]
+
+
+def token(browser: Browser) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', html(browser))
+    assert found is not None
+    return found[1]
+
+
+def dropping(wire: Wire, http: httpx2.Client | None = None) -> Browser:
+    """Return a browser on the page for files of a new journey."""
+    browser = opened(ask(wire).url, http=http)
+    assert page_of(browser) == "pick-source"
+    browser.open(url(browser).replace("/source", "/drop"))
+    assert page_of(browser) == "drop"
+    return browser
+
+
+def written(folder: Path, data: bytes, name: str = "my file.zip") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def history(plays: int) -> bytes:
+    return spotify_zip([play(number, username="listener") for number in range(plays)])
+
+
+def test_a_file_is_recognised_and_reviewed(wire: Wire, tmp_path: Path) -> None:
+    """Without scripts, one file is sent with the form, and the consent page shows what is in it."""
+    browser = dropping(wire)
+    browser.submit("continue", file=written(tmp_path, history(40)))
+    assert page_of(browser) == "consent"
+    assert "Spotify" in text(browser)
+
+
+async def test_a_question_is_asked_once_and_the_file_is_kept(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """A statement does not say in which list of banks it is; the person says so, and does not upload it again."""
+    asking = ask(wire)
+    browser = opened(asking.url)
+    browser.open(url(browser).replace("/source", "/drop"))
+    browser.submit("continue", file=written(tmp_path, bank_statement(20), "konto.zip"))
+    assert page_of(browser) == "drop"
+    assert "What is “konto.zip” from?" in text(browser)
+    assert (await journey_of(platform, asking)).library_id is None
+    (question,) = set(re.findall(r'name="(choice-[^"]+)"', html(browser)))
+    uploaded = re.search(r'name="uploaded" value="([^"]+)"', html(browser))
+    assert uploaded is not None
+    browser.submit("continue", extra={question: str(UK_BANKS)})
+    assert page_of(browser) == "consent", text(browser)
+    async with platform.database.session() as db:
+        library = (await journey_of(platform, asking)).library_id
+        assert list(await db.scalars(select(AccountRow.source_id).where(AccountRow.library_id == library))) == [
+            UK_BANKS
+        ]
+    assert list(platform.blobs.keys(f"dropped/{(await journey_of(platform, asking)).id}/")) == []
+
+
+REFUSED = {
+    "unknown": (
+        zipped({"a.txt": b"Buy milk.", "b.jpg": b"\xff\xd8"}),
+        "was not recognized",
+        "2 files: .txt (1), .jpg (1)",
+    ),
+    "not asked for": (exported_chat(9), "is from WhatsApp, which cannot be connected here", "my file.zip"),
+    "empty": (b"", "The file is empty", "my file.zip"),
+    "damaged": (history(40)[:-300], "is damaged", "my file.zip"),
+    "nothing to read": (spotify_zip([{"ms_played": 1, "ts": None}]), "Spotify: ", ""),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+async def test_what_cannot_be_used_is_explained(wire: Wire, platform: Platform, tmp_path: Path, kind: str) -> None:
+    """The page says what was seen, and nothing is stored."""
+    data, words, more = REFUSED[kind]
+    asking = ask(wire)
+    browser = opened(asking.url)
+    browser.open(url(browser).replace("/source", "/drop"))
+    browser.submit("continue", file=written(tmp_path, data))
+    assert browser.page is not None
+    assert (browser.page.name, browser.page.status) == ("drop", 422)
+    assert words in text(browser)
+    assert more in text(browser)
+    assert 'role="alert"' in html(browser)
+    async with platform.database.session() as db:
+        library = (await journey_of(platform, asking)).library_id
+        query = select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library)
+        assert await db.scalar(query) == 0
+
+
+def test_no_file_is_asked_for_again(wire: Wire) -> None:
+    browser = dropping(wire)
+    browser.submit("continue")
+    assert "Choose the file to upload" in text(browser)
+
+
+class Parts:
+    """A script that uploads in parts, for a page with the form."""
+
+    def __init__(self, http: httpx2.Client, browser: Browser) -> None:
+        self.http, self.page, self.token = http, url(browser), token(browser)
+
+    def put(self, file: str, number: object, data: bytes, **headers: str) -> int:
+        given = {"x-form-token": self.token, "sec-fetch-site": "same-origin"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return self.http.put(f"{self.page}/{file}/{number}", content=data, headers=given).status_code
+
+    def known(self, file: str) -> int:
+        answer = self.http.get(f"{self.page}/{file}")
+        assert answer.status_code == 200
+        assert answer.json()["part_bytes"] == PART_BYTES
+        return int(answer.json()["parts"])
+
+    def finish(self, *files: tuple[str, str, int]) -> httpx2.Response:
+        named = json.dumps([{"id": id_, "name": name, "parts": parts} for id_, name, parts in files])
+        fields = {"token": (None, self.token), "uploaded": (None, named)}
+        return self.http.post(self.page, files=fields, headers={"sec-fetch-site": "same-origin"})
+
+
+def test_an_upload_continues_where_it_stopped(wire: Wire) -> None:
+    """The page says how many parts are there; a part that is sent again replaces itself; the rest follows."""
+    http = httpx2.Client(timeout=60)
+    parts = Parts(http, dropping(wire, http))
+    data, file = zipped({"Streaming_History_Audio_0.json": json.dumps([play(1)]).encode(), "big.bin": b""}), uuid4().hex
+    first, second = data[: len(data) // 2], data[len(data) // 2 :]
+    assert parts.known(file) == 0
+    assert parts.put(file, 0, first) == 204
+    assert parts.known(file) == 1
+    assert "did not arrive completely" in parts.finish((file, "a.zip", 2)).text
+    assert parts.put(file, 0, first) == 204
+    assert parts.put(file, 1, second) == 204
+    assert parts.known(file) == 2
+    done = parts.finish((file, "a.zip", 2))
+    assert (done.status_code, done.headers["location"].split("/")[-1]) == (303, "preview")
+    assert parts.known(file) == 0
+
+
+def test_parts_belong_to_one_browser(wire: Wire) -> None:
+    """Without the token of its form, from another site, or in another browser, no part is taken or read."""
+    http, other = httpx2.Client(timeout=60), httpx2.Client(timeout=60)
+    parts, theirs = Parts(http, dropping(wire, http)), Parts(other, dropping(wire, other))
+    file = uuid4().hex
+    assert parts.put(file, 0, b"PK", x_form_token="wrong") == 403
+    assert parts.put(file, 0, b"PK", x_form_token=theirs.token) == 403
+    assert parts.put(file, 0, b"PK", sec_fetch_site="cross-site") == 403
+    assert parts.known(file) == 0
+    assert parts.put(file, 0, b"PK") == 204
+    assert theirs.known(file) == 0
+    assert "did not arrive completely" in theirs.finish((file, "a.zip", 1)).text
+    assert other.get(f"{parts.page}/{file}", follow_redirects=False).headers.get("content-type") != "application/json"
+
+
+@pytest.mark.parametrize(
+    ("file", "number", "data", "status"),
+    [
+        ("../../x", 0, b"PK", 404),
+        ("A" * 32, 0, b"PK", 400),
+        ("a" * 31, 0, b"PK", 400),
+        ("a" * 32, -1, b"PK", 413),
+        ("a" * 32, 10**9, b"PK", 413),
+        ("a" * 32, "x", b"PK", 400),
+        ("a" * 32, 0, b"", 413),
+        ("a" * 32, 0, bytes(PART_BYTES + 1), 413),
+    ],
+)
+def test_odd_parts_are_refused(wire: Wire, file: str, number: object, data: bytes, status: int) -> None:
+    http = httpx2.Client(timeout=60)
+    assert Parts(http, dropping(wire, http)).put(file, number, data) == status
+
+
+@pytest.mark.parametrize("uploaded", ["{", "[1]", '[{"id": "x"}]', '{"id": 1}', '[{"id": 1, "name": 2, "parts": []}]'])
+def test_odd_forms_are_refused(wire: Wire, uploaded: str) -> None:
+    http = httpx2.Client(timeout=60)
+    parts = Parts(http, dropping(wire, http))
+    fields = {"token": (None, parts.token), "uploaded": (None, uploaded)}
+    assert http.post(parts.page, files=fields, headers={"sec-fetch-site": "same-origin"}).status_code == 400
+
+
+def test_too_many_files_are_refused(wire: Wire) -> None:
+    http = httpx2.Client(timeout=60)
+    parts = Parts(http, dropping(wire, http))
+    statuses = [parts.put(uuid4().hex, 0, b"PK") for _ in range(21)]
+    assert statuses == [204] * 20 + [413]
+
+
+async def test_parts_are_deleted_after_a_day(platform: Platform, wire: Wire) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    http = httpx2.Client(timeout=60)
+    parts, file = Parts(http, dropping(wire, http)), uuid4().hex
+    assert parts.put(file, 0, b"PK") == 204
+    delete_old_parts(platform, datetime.now(UTC))
+    assert parts.known(file) == 1
+    delete_old_parts(platform, datetime.now(UTC) + timedelta(days=1, minutes=1))
+    assert parts.known(file) == 0
+
+
+async def objects(platform: Platform, library: object) -> int:
+    async with platform.database.session() as db:
+        query = select(func.sum(FileRow.object_count)).where(
+            FileRow.library_id == library, FileRow.object_type == PLAYS
+        )
+        return int(await db.scalar(query) or 0)
+
+
+def is_here(http: httpx2.Client, address: str) -> bool:
+    return "Your data is here now" in http.get(address).text
+
+
+async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire) -> None:
+    """Several files at once, of several sources; a newer export of the same source adds only what is new."""
+    http = httpx2.Client(timeout=60)
+    known_person(wire, http)
+    async with platform.database.session() as db:
+        library = await db.scalar(select(LibraryRow.id).order_by(LibraryRow.created_at.desc()).limit(1))
+    before = await objects(platform, library)
+    browser = opened(f"{wire.origin}/me/", http=http)
+    home = url(browser)
+    for files, more in (({"a.zip": history(30), "b.zip": viewing_activity(9)}, 30), ({"c.zip": history(45)}, 45)):
+        browser.open(f"{home}/add")
+        assert page_of(browser) == "me-add"
+        parts, named = Parts(http, browser), []
+        for name, data in files.items():
+            file = uuid4().hex
+            assert parts.put(file, 0, data) == 204
+            named.append((file, name, 1))
+        done = parts.finish(*named)
+        assert done.status_code == 303, done.text
+        address = f"{wire.origin}{done.headers['location']}"
+        wait_for(partial(is_here, http, address))
+        assert http.get(address).text.count("complete") == len(files)
+        assert await objects(platform, library) == before + more
+    async with platform.database.session() as db:
+        query = select(AccountRow.source_id).where(AccountRow.library_id == library, AccountRow.sample.is_(None))
+        assert sorted(await db.scalars(query)) == [SPOTIFY, 9007]
+
+
+def test_nobody_adds_files_to_the_data_of_others(wire: Wire) -> None:
+    mine, theirs = httpx2.Client(timeout=60), httpx2.Client(timeout=60)
+    homes = []
+    for http in (mine, theirs):
+        known_person(wire, http)
+        browser = opened(f"{wire.origin}/me/", http=http)
+        browser.open(f"{url(browser)}/add")
+        homes.append(Parts(http, browser))
+    homes[0].page = homes[1].page
+    assert homes[0].put(uuid4().hex, 0, b"PK") in (303, 403)
+    assert homes[0].finish().status_code in (303, 403)
