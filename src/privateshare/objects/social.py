@@ -269,7 +269,7 @@ class Attendee(MailAddress):
     status: str | None = None
 
 
-class Event(DataObject):
+class CalendarEvent(DataObject):
     """An event or task of a calendar, with the fields of iCalendar. `created_date` is when it begins."""
 
     object_type: ClassVar[ObjectType] = ObjectType.EVENT

@@ -48,7 +48,7 @@ class DroppedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SourceQuestion:
     """Which source a file is of, if several sources read such files."""
 
     field: str
@@ -68,7 +68,7 @@ class SortedFiles:
     """
 
     found: list[tuple[Source, DroppedFile]] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
+    questions: list[SourceQuestion] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     take_outs: list[DroppedFile] = field(default_factory=list)
 
@@ -206,7 +206,7 @@ def _sort(
         elif answer in {str(id_) for id_ in group}:
             into.found.append((offered[int(answer)], file))
         else:
-            into.questions.append(Question(question, name, [(id_, words.source(id_)) for id_ in group]))
+            into.questions.append(SourceQuestion(question, name, [(id_, words.source(id_)) for id_ in group]))
 
 
 def _seen(words: Translator, seen: SeenFiles) -> str:

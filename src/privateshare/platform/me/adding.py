@@ -14,7 +14,7 @@ from privateshare.errors import NotFound, RequestTooLarge
 from privateshare.platform.archive_readers import OwnedAccount, ReaderFailed
 from privateshare.platform.consent import drop_zone
 from privateshare.platform.consent.connections import check_archive, keep_archive
-from privateshare.platform.consent.drop_zone import DroppedFile, Question
+from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
@@ -166,7 +166,7 @@ def _dropped(visitor: Visitor) -> DroppedFiles:
 def _page(
     visitor: Visitor,
     problems: list[str] | None = None,
-    questions: list[Question] | None = None,
+    questions: list[SourceQuestion] | None = None,
     files: list[DroppedFile] | None = None,
     *,
     added: object = (),

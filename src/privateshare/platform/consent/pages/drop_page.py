@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from privateshare.errors import NotFound, RequestTooLarge
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.consent import connections, drop_zone, outcome, previews
-from privateshare.platform.consent.drop_zone import DroppedFile, Question
+from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import allowed_sources
 from privateshare.platform.consent.translation import N_
@@ -163,7 +163,7 @@ async def _lock(request: Request, db: AsyncSession) -> Visit:
 def _page(
     visit: Visit,
     problems: list[str] | None = None,
-    questions: list[Question] | None = None,
+    questions: list[SourceQuestion] | None = None,
     files: list[DroppedFile] | None = None,
     *,
     status: int = UNPROCESSABLE,
