@@ -75,6 +75,8 @@ PLAIN_NAMES: Mapping[int, str] = {
     ObjectType.PLAYLIST: N_("Your playlists"),
     ObjectType.SAVED_ALBUM: N_("Albums you saved"),
     ObjectType.SAVED_TRACK: N_("Tracks you saved"),
+    ObjectType.TRACK: N_("Tracks in your library and playlists"),
+    ObjectType.ALBUM: N_("Albums in your library and playlists"),
     ObjectType.PLAY_HISTORY: N_("What you listened to and when"),
     ObjectType.WATCH: N_("What you watched and when"),
     ObjectType.SEARCH: N_("What you searched for"),
