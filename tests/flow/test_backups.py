@@ -89,6 +89,7 @@ def _empty_folder(folder: Path, data: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 async def test_damage_in_a_backup_is_found_and_the_rest_restored(
     served: Served, people: People, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ async def test_damage_in_a_backup_is_found_and_the_rest_restored(
     assert any(f"the backup {name} is damaged" in one for one in problems)
 
 
+@pytest.mark.slow
 async def test_older_backups_are_deleted_with_what_only_they_had(
     served: Served, people: People, tmp_path: Path
 ) -> None:
