@@ -50,7 +50,7 @@ def objects_of_records(export: UploadedExport, role_of: RoleOf, mapping: RecordM
     upload.estimate()
 
 
-class ActivityReader:
+class TakeoutActivityReader:
     """A reader of My Activity, and of the history and bookmarks of browsers."""
 
     def __init__(self, export: UploadedExport) -> None:

@@ -9,7 +9,7 @@ from privateshare.sources.contract import Brand, Broken, FileMark, Identity, Obj
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.google_takeout.notes import NoteMapping, note_role
 from privateshare.sources.google_takeout.photos import PhotoMapping, photo_role
-from privateshare.sources.google_takeout.reading import ActivityReader, objects_of_records
+from privateshare.sources.google_takeout.reading import TakeoutActivityReader, objects_of_records
 from privateshare.sources.google_takeout.sample import activity_files, note_files, photo_files
 from privateshare.sources.object_building import Mapped
 
@@ -154,7 +154,7 @@ class GoogleActivity(UnnamedExportSource):
 
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield all objects. Raises Broken."""
-        return ActivityReader(export).objects()
+        return TakeoutActivityReader(export).objects()
 
 
 SOURCES = (GooglePhotos(), GoogleKeep(), GoogleActivity())

@@ -25,7 +25,7 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 @dataclass(slots=True)
-class Attachment:
+class AttachedFile:
     """A file of a message, without its content."""
 
     name: str
@@ -57,7 +57,7 @@ class MessageBuilder:
 
     separator: bytes = b""
     headers: Headers | None = None
-    attachments: list[Attachment] = field(default_factory=list)
+    attachments: list[AttachedFile] = field(default_factory=list)
     is_truncated: bool = False
     size: int = 0
     _lines: list[bytes] = field(default_factory=list)
@@ -147,7 +147,7 @@ class MessageBuilder:
             return
         if part.text is None:
             if len(self.attachments) < MAX_ATTACHMENTS:
-                self.attachments.append(Attachment(decoded_words(part.name), part.mimetype, _size(part)))
+                self.attachments.append(AttachedFile(decoded_words(part.name), part.mimetype, _size(part)))
             return
         data = bytes(part.text)
         if self.separator:
