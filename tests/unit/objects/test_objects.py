@@ -198,7 +198,7 @@ def test_object_types_have_models() -> None:
         ObjectType.VEHICLE_TEST,
     }
     assert all(model_of(number) is not OtherObject for number in known)
-    assert model_of(ObjectType.STRESS_SUMMARY) is model_of(None) is model_of(-1) is OtherObject
+    assert model_of(ObjectType.ADMISSION) is model_of(None) is model_of(-1) is OtherObject
 
 
 def test_models_are_loaded_on_demand() -> None:

@@ -9,7 +9,7 @@ from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name, takes_too_much
 from privateshare.sources.garmin.monitoring import STRESS_FIELD, Monitoring, TooMuch
 from privateshare.sources.garmin.summaries import (
-    Kind,
+    RecordKind,
     activity,
     day,
     kind_of,
@@ -80,7 +80,7 @@ class GarminReader:
         reader = UploadReader(role_of, LeftOut())
         for file in self._export.files_if(lambda path: ACTIVITY_LIST in path.lower()):
             for found in reader.records_of(file):
-                if kind_of(found.thing) is Kind.ACTIVITY:
+                if kind_of(found.thing) is RecordKind.ACTIVITY:
                     try:
                         _, mapped = activity(found.thing, self._account)
                     except (ValueError, TypeError, OverflowError):
@@ -89,7 +89,7 @@ class GarminReader:
 
     def _of_record(self, found: FoundRecord) -> Iterator[Mapped]:
         thing, kind = found.thing, kind_of(found.thing)
-        if kind is Kind.OTHER:
+        if kind is RecordKind.OTHER:
             return
         if (owner := owner_in(thing)) != "":
             self.owners.add(owner)
@@ -101,14 +101,14 @@ class GarminReader:
         self._left_out.read += 1
         yield from mapped
 
-    def _map(self, thing: JsonObject, kind: Kind) -> Iterator[Mapped]:
-        if kind is Kind.ACTIVITY:
+    def _map(self, thing: JsonObject, kind: RecordKind) -> Iterator[Mapped]:
+        if kind is RecordKind.ACTIVITY:
             yield activity(thing, self._account)
-        elif kind is Kind.SLEEP and (slept := sleep(thing, self._account)) is not None:
+        elif kind is RecordKind.SLEEP and (slept := sleep(thing, self._account)) is not None:
             yield slept
-        elif kind is Kind.BODY and (weighed := weighing(thing, self._account)) is not None:
+        elif kind is RecordKind.BODY and (weighed := weighing(thing, self._account)) is not None:
             yield weighed
-        elif kind is Kind.DAY:
+        elif kind is RecordKind.DAY:
             if (found := stress(thing, self._account)) is not None:
                 self._stress[found[1]["id"]] = found[1]
             if (summary := day(thing, self._account)) is not None:

@@ -66,7 +66,7 @@ _STRESS_SECONDS = {
 }
 
 
-class Kind(Enum):
+class RecordKind(Enum):
     """What a record is."""
 
     ACTIVITY = auto()
@@ -76,24 +76,24 @@ class Kind(Enum):
     OTHER = auto()
 
 
-def kind_of(thing: JsonObject) -> Kind:
+def kind_of(thing: JsonObject) -> RecordKind:
     """Return what a record is, by its fields: names of files differ by year."""
     if "activityId" in thing and ("beginTimestamp" in thing or "startTimeGmt" in thing):
-        return Kind.ACTIVITY
+        return RecordKind.ACTIVITY
     if "sleepStartTimestampGMT" in thing or "sleepWindowConfirmationType" in thing:
-        return Kind.SLEEP
+        return RecordKind.SLEEP
     if "calendarDate" in thing and not thing.keys().isdisjoint({"totalSteps", "allDayStress", "wellnessStartTimeGmt"}):
-        return Kind.DAY
+        return RecordKind.DAY
     if isinstance(thing.get("weight"), dict):
-        return Kind.BODY
-    return Kind.OTHER
+        return RecordKind.BODY
+    return RecordKind.OTHER
 
 
 def role_of(thing: JsonObject, _key: str) -> ObjectRole:
     """Return the role of an object in a file."""
     if "summarizedActivitiesExport" in thing:
         return ObjectRole.WRAPPER
-    if kind_of(thing) is not Kind.OTHER:
+    if kind_of(thing) is not RecordKind.OTHER:
         return ObjectRole.RECORD
     # Other measurements of the body are between the weighings.
     return ObjectRole.RECORD if "metaData" in thing else ObjectRole.UNKNOWN

@@ -28,7 +28,7 @@ from privateshare.sources.wearables.records import (
     whole,
 )
 from privateshare.sources.wearables.samsung_sports import SPORTS
-from privateshare.sources.workouts.recording import RUN_CADENCE, Line, Recording, cadence_field, objects_of
+from privateshare.sources.workouts.recording import RUN_CADENCE, RecordedLine, Recording, cadence_field, objects_of
 
 TABLE = re.compile(r"com\.samsung\.s?health\.(?:tracker\.)?([a-z_.]+)")
 PREFIX = re.compile(r"^com_samsung_s?health_(?:tracker_)?[a-z_]+?_(?=start_time$|end_time$|time_offset$|datauuid$)")
@@ -195,7 +195,7 @@ class SamsungReader:
         """Yield the route of an exercise, whose id begins the name of its file."""
         if LOCATIONS not in file.path.lower():
             return  # There are tens of thousands of others, with single values of the heart.
-        recording = Recording(line=Line())
+        recording = Recording(line=RecordedLine())
         for found in UploadReader(_role_of_point, self._export.left_out).records_of(file):
             moment = milliseconds(found.thing.get("start_time"))
             latitude, longitude = number_of(found.thing.get("latitude")), number_of(found.thing.get("longitude"))

@@ -23,7 +23,7 @@ _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[\s_\-]+")
 _Place = tuple[float, float]
 
 
-class Line:
+class RecordedLine:
     """The points of a recording in limited memory: if there are more than MAX_POINTS, every second one is dropped.
 
     The distance is measured along all points.
@@ -65,9 +65,9 @@ class Line:
         """Return the latitude and longitude of the first point."""
         return (self._latitudes[0], self._longitudes[0]) if len(self) else None
 
-    def between(self, first: int, last: int) -> "Line":
+    def between(self, first: int, last: int) -> "RecordedLine":
         """Return the part of the line between two moments."""
-        part = Line()
+        part = RecordedLine()
         for number, moment in enumerate(self.moments):
             if first <= moment <= last:
                 height = self._heights[number]
@@ -150,7 +150,7 @@ class Recording:
     device: str = ""
     offset: int | None = None
     measured: dict[str, float] = field(default_factory=dict)
-    line: Line = field(default_factory=Line)
+    line: RecordedLine = field(default_factory=RecordedLine)
     heart: Rates = field(default_factory=Rates)
     cadence: Rates = field(default_factory=Rates)
 

@@ -15,7 +15,7 @@ class XmlFault(Exception):
     """The rest of a file cannot be read."""
 
 
-class Elements(Protocol):
+class XmlElements(Protocol):
     """A receiver of elements, with local names: tags and attributes have no namespace."""
 
     def start(self, path: list[str], attributes: Mapping[str, str]) -> None:
@@ -28,7 +28,7 @@ class Elements(Protocol):
 class _Target:
     """The receiver of what lxml parses. Nothing of the file stays in memory but the path and one text."""
 
-    def __init__(self, elements: Elements) -> None:
+    def __init__(self, elements: XmlElements) -> None:
         self._elements = elements
         self._path: list[str] = []
         self._text: list[str] = []
@@ -59,7 +59,7 @@ class _Target:
         """Return nothing: the receiver has what was read."""
 
 
-def read_elements(stream: IO[bytes], elements: Elements) -> Iterator[None]:
+def read_elements(stream: IO[bytes], elements: XmlElements) -> Iterator[None]:
     """Pass the elements of a file on, and pause after each piece of it.
 
     Raises:

@@ -15,7 +15,7 @@ from tests.object_schemas import check_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
-from privateshare.sources.workouts.recording import MAX_POINTS, Line, sport_name
+from privateshare.sources.workouts.recording import MAX_POINTS, RecordedLine, sport_name
 from privateshare.sources.workouts.source import WorkoutFiles
 
 START = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)
@@ -230,7 +230,7 @@ def test_an_entity_in_a_track_reads_no_file() -> None:
 
 def test_a_line_of_any_length_needs_limited_memory() -> None:
     """Every second point is dropped, again and again; the distance is still that of all."""
-    line = Line()
+    line = RecordedLine()
     for number in range(4 * MAX_POINTS):
         line.add(52 + number * 1e-6, 5.0, None, MILLISECONDS + number * 1000)
     assert MAX_POINTS / 2 <= len(line) <= MAX_POINTS
