@@ -30,7 +30,8 @@ from tests.flow.databases import copy_database
 from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import serving
-from tests.flow.wire import check_error
+from tests.flow.wire import Tokens, Wire, check_error
+from tests.patience import until
 
 OLDEST, OLD, NEW = (b64encode(bytes([number]) * 32).decode() for number in (3, 1, 2))
 KEY = "PRIVATESHARE_MASTER_KEY"
@@ -343,3 +344,49 @@ def test_an_invalid_setting_is_named_in_one_line_without_its_value(tmp_path: Pat
     assert KEY in line
     assert len(value) < 5 or value not in line
     assert not (data / "master.key").exists()
+
+
+@pytest.mark.slow
+async def test_the_key_file_is_changed_while_the_platform_runs(tmp_path: Path) -> None:
+    """The steps of the handbook for `master.key`, without a restart, while an app calls: none of its calls fails."""
+    data = tmp_path / "data"
+    path, new = data / "master.key", bytes(range(32))
+    with serving(data, environment={"PRIVATESHARE_LOG_LEVEL": "info"}) as served:
+        old = path.read_bytes()
+
+        async def write(*keys: bytes) -> None:
+            changes = served.log.read_text("utf-8").count("the master keys changed")
+            path.write_bytes(b"".join(keys))
+            await until(lambda: served.log.read_text("utf-8").count("the master keys changed") > changes)
+
+        async def person() -> tuple[Wire, Tokens]:
+            async with operator_platform(settings(data)) as platform:
+                people = People(platform, served.origin)
+                wire = await people.contract()
+                return wire, (await people.user(wire))[0]
+
+        async def call(wire: Wire, tokens: Tokens) -> None:
+            while True:
+                answer = await asyncio.to_thread(wire.get, ACCOUNTS, access_token=tokens.access)
+                assert answer.status_code == 200, answer.text
+                await asyncio.sleep(0.2)
+
+        first = await person()
+        calling = asyncio.create_task(call(*first))
+        await write(old, new)
+        await write(new, old)
+        second = await person()
+        done = await asyncio.to_thread(run_command, "keys", "rewrap", "--data", data)
+        assert done.returncode == 0, done.stderr
+        await write(new)
+        for wire, tokens in (first, second):
+            assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
+        assert not calling.done(), calling.exception()
+        calling.cancel()
+        assert httpx2.get(f"{served.origin}/readyz").status_code == 200
+        path.write_bytes(b"half a key")  # Neither a damaged file nor a missing one stops a platform that runs.
+        await until(lambda: "the keys cannot be read" in served.log.read_text("utf-8"))
+        path.unlink()
+        assert first[0].get(ACCOUNTS, access_token=first[1].access).status_code == 200
+        path.write_bytes(new)
+        path.chmod(0o600)

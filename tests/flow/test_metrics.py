@@ -59,3 +59,11 @@ async def test_metrics_are_off_by_default(people: People) -> None:
     wire: Wire = await people.contract()
     for headers in ({}, {"Authorization": "Bearer"}, {"Authorization": "Bearer None"}):
         check_error(wire.http.get(f"{wire.origin}/metrics", headers=headers), 404, "NotFound")
+
+
+async def test_the_metrics_of_each_process_need_the_token_too(watched: People) -> None:
+    """They are on a page of their own."""
+    address = f"{watched.origin}/metrics/processes"
+    check_error(httpx2.get(address, headers={"Authorization": "Bearer wrong"}), 404, "NotFound")
+    answer = httpx2.get(address, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert "privateshare_process_memory_bytes" in answer.text
