@@ -7,7 +7,7 @@ import pytest
 from examples.walking import Browser
 
 from tests.flow.command_line import OperatorCommand
-from tests.flow.consenting import ask, asking_contract, known_person
+from tests.flow.consenting import ask, asking_contract, at_consent, known_person
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.sessions import triggered, wait_until_over
@@ -64,6 +64,25 @@ async def test_less_at_once_and_more_once_people_agree(people: People, command: 
     browser.submit("continue")
     browser.submit("continue")
     assert "condition" in kinds(wire, tokens)  # The earlier tokens are of the same consent, which was renewed.
+
+
+async def test_nobody_agrees_to_what_they_have_not_seen(people: People, command: OperatorCommand) -> None:
+    """A contract that grows while the page is open is shown again; so is a form that does not say what it was for."""
+    wire = await asking_contract(people, document=DOCUMENT)
+    asking = ask(wire)
+    browser = at_consent(asking)
+    command.json("contract", "edit", wire.contract_id, "--purpose", "To sell everything")
+    browser.submit("continue")
+    assert browser.page is not None
+    assert (browser.page.name, browser.page.status) == ("consent", 422)
+    assert "To sell everything" in browser.page.html
+    for field in browser.page.form("continue").inputs:
+        if field.name == "document":
+            field.value = ""
+    browser.submit("continue")
+    assert (browser.page.name, browser.page.status) == ("consent", 422)
+    browser.submit("continue")
+    assert asking.tokens(str(browser.left_to)).access
 
 
 async def test_what_comes_later_does_not_include_what_was_never_asked(people: People, command: OperatorCommand) -> None:

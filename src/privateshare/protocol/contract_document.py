@@ -7,9 +7,11 @@ counts as absent. `raw` keeps every field, so that a document is passed on exact
 A part with texts may have `translations` of them, by language and field: a translation changes nothing but words.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
@@ -21,6 +23,7 @@ from privateshare.protocol.wire import wire_name
 SCHEMA_VERSION = "5.0.0"
 MAX_SECONDS = 253_402_300_799  # The end of the year 9999.
 MAX_NEEDED_DAYS = 36_500
+FINGERPRINT_CHARACTERS = 16
 LIMITS = {"timerange": "timeRanges", "timewindow": "timeRanges", "criteria": "criteria", "criterion": "criteria"}
 UNBOUNDED_TYPE = "all"
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
@@ -269,6 +272,12 @@ class ContractDocument(DocumentPart):
     def raw(self) -> Mapping[str, Any]:
         """The document as it was received, as a JSON object."""
         return self._raw
+
+    @property
+    def fingerprint(self) -> str:
+        """A short value that differs if anything in the document differs, for forms."""
+        encoded = json.dumps(self._raw, sort_keys=True, ensure_ascii=False)
+        return sha256(encoded.encode()).hexdigest()[:FINGERPRINT_CHARACTERS]
 
     def text(self, part: PartWithTexts, field: str, language: str) -> AppText:
         """Return a text of one of this document's parts in a language, or else in one that there is."""

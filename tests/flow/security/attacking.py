@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow
 from privateshare.platform.runtime import Platform
-from tests.flow.consenting import Asking, accounts, ask, opened
+from privateshare.protocol.contract_document import parse_document
+from tests.flow.consenting import DOCUMENT, Asking, accounts, ask, opened
 from tests.flow.people import FHIR_FILE, SMALLEST_SAMPLE, SPOTIFY
 from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, query_of
@@ -76,7 +77,8 @@ def press(browser: Browser, page: str, **fields: Any) -> None:
     at = browser.page.url.split("/journey/")[0] + "/journey/" + browser.page.url.split("/journey/")[1].split("/")[0]
     form.action, form.enctype, form.buttons = f"{at}/{page}", "", [Button("attack")]
     form.inputs = []
-    browser.submit("attack", extra={"token": token} | fields)
+    # The attacker is an app, so it knows what its contract says.
+    browser.submit("attack", extra={"token": token, "document": parse_document(DOCUMENT).fingerprint} | fields)
 
 
 def walked(asking: Asking, source: int = SPOTIFY) -> Browser:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from privateshare.platform.db.tables import AccountRow, ConsentRow, FileRow, LibraryRow
 from privateshare.platform.runtime import Platform
+from privateshare.protocol.contract_document import parse_document
 from tests.flow.consenting import DOCUMENT, Asking, ask, asking_contract, page_of, refer
 from tests.flow.people import FHIR_FILE, SMALLEST_SAMPLE, SPOTIFY, People
 from tests.flow.security.attacking import (
@@ -214,15 +215,16 @@ async def test_automatic_sample_data_shares_only_itself(people: People, platform
 async def test_other_kinds_of_contract_need_the_person(people: People, mia: Victim, kind: str) -> None:
     """Writing into a library and reading apps' files need the person too."""
     document = {"dataPush": {"purpose": "x"}} if kind == "write" else {"dataRequest": {"purpose": "x"}}
+    seen_document = parse_document(document).fingerprint
     other = await asking_contract(people, name="Other kind", kind=kind, document=document)
     browser = fresh(ask(other, access_token=mia.tokens.access))
     assert page_of(browser) == "person"
-    press(browser, "consent")
+    press(browser, "consent", document=seen_document)
     assert not came_back_with_code(browser)
     browser = fresh(ask(other, access_token=mia.tokens.access))
     press(browser, "person", someone="else")
     assert not came_back_with_code(browser)
-    press(browser, "consent")
+    press(browser, "consent", document=seen_document)
     assert not came_back_with_code(browser)
 
 

@@ -69,6 +69,9 @@ async def give_consent(form: PostedForm) -> Response:
     save_draft(visit, draft)
     if (onward := _then(visit, form.first("then"))) is not None:
         return redirect(onward)
+    if form.first("document") != visit.contract.document.fingerprint:  # Nobody agrees to what they have not seen.
+        changed = N_("The app changed what it asks for while you read. Look at it again, and then agree or decline.")
+        return await _consent(visit, draft, visit.words.say(changed))
     review = await _review(visit, draft, is_submitted=True)
     if problem := _problem(visit, draft, review):
         return await _consent(visit, draft, problem)
@@ -181,6 +184,7 @@ async def _consent(visit: Visit, draft: Draft, problem: str = "") -> Response:
         "person": await describe_person(visit),
         "is_first": _is_first(visit),
         "terms": terms,
+        "document": visit.contract.document.fingerprint,
         "facts": key_facts(visit.contract, terms, review.cards, review.duration, visit.words),
         "cards": review.cards,
         "grown": visit.words.join_list([visit.words.say(SUBJECTS[subject]) for subject in review.grown]),
