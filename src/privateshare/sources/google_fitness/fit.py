@@ -11,7 +11,7 @@ from privateshare.sources.csv_rows import BadTable, number_in, rows_of
 from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.failures import THE_FILE, Broken, shown_name
 from privateshare.sources.fitness_objects import body_composition, sleep
-from privateshare.sources.google_fitness.totals import DayTotals
+from privateshare.sources.google_fitness.totals import CollectedTotals
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, list_of, number_of, text_of
 from privateshare.sources.upload_records import START_BYTES, UploadReader
@@ -42,7 +42,7 @@ class FitReader:
 
     def __init__(self, export: UploadedExport) -> None:
         self._export, self._account = export, export.account
-        self._totals = DayTotals()
+        self._totals = CollectedTotals()
 
     def objects(self) -> Iterator[Mapped]:
         """Yield all objects. Raises Broken."""
@@ -66,8 +66,7 @@ class FitReader:
 
     def _map(self, thing: JsonObject) -> Iterator[Mapped]:
         if "dataTypeName" in thing:
-            if text_of(thing["dataTypeName"]) == WEIGHT:
-                yield self._weight(thing)
+            yield self._weight(thing)
         elif text_of(thing["fitnessActivity"]).startswith("sleep"):
             yield self._sleep(thing)
         else:
@@ -183,7 +182,7 @@ def _in_unit(name: str, value: float) -> float:
 
 def _role_of(thing: JsonObject, _: str) -> ObjectRole:
     if "dataTypeName" in thing and "fitValue" in thing:
-        return ObjectRole.RECORD
+        return ObjectRole.RECORD if thing["dataTypeName"] == WEIGHT else ObjectRole.WRAPPER
     is_session = "fitnessActivity" in thing and "startTime" in thing
     return ObjectRole.RECORD if is_session else ObjectRole.UNKNOWN
 

@@ -11,7 +11,7 @@ from privateshare.sources.csv_rows import BadTable, rows_of
 from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.failures import THE_FILE, Broken, shown_name
 from privateshare.sources.fitness_objects import body_composition, midnight_of, sleep
-from privateshare.sources.google_fitness.totals import DayTotals
+from privateshare.sources.google_fitness.totals import CollectedTotals
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, number_of, text_of
 from privateshare.sources.upload_records import START_BYTES, UploadReader
@@ -39,6 +39,7 @@ SUMMED: Mapping[str, tuple[str, float]] = {
     "moderately_active_minutes": ("fairlyactiveminutes", 1),
     "lightly_active_minutes": ("lightlyactiveminutes", 1),
 }
+LOGGED = frozenset({"dateOfSleep", "weight", "activityName"})
 STAGES: Mapping[str, str] = {
     "light": "lightsleepdurationinseconds",
     "deep": "deepsleepdurationinseconds",
@@ -57,7 +58,7 @@ class FitbitReader:
 
     def __init__(self, export: UploadedExport) -> None:
         self._export, self._account = export, export.account
-        self._totals = DayTotals()
+        self._totals = CollectedTotals()
         self._kind = ""
 
     def objects(self) -> Iterator[Mapped]:
@@ -86,8 +87,10 @@ class FitbitReader:
         yield from mapped
 
     def _role_of(self, thing: JsonObject, _: str) -> ObjectRole:
-        if "logId" in thing or "badgeType" in thing:
+        if "badgeType" in thing:
             return ObjectRole.RECORD
+        if "logId" in thing:  # Food and water have ids too.
+            return ObjectRole.WRAPPER if LOGGED.isdisjoint(thing) else ObjectRole.RECORD
         is_value = "dateTime" in thing and "value" in thing
         is_wanted = self._kind in SUMMED or self._kind in ("heart_rate", "resting_heart_rate")
         return ObjectRole.RECORD if is_value and is_wanted else ObjectRole.UNKNOWN

@@ -20,7 +20,7 @@ class _HeartRates:
     most: float = 0
 
 
-class DayTotals:
+class CollectedTotals:
     """Collects what is known of days until the end of an export.
 
     The same minutes may be in several kinds of files. They are summed for each kind, and the largest sum counts.

@@ -300,3 +300,24 @@ def test_other_files_are_refused(source: Source, content: bytes) -> None:
     """With what to do."""
     with pytest.raises(Broken, match=r"holds no data of|not JSON|does not hold"):
         source.identify(Connection(archive=io.BytesIO(zipped({"a.csv": content}))))
+
+
+def test_measurements_that_are_not_imported_are_no_reason_to_accept_a_file() -> None:
+    """A person would wait for objects that never come."""
+    point = {
+        "dataTypeName": "com.google.heart_rate.bpm",
+        "fitValue": [{"value": {"fpVal": 70.0}}],
+        "startTimeNanos": 1579500000000000000,
+    }
+    data = zipped({"raw.json": json.dumps({"Data Source": "raw:x", "Data Points": [point] * 3}).encode()})
+    with pytest.raises(Broken, match="holds no data of Google Fit"):
+        GoogleFit().identify(Connection(archive=io.BytesIO(data)))
+
+
+def test_what_fitbit_logs_of_food_and_water_is_passed_over() -> None:
+    """It is neither read nor damaged."""
+    left_out = LeftOut()
+    water = {"logId": 9, "waterAmount": 500, "date": "01/20/20"}
+    files = {"water_logs-0.json": [water], "steps-2020-01-01.json": values(("01/20/20 10:00:00", "12"))}
+    assert read(Fitbit(), files, left_out)[DAY][0]["steps"] == 12
+    assert (left_out.read, left_out.count) == (1, 0)
