@@ -263,6 +263,31 @@ def test_a_good_archive_is_accepted_and_imported(source: Source) -> None:
     assert sum(report.objects for report in trial.types) > 0
 
 
+def ids_of(source: Source, given_pages: Sequence[Page]) -> set[tuple[int, str]]:
+    return {(page.object_type, source.info.schema.entity_id(thing)) for page in given_pages for thing in page.objects}
+
+
+@pytest.mark.parametrize("source", UPLOADS)
+def test_an_import_that_was_interrupted_can_begin_again(source: Source) -> None:
+    """A reading that stops after its first page leaves nothing behind: the next one yields everything."""
+    data = good_archive(source)
+    pages_of_it = iter(source.fetch(of_archive(data), dict.fromkeys(source.info.object_types)))
+    first = next(pages_of_it)
+    del pages_of_it
+    again = fetched(source, of_archive(data))
+    assert isinstance(first, Page)
+    assert ids_of(source, [first]) <= ids_of(source, again)
+    assert ids_of(source, again) == ids_of(source, fetched(source, of_archive(data)))
+
+
+@pytest.mark.parametrize("source", UPLOADS)
+def test_a_newer_export_contains_the_older_one(source: Source) -> None:
+    """What is in both exports has the same ids in both, so that nothing is there twice."""
+    older = ids_of(source, fetched(source, of_archive(good_archive(source, OBJECTS))))
+    newer = ids_of(source, fetched(source, of_archive(good_archive(source, 2 * OBJECTS))))
+    assert older <= newer
+
+
 def peak(source: Source, data: bytes) -> int:
     """Return the peak memory in bytes that importing an archive takes in addition to the archive."""
     tracemalloc.start()

@@ -1,6 +1,7 @@
 """Files that people upload without saying what they are: recognised, asked about, and continued after a break."""
 
 import json
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,15 @@ from uuid import uuid4
 import httpx2
 import pytest
 from examples.walking import Browser
+from playwright.async_api import Browser as PageBrowser
+from playwright.async_api import Route, expect
 from sqlalchemy import func, select
 
 from privateshare.platform.db.tables import AccountRow, FileRow, LibraryRow
 from privateshare.platform.library.dropped_files import PART_BYTES, delete_old_parts
 from privateshare.platform.runtime import Platform
 from tests.archives import bank_statement, exported_chat, play, spotify_zip, viewing_activity, zipped
+from tests.flow.browsing import visiting
 from tests.flow.consenting import ask, asking_contract, journey_of, known_person, opened, page_of
 from tests.flow.people import SPOTIFY, People
 from tests.flow.wire import Wire
@@ -274,9 +278,23 @@ async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire
         wait_for(partial(is_here, http, address))
         assert http.get(address).text.count("complete") == len(files)
         assert await objects(platform, library) == before + more
+    async with platform.database.transaction() as db:
+        query = select(AccountRow).where(AccountRow.library_id == library, AccountRow.sample.is_(None))
+        accounts = {account.source_id: account for account in await db.scalars(query)}
+        assert sorted(accounts) == [SPOTIFY, 9007]
+        accounts[SPOTIFY].needs_login = True  # As if its sign-in were not accepted any more.
+    browser.open(f"{home}/sources/{accounts[SPOTIFY].id}")
+    assert "With a file, which is added to this account" in text(browser)
+    assert "Needs attention" in text(browser)
+    parts, file = Parts(http, browser), uuid4().hex
+    parts.page = f"{home}/add"
+    assert parts.put(file, 0, history(50)) == 204
+    address = f"{wire.origin}{parts.finish((file, 'd.zip', 1)).headers['location']}"
+    wait_for(partial(is_here, http, address))
+    assert await objects(platform, library) == before + 50
     async with platform.database.session() as db:
-        query = select(AccountRow.source_id).where(AccountRow.library_id == library, AccountRow.sample.is_(None))
-        assert sorted(await db.scalars(query)) == [SPOTIFY, 9007]
+        again = await db.get_one(AccountRow, (library, accounts[SPOTIFY].id))
+        assert not again.needs_login
 
 
 def test_nobody_adds_files_to_the_data_of_others(wire: Wire) -> None:
@@ -290,3 +308,30 @@ def test_nobody_adds_files_to_the_data_of_others(wire: Wire) -> None:
     homes[0].page = homes[1].page
     assert homes[0].put(uuid4().hex, 0, b"PK") in (303, 403)
     assert homes[0].finish().status_code in (303, 403)
+
+
+@pytest.mark.slow
+async def test_scripts_continue_an_upload_by_themselves(browser: PageBrowser, wire: Wire, tmp_path: Path) -> None:
+    """Several files are sent in parts; a connection that breaks is tried again, and the consent page follows."""
+    big = zipped({"Streaming_History_Audio_0.json": json.dumps([play(1)]).encode(), "big.bin": os.urandom(9_000_000)})
+    files = [written(tmp_path, big, "a.zip"), written(tmp_path, history(9), "b.zip")]
+    async with visiting(browser) as page:
+        page.on("console", lambda message: print(message.text))
+        page.on("pageerror", lambda error: print(error))
+        await page.goto(ask(wire).url)
+        await page.click('main a[href*="/drop"]')
+        sent: list[str] = []
+
+        async def break_once(route: Route) -> None:
+            sent.append(route.request.method)
+            if sent.count("PUT") == 2 and route.request.method == "PUT":
+                await route.abort()
+            else:
+                await route.continue_()
+
+        await page.route("**/drop/*/*", break_once)
+        await expect(page.locator("#archive")).to_have_attribute("multiple", "")
+        await page.set_input_files("#archive", files)
+        await page.click('[data-action="continue"]')
+        await expect(page.locator("body")).to_have_attribute("data-page", "consent", timeout=60_000)
+        assert sent.count("PUT") == 4

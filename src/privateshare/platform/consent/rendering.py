@@ -35,6 +35,7 @@ STATIC_TYPES = {
     "begin.js": "text/javascript",
     "code.js": "text/javascript",
     "passkey.js": "text/javascript",
+    "drop.js": "text/javascript",
     "upload.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }

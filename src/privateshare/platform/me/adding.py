@@ -146,8 +146,8 @@ async def _add_file(
     kept = await keep_archive(platform, visitor.library, file.content)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visitor = await find_visitor(request, db, visitor.browser.id)
-        connected = ConnectedSource(source.info, checked.identity, brought_in=True)
-        account = await connect_account(db, platform, visitor.library, connected)
+        # An account whose sign-in is not accepted any more goes on with the file, as the same account.
+        account = await connect_account(db, platform, visitor.library, ConnectedSource(source.info, checked.identity))
         await add_archive(db, visitor.library, account, kept, checked.left_out, None)
         await sync_for_person(db, platform, account)
     log.info("a person adds a file to their data", library=str(visitor.library.id), source=source.info.id)

@@ -146,6 +146,14 @@ def _problem(account: AccountRow, syncs: Sequence[SyncRow]) -> str:
 # --- the page of one source ---
 
 
+@dataclass(frozen=True, slots=True)
+class SourceWays:
+    """The ways by which a person's data comes from a source: a sign-in, and a file with the steps to get it."""
+
+    signs_in: bool
+    steps: Sequence[str]
+
+
 async def _account(visitor: MyPage, account_id: UUID) -> AccountRow:
     """Load one of the person's accounts. Raises NotFound."""
     account = await visitor.db.get(AccountRow, (visitor.library.id, account_id))
@@ -176,6 +184,7 @@ async def show_source(visitor: MyPage, account: MyAccount) -> Response:
         "charts": [chart] if chart else [],
         "apps": await _apps(visitor, account),
         "source_address": visitor.address(f"sources/{account.id}"),
+        "ways": _ways(visitor, account),
     }
     return visitor.page("me-source.html", values)
 
@@ -186,6 +195,15 @@ async def _actions(visitor: Visitor, account: AccountRow) -> SourceActions:
     if source is None or await _consent_for(visitor, account) is None:
         return SourceActions(bool(has_source), "")
     return SourceActions(bool(has_source), "sign in" if isinstance(source, SignInSource | AskingSource) else "file")
+
+
+def _ways(visitor: Visitor, account: AccountRow) -> SourceWays | None:
+    """Say by which ways data comes from a source; None if that is sample data, or the platform has no such source."""
+    source = visitor.platform.sources.connectable.get(account.source_id)
+    if source is None or account.sample is not None:
+        return None
+    upload = source.info.upload
+    return SourceWays(source.info.signs_in, [visitor.words.say(step) for step in upload.instructions] if upload else [])
 
 
 async def _apps(visitor: Visitor, account: AccountRow) -> Sequence[str]:

@@ -1,5 +1,7 @@
 """The headers that protect the pages."""
 
+from importlib.resources import files
+
 import pytest
 from markupsafe import Markup
 
@@ -80,3 +82,9 @@ def test_titles_have_no_markup() -> None:
     """What is said in a title is said in order, and what looks like code stays text."""
     title = Markup("Back to {}?").format(isolated("<b>Gen\u202erefy &amp;"))
     assert as_title(title) == "Back to &lt;b&gt;Genrefy &amp;amp;?"
+
+
+def test_every_static_file_is_served() -> None:
+    """Each file in the folder of static files has a type, so that no page asks for one in vain."""
+    folder = files("privateshare.platform.consent").joinpath("static")
+    assert [file.name for file in folder.iterdir() if static_file(file.name) is None] == []
