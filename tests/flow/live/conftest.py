@@ -36,6 +36,7 @@ def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Itera
     environment = {
         "PRIVATESHARE_FHIR_SERVERS": fhir_servers(city),
         "PRIVATESHARE_SOURCES_MASTODON_PRIVATE_ADDRESSES": "true",
+        "PRIVATESHARE_SOURCES_BLUESKY_PRIVATE_ADDRESSES": "true",
     }
     with serving(folder / "data", environment=environment) as running:
         yield running

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from examples.walking import Browser
 
+from tests.apis.bluesky import bluesky
 from tests.apis.mastodon import mastodon, status
 from tests.apis.server import ApiServer, running
 from tests.flow.consenting import ask, asking_contract, opened, page_of
@@ -15,7 +16,7 @@ from tests.flow.people import People
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
 
-MASTODON = 9050
+MASTODON, BLUESKY = 9050, 9053
 STATUSES = "/api/v1/accounts/id-ann/statuses"
 SOCIAL = {"dataRequest": {"serviceGroups": [{"id": 1}], "purpose": "To test"}}
 
@@ -137,3 +138,31 @@ def test_an_unusable_server_is_explained(social: Wire, typed: str, told: str) ->
     _, browser = at_server(social, typed)
     assert (page_of(browser), shown(browser).status) == ("connect", 422)
     assert told in shown(browser).html
+
+
+def test_an_app_password_is_stored_and_never_shown_again(social: Wire) -> None:
+    """A wrong one is explained. The right one connects the account, until the person ends it."""
+    with running(bluesky()) as server:
+        asking = ask(social)
+        browser = opened(asking.url)
+        shown(browser).choose("source-id", str(BLUESKY))
+        browser.submit("continue")
+        typed = {"answer-server": server.address, "answer-username": "@ann", "answer-password": "wrong-password"}
+        browser.submit("continue", extra=typed)
+        assert (page_of(browser), shown(browser).status) == ("connect", 422)
+        assert "does not accept what you typed" in shown(browser).html
+        assert "wrong-password" not in shown(browser).html
+        assert server.address in shown(browser).html
+        browser.submit("continue", extra=typed | {"answer-password": "app-password"})
+        assert page_of(browser) == "consent", shown(browser).html
+        assert "app-password" not in shown(browser).html
+        browser.submit("continue")
+        assert browser.left_to is not None
+        person = Member(social, asking.tokens(browser.left_to), server)
+        state, found = person.synced()
+        assert state["state"] == "completed"
+        assert (len(found["post"]), len(found["like"])) == (230, 30)
+        server.end_grants()
+        state, _ = person.synced()
+        (account,) = state["details"].values()
+        assert account["error"]["reauth"] is True
