@@ -45,6 +45,7 @@ def backup(place: Place = None, keep: Keep = None, data: Data = None, as_json: A
 
     async def work(platform: "Platform") -> dict[str, Any]:
         opened = BackupPlace(_address(place, platform.settings))
+        await asyncio.to_thread(opened.check)
         async with platform.database.transaction() as db:
             source = Source(platform.database_url.get_secret_value(), await database_name(db), platform)
         await write_journal(platform)
@@ -91,6 +92,7 @@ def restore(
 
     settings = _settings(data)
     opened, master_key = BackupPlace(_address(place, settings)), load_master_key(settings)
+    opened.check()
     manifest = opened.manifest(snapshot or opened.newest(), master_key)
     content = BackupContent(opened, manifest, [ErasureJournal(place_url(one)) for one in erasures or []])
     result = asyncio.run(restore_content(settings, content, count_lines("restored {} files"), _tell))
@@ -116,6 +118,7 @@ def verify(place: Place = None, snapshot: Snapshot = None, data: Data = None, as
     else:
         settings = _settings(data)
         opened, master_key = BackupPlace(_address(place, settings)), load_master_key(settings)
+        opened.check()
         manifest = opened.manifest(snapshot or opened.newest(), master_key)
         found, name = verify_backup(opened, manifest, count_lines("read {} files")), manifest.name
     show({"verified": name, "intact": not found.problems} | asdict(found), as_json)

@@ -24,11 +24,13 @@ from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed, read_sealed
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore, put
+from privateshare.platform.blobs.store_errors import STORE_ERRORS, describe_store_error
 from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.platform.keystore.journal import ErasureJournal, saved_keys_url
 from privateshare.platform.keystore.opening import open_keys
 from privateshare.platform.keystore.store import KeyStore
 
+NAME = "the backup place"  # What its address is called in errors.
 FORMAT = 1
 SNAPSHOTS, BLOBS = "snapshots/", "blobs/"
 MANIFEST, DATABASE, BLOB_LIST, KEY_LIST = "manifest", "database", "blobs", "keys"
@@ -69,9 +71,20 @@ class BackupPlace:
     """A backup place, by its URL. All methods block. Raises ConfigurationError if the URL cannot be used."""
 
     def __init__(self, url: str) -> None:
-        self.store: BlobStore = open_blobs(url, setting="the backup place")
+        self._url = url
+        self.store: BlobStore = open_blobs(url, setting=NAME)
         self.keys: KeyStore = open_keys(saved_keys_url(url))
         self.journal = ErasureJournal(url)
+
+    def check(self) -> None:
+        """Check that the place can be reached. Raises ConfigurationError that says why not."""
+        try:
+            next(iter(open_blobs(self._url, to_probe=True, setting=NAME).keys(SNAPSHOTS)), None)
+        except STORE_ERRORS as error:
+            raise ConfigurationError(
+                f"cannot use the backup place: {describe_store_error(error)}",
+                hint="Check its address, and the credentials, the endpoint and the region of the store",
+            ) from error
 
     def snapshots(self) -> list[str]:
         """Return the names of all complete snapshots, the oldest first."""

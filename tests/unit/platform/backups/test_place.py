@@ -90,6 +90,18 @@ def test_only_a_complete_snapshot_counts_and_only_the_master_key_opens_it(place:
         place.manifest("later", MASTER)
 
 
+def test_a_place_that_cannot_be_reached_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket without credentials has a sentence of its own, and so has an address of another kind."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "none")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    with pytest.raises(ConfigurationError, match="cannot use the backup place: the store cannot be reached"):
+        BackupPlace("s3://bucket/backups").check()
+    with pytest.raises(ConfigurationError, match="the backup place has the unknown scheme 'ftp'"):
+        BackupPlace("ftp://bucket/backups")
+
+
 @pytest.mark.parametrize("length", [0, 1, 40, 200_000, 262_000])
 def test_a_truncated_dump_is_noticed(place: BackupPlace, length: int) -> None:
     """Wherever it was cut; nothing of another part fits in its place."""
