@@ -90,7 +90,8 @@ class ExportSource(ABC):
     ) -> Iterable[UploadedFile]:
         if connection.archive is None:
             return (file for file in self.sample_files(now) if is_wanted(file.path))
-        return uploaded_files(connection.archive, LeftOut(), lambda path: not is_wanted(path))
+        files = uploaded_files(connection.archive, LeftOut(), lambda path: not is_wanted(path))
+        return (file for file in files if is_wanted(file.path))  # An upload that is a single file has no path to skip.
 
 
 class UnnamedExportSource(ExportSource):

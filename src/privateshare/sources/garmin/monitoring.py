@@ -54,12 +54,22 @@ class Monitoring:
         self._hearts: dict[int, tuple[int, int, int]] = {}  # By epoch: how many samples, their sum, and the highest.
         self._detected: dict[int, tuple[int, str, str]] = {}
         self._weighings: dict[int, Message] = {}
+        self._weighings_of_file: dict[int, Message] = {}
         self._last_seconds = 0
         self._size = 0
 
     def begin_file(self) -> None:
         """Forget the last full time, which the short times of a file refer to."""
         self._last_seconds = 0
+        self._weighings_of_file = {}
+
+    def end_file(self) -> int:
+        """Keep the weighings of the file, unless several people used the scale; return how many are left out."""
+        users = {message.get("user_profile_index") for message in self._weighings_of_file.values()}
+        if len(users) > 1:
+            return len(self._weighings_of_file)
+        self._weighings |= self._weighings_of_file
+        return 0
 
     def take(self, name: str, message: Message) -> bool:
         """Take a message, and return whether it is of use. Raises TooMuch."""
@@ -73,7 +83,7 @@ class Monitoring:
         if name == "event" and message.get("event") == "auto_activity_detect":
             return self._take_detected(message)
         if name == "weight_scale" and moment is not None and len(self._weighings) < MAX_DETECTED:
-            self._weighings[moment] = message
+            self._weighings_of_file[moment] = message
             return True
         return False
 

@@ -32,6 +32,12 @@ UNREADABLE = Reason(
     "%(num)s of %(total)s records have no date or value that can be read.",
     Broken("The records of the export have no dates or values that can be read. Request the export from Garmin again."),
 )
+SEVERAL_PEOPLE = Reason(
+    "SeveralPeople",
+    "%(num)s of %(total)s records is a weighing on a scale that several people used.",
+    "%(num)s of %(total)s records are weighings on a scale that several people used.",
+    Broken("The file holds the weighings of several people. Upload the export of one account."),
+)
 START_BYTES = 64
 ACTIVITY_LIST = "summarizedactivities"
 TRACKS = (".gpx", ".tcx", ".kml")
@@ -140,6 +146,7 @@ class GarminReader:
             self._left_out.name_damaged(shown, damaged)
         except TooMuch as error:
             raise takes_too_much() from error
+        self._left_out.leave_out(SEVERAL_PEOPLE, ObjectType.BODY_COMPOSITION_SUMMARY, self._monitoring.end_file())
         for recording in workout.recordings():
             own_id = self._activity_at.get((recording.start or 0) // 1000)
             self._left_out.read += own_id is None

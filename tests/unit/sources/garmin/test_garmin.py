@@ -192,6 +192,18 @@ def test_scales_write_fit_files_too() -> None:
     assert (weighed["id"], weighed["weight"], weighed["bodyFat"]) == (f"body_{MILLISECONDS // 1000}", 71.5, 19.5)
 
 
+def test_weighings_of_a_scale_that_several_people_used_are_left_out() -> None:
+    """Nothing says which of them the account is of."""
+    weighings = [
+        message(30, [(253, UINT32, seconds(DAY) + 60 * user), (0, UINT16, 7000 + user), (12, UINT16, user)])
+        for user in (0, 1)
+    ]
+    left_out = LeftOut()
+    files = {"w.fit": fit([message(0, [(0, ENUM, 9)]), *weighings]), "a_summarizedActivities.json": listed(ACTIVITY)}
+    assert not read(files, left_out)[ObjectType.BODY_COMPOSITION_SUMMARY]
+    assert {reason.code: number for reason, number in left_out.by_reason().items()} == {"SeveralPeople": 2}
+
+
 def test_an_export_names_its_owner_and_what_is_not_read() -> None:
     """Other files are listed, a damaged device file and a damaged zip inside are named."""
     files = {
@@ -206,6 +218,21 @@ def test_an_export_names_its_owner_and_what_is_not_read() -> None:
     assert (identity.provider_account_id, identity.named) == ("77", True)
     assert sorted(left_out.damaged) == ["9.fit", "UploadedFiles_0-_Part1.zip"]
     assert list(left_out.unused) == ["customer.json"]
+
+
+@pytest.mark.parametrize(
+    ("data", "object_type"),
+    [
+        (fit_files.run(START), ObjectType.ACTIVITY),
+        (json.dumps(listed(ACTIVITY)).encode(), ObjectType.ACTIVITY),
+        (fit([message(0, [(0, ENUM, 32)]), message(30, [(253, UINT32, seconds(DAY)), (0, UINT16, 7150)])]), 306),
+    ],
+)
+def test_a_single_file_of_an_export_is_read_too(data: bytes, object_type: int) -> None:
+    """Without its archive, and so without a name."""
+    Garmin().identify(Connection(archive=io.BytesIO(data)))
+    found = Garmin().fetch(Connection(archive=io.BytesIO(data)), dict.fromkeys(Garmin.info.object_types))
+    assert object_type in {page.object_type for page in found}
 
 
 def test_the_data_of_two_people_are_refused() -> None:
