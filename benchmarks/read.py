@@ -43,11 +43,12 @@ TOKEN = UserAccessToken(
 
 @dataclass(frozen=True)
 class Case:
-    """A number of files of the same size."""
+    """A number of files of the same size. With `in_loop` an app takes them one by one, without a folder."""
 
     name: str
     files: int
     size: int
+    in_loop: bool = False
 
     @property
     def is_small(self) -> bool:
@@ -59,6 +60,7 @@ CASES = [
     Case("2000x4K", 2000, 4 * KILOBYTE),
     Case("10000x4K", 10_000, 4 * KILOBYTE),
     Case("20x50M", 20, 50 * MEGABYTE),
+    Case("20x50M-loop", 20, 50 * MEGABYTE, in_loop=True),
     Case("1x2G", 1, 2048 * MEGABYTE),
 ]
 
@@ -123,8 +125,15 @@ def read(folder: Path, case: Case) -> None:
         if not first:
             first.append(time.perf_counter() - began)
 
-    into = None if case.is_small else folder / "out"
-    result = app.read_all_files("session", TOKEN, into=into, on_file_data=note).result()
+    if case.in_loop:
+        reading = app.read_all_files("session", TOKEN)
+        for file in reading:
+            note(file)
+            del file
+        result = reading.result()
+    else:
+        into = None if case.is_small else folder / "out"
+        result = app.read_all_files("session", TOKEN, into=into, on_file_data=note).result()
     took = time.perf_counter() - began
     assert (result.files, result.errors) == (case.files, []), result.errors[:1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTE
@@ -192,7 +201,7 @@ def measure(case: Case, key: RSAPrivateKey) -> None:
         limit = aes_limit()
         ratio = f"{megabytes / limit:6.1%} of AES-CBC ({limit:.0f} MB/s)"
     print(
-        f"{case.name:>9}: {files:8.1f} files/s {megabytes:8.1f} MB/s  first file {figures['first']:6.3f} s  "
+        f"{case.name:>11}: {files:8.1f} files/s {megabytes:8.1f} MB/s  first file {figures['first']:6.3f} s  "
         f"peak {figures['peak']:6.1f} MB  {ratio}",
         flush=True,
     )

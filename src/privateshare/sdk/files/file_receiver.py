@@ -63,10 +63,15 @@ class FileReceiver:
         self._file: File | None = None
 
     def received_file(self) -> File:
-        """Return the file that was received. Raise InvalidAnswer if the response was not a file."""
-        if self._file is None:
+        """Return the file that was received, once. Raise InvalidAnswer if the response was not a file.
+
+        The receiver keeps no reference to it: its decompressor refers to the receiver, so both live until the garbage
+        collector finds them, and with them the content of every file would.
+        """
+        file, self._file = self._file, None
+        if file is None:
             raise InvalidAnswer(f"The platform's response is not the file {self._name}")
-        return self._file
+        return file
 
     def begin(self, headers: Mapping[str, str]) -> None:
         """Read the headers. Raise FileIntegrityError, InvalidAnswer or ConfigurationError if the file is not usable."""

@@ -34,11 +34,12 @@ class AsyncReading:
         while True:
             changes, has_ended = self._changed.count, self._reader.result_known.done()
             files = self._reader.take()
-            for file in files:
-                yield file
-            if not files and has_ended:
+            is_empty = not files
+            while files:  # The handle keeps no reference to a file that the app has.
+                yield files.pop(0)
+            if is_empty and has_ended:
                 break
-            if not files:
+            if is_empty:
                 await self._changed.wait_beyond(changes)
         self._reader.check_complete()
 
