@@ -22,7 +22,7 @@ from privateshare.sources.export_source import ExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, Reason, shown_name
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped
-from privateshare.sources.tables import NotATable, Row, TableKind, UnclearDates, find_table
+from privateshare.sources.tables import NotATable, TableKind, TableRow, UnclearTableDates, find_table
 from privateshare.sources.upload_records import UploadReader
 
 START_BYTES = 1024
@@ -39,7 +39,7 @@ DIGIME = ObjectSchema("digime", "1.0.0")
 UNNAMED = "someone"  # The owner of an export that does not say whose it is.
 
 
-class ExportReader:
+class DeclaredReader:
     """A reader of one export. Subclasses declare tables, and override what they need of the rest.
 
     Attributes:
@@ -119,14 +119,14 @@ class ExportReader:
         try:
             table = find_table(file, self.tables)
 
-            def objects(row: Row) -> Iterator[Mapped]:
+            def objects(row: TableRow) -> Iterator[Mapped]:
                 return table.kind.objects(self, row)
 
             for row in table.rows(self.now):
                 yield from self.checked(objects, row)
         except NotATable:
             self.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
-        except UnclearDates:
+        except UnclearTableDates:
             problem = Broken(
                 "%(name)s does not show whether 02/03 is in February or in March. Export it with other dates.",
                 name=name,
@@ -159,13 +159,13 @@ def declare(
 
 
 class ReadExportSource(ExportSource):
-    """A source of exports that an `ExportReader` reads."""
+    """A source of exports that an `DeclaredReader` reads."""
 
     def __init__(
         self,
         info: SourceInfo,
         service: str,
-        reader: Callable[[UploadedExport, Collection[int]], ExportReader],
+        reader: Callable[[UploadedExport, Collection[int]], DeclaredReader],
         sample_files: Callable[[datetime], Iterable[UploadedFile]],
         skipped_endings: Iterable[str] = (),
     ) -> None:

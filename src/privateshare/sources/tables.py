@@ -32,7 +32,7 @@ class NotATable(Exception):
     """The file contains none of the tables that are looked for."""
 
 
-class UnclearDates(Exception):
+class UnclearTableDates(Exception):
     """The dates of a table do not show the order of day and month."""
 
 
@@ -51,7 +51,7 @@ class TableKind:
 
     columns: Mapping[str, Sequence[str]]
     needed: Sequence[str]
-    objects: Callable[[Any, "Row"], Iterator[Mapped]]
+    objects: Callable[[Any, "TableRow"], Iterator[Mapped]]
     written: Sequence[str] = ()
     files: str = ""
 
@@ -61,7 +61,7 @@ class TableKind:
 
 
 @dataclass(slots=True)
-class Row:
+class TableRow:
     """A row of a table."""
 
     cells: Sequence[str]
@@ -124,16 +124,16 @@ class FoundTable:
     header: int
     places: Mapping[str, int] = field(repr=False)
 
-    def rows(self, now: datetime) -> Iterator[Row]:
+    def rows(self, now: datetime) -> Iterator[TableRow]:
         """Yield the rows.
 
         Raises:
-            UnclearDates: Its dates can be read in two ways.
+            UnclearTableDates: Its dates can be read in two ways.
             csv.Error: The table is damaged.
         """
         dates = self._dates(now)
         for cells in self._cells():
-            yield Row(cells, self.places, self.file.path, dates)
+            yield TableRow(cells, self.places, self.file.path, dates)
 
     def _dates(self, now: datetime) -> WrittenDates | None:
         columns = [column for column in self.kind.written if column in self.places]
@@ -141,12 +141,12 @@ class FoundTable:
             return None
         dates, unclear = WrittenDates(now), ""
         for cells in self._cells():
-            row = Row(cells, self.places)
+            row = TableRow(cells, self.places)
             for column in columns:
                 if (text := row.text(column)) and row.moment(column) is None and dates.learn(_with_time(text)):
                     unclear = unclear or text
         if unclear and dates.read(_with_time(unclear)) is None:
-            raise UnclearDates
+            raise UnclearTableDates
         return dates
 
     def _cells(self) -> Iterator[list[str]]:

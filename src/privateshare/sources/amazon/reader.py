@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.object_building import Mapped, stable_id
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import TableKind, TableRow
 
 SIGNS: Mapping[str, str] = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "¥": "JPY", "zł": "PLN", "R$": "BRL"}
 NOTHING = frozenset({"not applicable", "not available", "nicht verfügbar", "nicht zutreffend", "n/a", "-"})
@@ -45,7 +45,7 @@ ORDER: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class AmazonReader(ExportReader):
+class AmazonReader(DeclaredReader):
     """A reader of the tables of Amazon."""
 
     _order = ""
@@ -55,7 +55,7 @@ class AmazonReader(ExportReader):
         self._order, self._equal = "", Counter[str]()
         yield from super().objects_of_file(file)
 
-    def purchase(self, row: Row) -> Iterator[Mapped]:
+    def purchase(self, row: TableRow) -> Iterator[Mapped]:
         """Yield an item of an order."""
         order, name, moment = _value(row, "order"), _value(row, "name"), row.needed_moment("date")
         if not name:
@@ -87,7 +87,7 @@ class AmazonReader(ExportReader):
         )
         yield ObjectType.PURCHASE, thing
 
-    def watched(self, row: Row) -> Iterator[Mapped]:
+    def watched(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a video that was watched on Prime Video."""
         moment, title = row.needed_moment("date"), row.needed_text("title")
         thing = self.account.thing(
@@ -101,7 +101,7 @@ class AmazonReader(ExportReader):
         )
         yield ObjectType.WATCH, thing
 
-    def searched(self, row: Row) -> Iterator[Mapped]:
+    def searched(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a search."""
         moment, query = row.needed_moment("date"), _value(row, "query")
         if query:
@@ -159,6 +159,6 @@ def money_of(text: str) -> tuple[float | None, str]:
     return (number if number < 1e12 else None), currency
 
 
-def _value(row: Row, column: str) -> str:
+def _value(row: TableRow, column: str) -> str:
     text = row.text(column)
     return "" if text.casefold() in NOTHING else text

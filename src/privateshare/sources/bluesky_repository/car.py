@@ -23,7 +23,7 @@ class DamagedCar(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class CarBlock:
     """A block: its content id, and its content; None if it cannot be read."""
 
     cid: bytes
@@ -37,7 +37,7 @@ class Cid:
     data: bytes
 
 
-def blocks_of(stream: IO[bytes]) -> Iterator[Block]:
+def blocks_of(stream: IO[bytes]) -> Iterator[CarBlock]:
     """Yield the blocks of a file.
 
     Raises:
@@ -56,7 +56,7 @@ def blocks_of(stream: IO[bytes]) -> Iterator[Block]:
             raise DamagedCar
         data = _exactly(stream, length)
         size = _cid_size(data)
-        yield Block(data[:size], _decoded(data[size:]))
+        yield CarBlock(data[:size], _decoded(data[size:]))
 
 
 def _varint(stream: IO[bytes]) -> int | None:

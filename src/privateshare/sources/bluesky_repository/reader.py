@@ -6,9 +6,9 @@ from typing import Any
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.bluesky_repository.car import Block, DamagedCar, NotACar, blocks_of
+from privateshare.sources.bluesky_repository.car import CarBlock, DamagedCar, NotACar, blocks_of
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.object_building import Mapped, dict_of, list_of, stable_id, text_of
 
 POST = 2
@@ -16,7 +16,7 @@ WEB = "https://bsky.app/profile"
 PREFIX = "app.bsky."
 
 
-class BlueskyReader(ExportReader):
+class BlueskyReader(DeclaredReader):
     """A reader of a repository.
 
     Ids are made of the hashes that the repository itself uses, so they are the same in every export.
@@ -36,7 +36,7 @@ class BlueskyReader(ExportReader):
                 return
         yield from super().objects_of_file(file)
 
-    def _objects_of_block(self, block: Block) -> Iterator[Mapped]:
+    def _objects_of_block(self, block: CarBlock) -> Iterator[Mapped]:
         content = block.content
         if not isinstance(content, dict):
             raise ValueError("the block cannot be read")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.object_building import Mapped, stable_id
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import TableKind, TableRow
 
 READ, READING, TO_READ = "read", "reading", "to-read"
 STATUSES = {"currently-reading": READING, "to-read": TO_READ, "read": READ}
@@ -15,10 +15,10 @@ _ISBN = re.compile(r"97[89]\d{10}|\d{9}[\dXx]")
 _RANGE_END = re.compile(r"[-–](?=\s*\d{4}[/-])")
 
 
-class GoodreadsReader(ExportReader):
+class GoodreadsReader(DeclaredReader):
     """A reader of the library of Goodreads."""
 
-    def book(self, row: Row) -> Iterator[Mapped]:
+    def book(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a book."""
         title, own_id = row.needed_text("title"), row.text("id")
         shelf = row.text("shelf") or READ
@@ -75,10 +75,10 @@ class GoodreadsReader(ExportReader):
     )
 
 
-class StoryGraphReader(ExportReader):
+class StoryGraphReader(DeclaredReader):
     """A reader of the library of StoryGraph."""
 
-    def book(self, row: Row) -> Iterator[Mapped]:
+    def book(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a book."""
         title, authors = row.needed_text("title"), row.text("authors")
         status = row.text("status")
@@ -124,11 +124,11 @@ class StoryGraphReader(ExportReader):
     )
 
 
-def _last_range(row: Row) -> tuple[int | None, int | None]:
+def _last_range(row: TableRow) -> tuple[int | None, int | None]:
     """Return when the person began the last reading and ended it: `2023/01/02-2023/01/09, 2024/05/06`."""
     last = row.text("dates").rsplit(",", 1)[-1].strip()
     parts = _RANGE_END.split(last)
-    begun, ended = (Row([part.strip()], {"date": 0}).moment("date") for part in (parts[0], parts[-1]))
+    begun, ended = (TableRow([part.strip()], {"date": 0}).moment("date") for part in (parts[0], parts[-1]))
     ended = ended if ended is not None else row.moment("last")
     return (begun if len(parts) > 1 else None), ended
 
@@ -139,11 +139,11 @@ def _isbn(text: str) -> str:
     return found[0].upper() if found else ""
 
 
-def _whole(row: Row, column: str) -> int | None:
+def _whole(row: TableRow, column: str) -> int | None:
     number = row.number(column)
     return int(number) if number else None
 
 
-def _rating(row: Row) -> float | None:
+def _rating(row: TableRow) -> float | None:
     rating = row.number("rating")
     return rating if rating and 0 < rating <= 5 else None

@@ -7,17 +7,17 @@ from typing import Any
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, stable_id, text_of
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import TableKind, TableRow
 
 MAX_CHANNELS = 100_000
 _CHANNEL = re.compile(r"(?:^|/)c?(\d{5,25})/[^/]+$")
 _SPACES = re.compile(r"\s+")
 
 
-class DiscordReader(ExportReader):
+class DiscordReader(DeclaredReader):
     """A reader of a package of Discord."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -47,7 +47,7 @@ class DiscordReader(ExportReader):
             if len(self._channels) < MAX_CHANNELS:
                 self._channels[text_of(thing.get("id"))] = " / ".join(filter(None, (server, name)))
 
-    def message(self, row: Row) -> Iterator[Mapped]:
+    def message(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a message of a table."""
         yield self._message(row.text("id"), row.text("date"), row.text("text"), row.text("files"), row.file)
 

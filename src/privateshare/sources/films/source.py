@@ -6,7 +6,7 @@ from datetime import datetime
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import FileMark
-from privateshare.sources.export_reader import ExportReader, ReadExportSource, declare
+from privateshare.sources.export_reader import DeclaredReader, ReadExportSource, declare
 from privateshare.sources.films.sample import imdb_sample, letterboxd_sample, trakt_sample
 from privateshare.sources.films.tables import ImdbReader, LetterboxdReader
 from privateshare.sources.films.trakt import TraktReader
@@ -20,7 +20,7 @@ def source(
     colour: str,
     mark: FileMark,
     steps: Sequence[str],
-    reader: type[ExportReader],
+    reader: type[DeclaredReader],
     sample_files: Callable[[datetime], Iterable[UploadedFile]],
 ) -> ReadExportSource:
     """Return one of the sources."""

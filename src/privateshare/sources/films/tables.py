@@ -5,10 +5,10 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.object_building import JsonObject, Mapped, stable_id
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import TableKind, TableRow
 
 NOT_KEPT = frozenset({"deleted", "orphaned"})
 MAX_FILMS = 200_000
@@ -21,7 +21,7 @@ Film = tuple[str, str]
 """A film by its name and year, which all tables of Letterboxd have in common."""
 
 
-class LetterboxdReader(ExportReader):
+class LetterboxdReader(DeclaredReader):
     """A reader of an export of Letterboxd.
 
     The diary has dates. Films that were marked or rated without being in it are yielded at the end.
@@ -37,7 +37,7 @@ class LetterboxdReader(ExportReader):
         if not NOT_KEPT & {part.casefold() for part in file.path.split("/")[:-1]}:
             yield from super().objects_of_file(file)
 
-    def entry(self, row: Row) -> Iterator[Mapped]:
+    def entry(self, row: TableRow) -> Iterator[Mapped]:
         """Yield an entry of the diary, or a review, which repeats the entry and has a text."""
         film = _film(row)
         watched = row.moment("watched")
@@ -58,7 +58,7 @@ class LetterboxdReader(ExportReader):
         )
         yield ObjectType.WATCH, thing
 
-    def film(self, row: Row) -> Iterator[Mapped]:
+    def film(self, row: TableRow) -> Iterator[Mapped]:
         """Take note of a film that was watched or rated."""
         film, moment = _film(row), row.needed_moment("date")
         fields: JsonObject = {
@@ -73,7 +73,7 @@ class LetterboxdReader(ExportReader):
             known["moment"] = min(known["moment"], moment)
         yield from ()
 
-    def person(self, row: Row) -> Iterator[Mapped]:
+    def person(self, row: TableRow) -> Iterator[Mapped]:
         """Take note of whose export it is."""
         name = row.text("username")
         self.note_owner(name.casefold(), name)
@@ -96,10 +96,10 @@ class LetterboxdReader(ExportReader):
     )
 
 
-class ImdbReader(ExportReader):
+class ImdbReader(DeclaredReader):
     """A reader of the ratings of IMDb. Rows without a rating are films to watch."""
 
-    def rated(self, row: Row) -> Iterator[Mapped]:
+    def rated(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a film that the person rated."""
         if not row.text("rating"):
             return
@@ -134,15 +134,15 @@ class ImdbReader(ExportReader):
     )
 
 
-def _film(row: Row) -> Film:
+def _film(row: TableRow) -> Film:
     return row.needed_text("name"), row.text("year")
 
 
-def _letterboxd_rating(row: Row) -> float | None:
+def _letterboxd_rating(row: TableRow) -> float | None:
     rating = row.number("rating")
     return rating * BEST / BEST_LETTERBOXD if rating and 0 < rating <= BEST_LETTERBOXD else None
 
 
-def _whole(row: Row, column: str) -> int | None:
+def _whole(row: TableRow, column: str) -> int | None:
     number = row.number(column)
     return int(number) if number else None

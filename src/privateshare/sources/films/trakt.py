@@ -5,7 +5,7 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import JsonObject, Mapped, dict_of, number_of, stable_id, text_of
 
@@ -14,7 +14,7 @@ BEST = 10
 ORIGIN = "https://trakt.tv"
 
 
-class TraktReader(ExportReader):
+class TraktReader(DeclaredReader):
     """A reader of an export of Trakt.
 
     The names of files are in alphabetical order, so ratings come before what was watched. What was rated and is not in

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.object_building import JsonObject, Mapped, stable_id
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import TableKind, TableRow
 
 POST, COMMENT = 2, 7
 PROFILE_ID = "profile"
@@ -15,13 +15,13 @@ _TAG = re.compile(r"</(p|a|div|span|b|strong|li)>|<br ?/?>", re.IGNORECASE)
 _ADDRESSES = re.compile(r"https?://[^\s,;]+")
 
 
-class LinkedInReader(ExportReader):
+class LinkedInReader(DeclaredReader):
     """A reader of an export of LinkedIn."""
 
     _profile: JsonObject | None = None
     _joined: int | None = None
 
-    def connection(self, row: Row) -> Iterator[Mapped]:
+    def connection(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a connection."""
         name = f"{row.text('first')} {row.text('last')}".strip()
         address = row.text("url")
@@ -29,13 +29,13 @@ class LinkedInReader(ExportReader):
             return  # Members who left are empty rows.
         yield self._person("friend", address, name, row.moment("date"), row)
 
-    def followed(self, row: Row) -> Iterator[Mapped]:
+    def followed(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a member whom the person follows."""
         if row.text("status").casefold() not in ("", "active"):
             return
         yield self._person("following", "", row.needed_text("name"), row.moment("date"), row)
 
-    def message(self, row: Row) -> Iterator[Mapped]:
+    def message(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a message."""
         moment, text = row.needed_moment("date"), _plain(row.text("content"))
         conversation, sender, recipients = row.text("conversation"), row.text("from"), row.text("to")
@@ -57,7 +57,7 @@ class LinkedInReader(ExportReader):
         )
         yield ObjectType.MESSAGE, thing
 
-    def share(self, row: Row) -> Iterator[Mapped]:
+    def share(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a post."""
         moment, address = row.needed_moment("date"), row.text("url")
         text = row.text("text").replace('"\n"', "\n")
@@ -72,7 +72,7 @@ class LinkedInReader(ExportReader):
         )
         yield ObjectType.POST, thing
 
-    def comment(self, row: Row) -> Iterator[Mapped]:
+    def comment(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a comment."""
         moment, address, text = row.needed_moment("date"), row.text("url"), row.text("text")
         thing = self.account.thing(
@@ -80,7 +80,7 @@ class LinkedInReader(ExportReader):
         )
         yield ObjectType.COMMENT, thing
 
-    def reaction(self, row: Row) -> Iterator[Mapped]:
+    def reaction(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a reaction."""
         moment, address, kind = row.needed_moment("date"), row.text("url"), row.text("type") or "LIKE"
         thing = self.account.thing(
@@ -93,7 +93,7 @@ class LinkedInReader(ExportReader):
         )
         yield ObjectType.LIKE, thing
 
-    def profile(self, row: Row) -> Iterator[Mapped]:
+    def profile(self, row: TableRow) -> Iterator[Mapped]:
         """Take note of the profile. It is yielded when it is known since when the person is a member."""
         first, last = row.text("first"), row.text("last")
         self.display_name = f"{first} {last}".strip()
@@ -110,7 +110,7 @@ class LinkedInReader(ExportReader):
         )
         yield from ()
 
-    def registration(self, row: Row) -> Iterator[Mapped]:
+    def registration(self, row: TableRow) -> Iterator[Mapped]:
         """Take note of when the person became a member."""
         self._joined = row.moment("date")
         yield from ()
@@ -121,7 +121,7 @@ class LinkedInReader(ExportReader):
             self.left_out.read += 1
             yield ObjectType.PROFILE, self._profile | ({"createddate": self._joined} if self._joined else {})
 
-    def _person(self, relation: str, address: str, name: str, moment: int | None, row: Row) -> Mapped:
+    def _person(self, relation: str, address: str, name: str, moment: int | None, row: TableRow) -> Mapped:
         thing = self.account.thing(
             f"{relation}_{stable_id(*([address] if address else [name, moment]))}",
             moment,

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, list_of, stable_id, text_of
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import TableKind, TableRow
 
 PICTURE, VIDEO, POST = 0, 1, 2
 PUBLIC = ("https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public")
@@ -18,7 +18,7 @@ LIKES = "likes.json"
 ACTIVITIES = frozenset({"Create", "Announce"})
 
 
-class MastodonReader(ExportReader):
+class MastodonReader(DeclaredReader):
     """A reader of an archive of Mastodon."""
 
     def role_of(self, thing: JsonObject, key: str) -> ObjectRole:
@@ -40,7 +40,7 @@ class MastodonReader(ExportReader):
         else:
             yield from self._note(thing)
 
-    def followed(self, row: Row) -> Iterator[Mapped]:
+    def followed(self, row: TableRow) -> Iterator[Mapped]:
         """Yield somebody whom the person follows."""
         address = row.needed_text("address")
         name, _, server = address.partition("@")

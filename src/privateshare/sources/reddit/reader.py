@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.object_building import Mapped, stable_id
-from privateshare.sources.tables import Row, TableKind
+from privateshare.sources.tables import TableKind, TableRow
 
 ORIGIN = "https://www.reddit.com"
 POST, COMMENT = 2, 7
@@ -13,10 +13,10 @@ PARTS_OF_A_POST = 5  # r/name/comments/id/title; a comment has its own id after 
 VOTES = frozenset({"up", "down"})  # Others were withdrawn.
 
 
-class RedditReader(ExportReader):
+class RedditReader(DeclaredReader):
     """A reader of an export of Reddit."""
 
-    def post(self, row: Row) -> Iterator[Mapped]:
+    def post(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a post."""
         own_id, moment, link = row.needed_text("id"), row.needed_moment("date"), _address(row.text("url"))
         address = _address(row.text("permalink"))
@@ -31,7 +31,7 @@ class RedditReader(ExportReader):
         )
         yield ObjectType.POST, thing
 
-    def comment(self, row: Row) -> Iterator[Mapped]:
+    def comment(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a comment."""
         parent, post = row.text("parent"), row.text("link")
         thing = self.account.thing(
@@ -46,7 +46,7 @@ class RedditReader(ExportReader):
         )
         yield ObjectType.COMMENT, thing
 
-    def vote(self, row: Row) -> Iterator[Mapped]:
+    def vote(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a vote. The export does not say when it was given."""
         own_id, direction = row.needed_text("id"), row.text("direction").casefold()
         address = _address(row.text("permalink"))
@@ -62,7 +62,7 @@ class RedditReader(ExportReader):
             )
             yield ObjectType.LIKE, thing
 
-    def message(self, row: Row) -> Iterator[Mapped]:
+    def message(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a private message."""
         own_id, recipient = row.needed_text("id"), row.text("to")
         thing = self.account.thing(
@@ -76,7 +76,7 @@ class RedditReader(ExportReader):
         )
         yield ObjectType.MESSAGE, thing
 
-    def chat(self, row: Row) -> Iterator[Mapped]:
+    def chat(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a message of a chat."""
         moment, text, sender = row.needed_moment("date"), row.text("text"), row.text("from")
         conversation = row.text("channel")
@@ -90,7 +90,7 @@ class RedditReader(ExportReader):
         )
         yield ObjectType.MESSAGE, thing
 
-    def friend(self, row: Row) -> Iterator[Mapped]:
+    def friend(self, row: TableRow) -> Iterator[Mapped]:
         """Yield somebody whom the person follows."""
         name = row.needed_text("name")
         thing = self.account.thing(
@@ -103,7 +103,7 @@ class RedditReader(ExportReader):
         )
         yield ObjectType.SOCIAL_NETWORK_USER, thing
 
-    def statistic(self, row: Row) -> Iterator[Mapped]:
+    def statistic(self, row: TableRow) -> Iterator[Mapped]:
         """Take note of whose export it is."""
         if row.text("name").casefold() == "account name":
             name = row.needed_text("value")

@@ -13,10 +13,10 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, milliseconds, number_of, stable_id, text_of
-from privateshare.sources.tables import Row, TableKind, table_lines
+from privateshare.sources.tables import TableKind, TableRow, table_lines
 from privateshare.sources.text_files import opened_text
 
 SECOND = 1000
@@ -26,7 +26,7 @@ HEADERLESS_PLACES = {"artist": 0, "album": 1, "track": 2, "date": 3}
 _WRITTEN = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4},? \d\d:\d\d")
 
 
-class ScrobbleReader(ExportReader):
+class ScrobbleReader(DeclaredReader):
     """A reader of plays."""
 
     def objects_of_file(self, file: UploadedFile) -> Iterator[Mapped]:
@@ -38,11 +38,11 @@ class ScrobbleReader(ExportReader):
             with opened_text(file) as text:
                 for cells in csv.reader(table_lines(text)):
                     if any(cells):
-                        yield from self.checked(self.row, Row(cells, HEADERLESS_PLACES, file.path))
+                        yield from self.checked(self.row, TableRow(cells, HEADERLESS_PLACES, file.path))
         except csv.Error:
             self.name_damaged(file)
 
-    def row(self, row: Row) -> Iterator[Mapped]:
+    def row(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a play of a table."""
         stamp = milliseconds(row.text("stamp"))
         moment = stamp if stamp is not None else row.needed_moment("date")

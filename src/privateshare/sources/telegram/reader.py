@@ -6,7 +6,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.export_reader import START_BYTES, ExportReader
+from privateshare.sources.export_reader import START_BYTES, DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, list_of, milliseconds, stable_id, text_of
 from privateshare.sources.telegram.pages import PageMessage, is_page, messages_of
@@ -15,7 +15,7 @@ NOT_INCLUDED = "("  # Paths of files that were left out are remarks in brackets.
 _FILES = ("photo", "file", "thumbnail")
 
 
-class TelegramReader(ExportReader):
+class TelegramReader(DeclaredReader):
     """A reader of an export of Telegram."""
 
     _chat: JsonObject | None = None

@@ -8,7 +8,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.export_reader import ExportReader
+from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, number_of, stable_id, text_of
 from privateshare.sources.tiktok.texts import entries_of
@@ -54,7 +54,7 @@ TEXTS = {
 }
 
 
-class TikTokReader(ExportReader):
+class TikTokReader(DeclaredReader):
     """A reader of an export of TikTok."""
 
     def objects_of_file(self, file: UploadedFile) -> Iterator[Mapped]:
