@@ -316,8 +316,6 @@ async def test_scripts_continue_an_upload_by_themselves(browser: PageBrowser, wi
     big = zipped({"Streaming_History_Audio_0.json": json.dumps([play(1)]).encode(), "big.bin": os.urandom(9_000_000)})
     files = [written(tmp_path, big, "a.zip"), written(tmp_path, history(9), "b.zip")]
     async with visiting(browser) as page:
-        page.on("console", lambda message: print(message.text))
-        page.on("pageerror", lambda error: print(error))
         await page.goto(ask(wire).url)
         await page.click('main a[href*="/drop"]')
         sent: list[str] = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 tree = typer.Typer(help="The sources of this installation, and tools to write one.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The source: its id, its name, or its reference, such as spotify.")]
+Name = Annotated[str, typer.Argument(help="The source: its id, name or reference, or its folder, such as spotify.")]
 CALLBACK = "http://127.0.0.1:8790/apps/saas/connected"
 SIGN_IN_SECONDS = 600.0
 
@@ -133,10 +133,13 @@ def _sources() -> "Sources":
 
 
 def _found(sources: "Sources", name: str) -> "Source":
+    from privateshare.protocol.catalogue import registrations
+
     wanted = name.casefold()
     for id_, source in sources.connectable.items():
         listed = sources.listed[id_]
-        if wanted in (str(id_), listed.reference, listed.name.casefold()):
+        folder = next((folder.name for folder in registrations() if [*folder.ids] == [id_]), "")
+        if wanted in (str(id_), listed.reference, listed.name.casefold(), folder):
             return source
     known = ", ".join(sorted({sources.listed[id_].reference for id_ in sources.connectable}))
     raise ConfigurationError(f"there is no source {name}", hint=f"There are: {known}")

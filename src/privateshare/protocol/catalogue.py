@@ -234,6 +234,16 @@ class CatalogueEntry:
     group: int | None = None
 
 
+class CatalogueEntries(dict[int, CatalogueEntry]):
+    """Entries by id. Data of a package that was uninstalled has ids without an entry: they get one without a group.
+
+    Such an id is not among the keys, so `in` and `get` still say that it is unknown.
+    """
+
+    def __missing__(self, id_: int) -> CatalogueEntry:
+        return CatalogueEntry(id_, f"Unknown ({id_})", f"unknown{id_}")
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueSource:
     """A source as discovery lists it. Protocol 9."""
@@ -353,8 +363,8 @@ def _object_types_by_reference() -> Mapping[str, int]:
     return {entry.reference: entry.id for entry in catalogue().object_types.values()}
 
 
-def _named(entries: Iterable[Mapping[str, Any]]) -> dict[int, CatalogueEntry]:
-    return {entry["id"]: CatalogueEntry(**entry) for entry in entries}
+def _named(entries: Iterable[Mapping[str, Any]]) -> CatalogueEntries:
+    return CatalogueEntries({entry["id"]: CatalogueEntry(**entry) for entry in entries})
 
 
 def _source(entry: Mapping[str, Any]) -> CatalogueSource:

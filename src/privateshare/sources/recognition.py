@@ -110,7 +110,7 @@ def recognise(archive: BinaryIO, marks: Mapping[int, Sequence[FileMark]]) -> Rec
     for path, start in _starts(archive):
         number += 1
         endings[PurePosixPath(path).suffix.lower()] += 1
-        if len(names) < MAX_SHOWN:
+        if path and len(names) < MAX_SHOWN:
             names.append(shown_name(path))
         strong = {id_ for id_, own in patterns.items() if _has(own, path, start, is_weak=False)}
         found.update(strong)

@@ -73,3 +73,11 @@ def test_no_id_or_reference_is_registered_twice() -> None:
         assert all(references[entry["reference"]] == 1 for entry in own)
     connectable = [id_ for folder in registrations() for id_ in folder.ids]
     assert len(set(connectable)) == len(connectable) > 0
+
+
+def test_ids_of_packages_that_were_uninstalled_have_a_name() -> None:
+    """Data that is there stays readable, although nothing says what it is."""
+    entry = catalogue().object_types[123456789]
+    assert (entry.id, entry.reference, entry.group) == (123456789, "unknown123456789", None)
+    assert 123456789 not in catalogue().object_types
+    assert catalogue().service_types.get(123456789) is None
