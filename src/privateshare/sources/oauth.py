@@ -16,7 +16,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, SignIn, TryLater
-from privateshare.sources.web import BoundedTransport, Reach, read_object, retry_after_seconds
+from privateshare.sources.web import BoundedTransport, ServerReach, read_object, retry_after_seconds
 
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
 MAX_TOKEN_RESPONSE_SECONDS = 20  # The account is locked while the platform waits.
@@ -117,7 +117,7 @@ def expires_within(token: JsonObject, seconds: int) -> bool:
 
 
 def _client(sign_in: SignIn, redirect_uri: str | None = None) -> OAuth2Client:
-    reach = Reach.PUBLIC if sign_in.named_by_person else Reach.ANY
+    reach = ServerReach.PUBLIC if sign_in.named_by_person else ServerReach.ANY
     secret = sign_in.private_key or sign_in.client_secret
     client = OAuth2Client(
         sign_in.client_id,

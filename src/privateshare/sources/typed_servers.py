@@ -1,11 +1,11 @@
-"""The addresses of servers that people type. Only public servers are reached: see `web.Reach`."""
+"""The addresses of servers that people type. Only public servers are reached: see `web.ServerReach`."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from privateshare.protocol.addresses import is_web_address
 from privateshare.sources.contract import Broken
-from privateshare.sources.web import Reach
+from privateshare.sources.web import ServerReach
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,9 @@ class TypedServers:
     private: bool = False
 
     @property
-    def reach(self) -> Reach:
+    def reach(self) -> ServerReach:
         """What a client for such a server may connect to."""
-        return Reach.ANY if self.private else Reach.PUBLIC
+        return ServerReach.ANY if self.private else ServerReach.PUBLIC
 
     def origin(self, typed: str) -> str:
         """Return the origin of a server, such as https://mastodon.social.

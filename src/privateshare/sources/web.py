@@ -4,9 +4,9 @@ HTTPS requests use the proxy in the environment (HTTPS_PROXY and NO_PROXY), whic
 allowed only for this machine (`is_safe`), and never uses a proxy. Addresses are checked before a request is sent, so a
 proxy makes no difference to which are allowed.
 
-Servers that a person names may only be public ones (`Reach.PUBLIC`): the name is resolved here, every address that it
-stands for must be public, and the connection is made to exactly the address that was checked. No proxy is used then,
-because the proxy would resolve the name itself. ADR 31, 55.
+Servers that a person names may only be public ones (`ServerReach.PUBLIC`): the name is resolved here, every address
+that it stands for must be public, and the connection is made to exactly the address that was checked. No proxy is used
+then, because the proxy would resolve the name itself. ADR 31, 55.
 """
 
 import socket
@@ -45,14 +45,14 @@ NOT_SENT = (
 """The errors after which the server has certainly not received the request."""
 
 
-class Reach(Enum):
+class ServerReach(Enum):
     """Which servers a client may connect to: those of the settings and of the code, or public ones only."""
 
     ANY = "any"
     PUBLIC = "public"
 
 
-class AddressNotAllowed(httpx2.ConnectError):
+class ServerNotAllowed(httpx2.ConnectError):
     """The server's name cannot be resolved, or it stands for an address that is not public."""
 
 
@@ -66,8 +66,8 @@ class BoundedTransport(httpx2.BaseTransport):
     Compressed responses are rejected, because a small one could inflate past the limit.
     """
 
-    def __init__(self, max_bytes: int, max_seconds: float, reach: Reach = Reach.ANY) -> None:
-        proxy = environment_proxy() if reach is Reach.ANY else None
+    def __init__(self, max_bytes: int, max_seconds: float, reach: ServerReach = ServerReach.ANY) -> None:
+        proxy = environment_proxy() if reach is ServerReach.ANY else None
         self._direct = httpx2.HTTPTransport()
         self._proxied = httpx2.HTTPTransport(proxy=proxy) if proxy else self._direct
         self._max_bytes, self._max_seconds, self._reach = max_bytes, max_seconds, reach
@@ -76,9 +76,9 @@ class BoundedTransport(httpx2.BaseTransport):
         """Send a request. Reading the response raises ResponseLimitExceeded if it exceeds a limit.
 
         Raises:
-            AddressNotAllowed: Only public servers may be reached, and this is none.
+            ServerNotAllowed: Only public servers may be reached, and this is none.
         """
-        if self._reach is Reach.PUBLIC:
+        if self._reach is ServerReach.PUBLIC:
             _pin_public_address(request)
         request.headers["accept-encoding"] = "identity"
         uses_proxy = request.url.scheme == "https" and not proxy_bypass(request.url.host)
@@ -121,17 +121,17 @@ def _pin_public_address(request: httpx2.Request) -> None:
 
 
 def public_address_of(host: str, port: int) -> str:
-    """Resolve the name of a server that a person named. Raises AddressNotAllowed if one of its addresses is not public.
+    """Resolve the name of a server that a person named. Raises ServerNotAllowed if one of its addresses is not public.
 
     The connection must be made to the returned address: a moment later the name may stand for another one.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise AddressNotAllowed("the name of the server cannot be resolved") from error
+        raise ServerNotAllowed("the name of the server cannot be resolved") from error
     addresses = [str(entry[4][0]) for entry in found]
     if not addresses or not all(is_public(address) for address in addresses):
-        raise AddressNotAllowed("the server is not a public one")
+        raise ServerNotAllowed("the server is not a public one")
     return addresses[0]
 
 
@@ -145,7 +145,7 @@ def open_client(
     headers: dict[str, str],
     max_bytes: int = MAX_RESPONSE_BYTES,
     max_seconds: float = MAX_RESPONSE_SECONDS,
-    reach: Reach = Reach.ANY,
+    reach: ServerReach = ServerReach.ANY,
 ) -> httpx2.Client:
     """Open an HTTP client for one source, with limits for each response. Close it after use."""
     timeout = httpx2.Timeout(min(max_seconds, READ_TIMEOUT_SECONDS), connect=CONNECT_TIMEOUT_SECONDS)

@@ -12,7 +12,7 @@ from privateshare.sources import web
 from privateshare.sources.contract import Broken, Connection, TryLater
 from privateshare.sources.mastodon.source import Mastodon
 from privateshare.sources.typed_servers import TypedServers
-from privateshare.sources.web import AddressNotAllowed, Reach, open_client
+from privateshare.sources.web import ServerNotAllowed, ServerReach, open_client
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pyt
         raise httpx2.ConnectError("no network")
 
     monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", keep)
-    with open_client({}, reach=Reach.PUBLIC) as client, pytest.raises(httpx2.ConnectError):
+    with open_client({}, reach=ServerReach.PUBLIC) as client, pytest.raises(httpx2.ConnectError):
         client.get("https://social.example/api")
     (request,) = sent
     assert request.url.host == "203.0.113.9"
@@ -105,5 +105,5 @@ def test_the_connection_is_made_to_the_address_that_was_checked(monkeypatch: pyt
 def test_one_private_address_among_several_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [(socket.AF_INET, 1, 6, "", (address, 443)) for address in ("93.184.216.34", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
-    with pytest.raises(AddressNotAllowed):
+    with pytest.raises(ServerNotAllowed):
         web.public_address_of("social.example", 443)

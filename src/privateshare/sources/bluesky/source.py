@@ -36,7 +36,7 @@ from privateshare.sources.json_api.source import JsonApiSource
 from privateshare.sources.json_api.values import required_text
 from privateshare.sources.object_building import text_of
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
-from privateshare.sources.web import AddressNotAllowed, Reach, open_client, read_object, retry_after_seconds
+from privateshare.sources.web import ServerNotAllowed, ServerReach, open_client, read_object, retry_after_seconds
 
 ID = 9053
 PAGE_SIZE = 100
@@ -146,7 +146,7 @@ class Bluesky(JsonApiSource):
         """Return the address of the person's server."""
         return str(known["server"])
 
-    def reach(self) -> Reach:
+    def reach(self) -> ServerReach:
         """Allow only public servers, since a person names them."""
         return self._servers.reach
 
@@ -177,7 +177,7 @@ class Bluesky(JsonApiSource):
         try:
             with open_client({}, MAX_RESPONSE_BYTES, MAX_RESPONSE_SECONDS, self.reach()) as http:
                 response = http.post(f"{known['server']}/xrpc/com.atproto.server.createSession", json=content)
-        except AddressNotAllowed as error:
+        except ServerNotAllowed as error:
             raise not_reachable(host) from error
         except httpx2.ConnectError as error:
             if "certificate" in str(error).lower():

@@ -11,7 +11,7 @@ from lxml import etree
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, TryLater
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
-from privateshare.sources.web import AddressNotAllowed, open_client, retry_after_seconds
+from privateshare.sources.web import ServerNotAllowed, open_client, retry_after_seconds
 
 DAV, CALDAV, CARDDAV = "DAV:", "urn:ietf:params:xml:ns:caldav", "urn:ietf:params:xml:ns:carddav"
 MULTI_STATUS = 207
@@ -26,7 +26,7 @@ class NotDav(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class DavResource:
     """What a server says of one address: the properties that it has."""
 
     address: str
@@ -70,7 +70,7 @@ class DavClient:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._http.close()
 
-    def find(self, address: str, depth: int, *names: tuple[str, str]) -> list[Resource]:
+    def find(self, address: str, depth: int, *names: tuple[str, str]) -> list[DavResource]:
         """Ask for properties of an address, and of what it contains.
 
         Raises:
@@ -81,11 +81,11 @@ class DavClient:
         body = f'<?xml version="1.0"?><d:propfind xmlns:d="{DAV}"><d:prop>{wanted}</d:prop></d:propfind>'
         return self._resources("PROPFIND", address, body, depth)
 
-    def report(self, address: str, body: str) -> list[Resource]:
+    def report(self, address: str, body: str) -> list[DavResource]:
         """Send a report. Raises what `find` raises."""
         return self._resources("REPORT", address, body, 1)
 
-    def _resources(self, method: str, address: str, body: str, depth: int) -> list[Resource]:
+    def _resources(self, method: str, address: str, body: str, depth: int) -> list[DavResource]:
         for _ in range(MAX_REDIRECTS):
             response = self._send(method, address, body, depth)
             if response.status_code not in REDIRECTS:
@@ -106,7 +106,7 @@ class DavClient:
         self._checked(address)
         try:
             response = self._http.request(method, address, content=body.encode(), headers={"depth": str(depth)})
-        except AddressNotAllowed as error:
+        except ServerNotAllowed as error:
             raise not_reachable(self._host) from error
         except httpx2.ConnectError as error:
             if "certificate" in str(error).lower():
@@ -129,7 +129,7 @@ class DavClient:
         return address
 
 
-def _parsed(content: bytes, base: str) -> Iterator[Resource]:
+def _parsed(content: bytes, base: str) -> Iterator[DavResource]:
     """Yield the resources of a response. Raises NotDav."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
@@ -144,9 +144,9 @@ def _parsed(content: bytes, base: str) -> Iterator[Resource]:
             if " 200" in (found.findtext(f"{{{DAV}}}status") or " 200"):
                 properties = found.find(f"{{{DAV}}}prop")
                 if properties is not None:
-                    yield Resource(urljoin(base, address.strip()), properties)
+                    yield DavResource(urljoin(base, address.strip()), properties)
 
 
-def named(resources: Sequence[Resource], space: str, name: str) -> str | None:
+def named(resources: Sequence[DavResource], space: str, name: str) -> str | None:
     """Return the first address in a property of some resources; None if there is none."""
     return next((found for one in resources if (found := one.address_in(space, name)) is not None), None)

@@ -38,7 +38,7 @@ from privateshare.sources.contract import (
     SourceInfo,
     pages,
 )
-from privateshare.sources.dav.client import CALDAV, CARDDAV, DAV, DavClient, NotDav, Resource, named
+from privateshare.sources.dav.client import CALDAV, CARDDAV, DAV, DavClient, DavResource, NotDav, named
 from privateshare.sources.dav.configuration import Settings
 from privateshare.sources.failures import UNKNOWN, LeftOut
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of, text_of
@@ -193,7 +193,7 @@ class DavServer:
     def _of_home(self) -> tuple[str, str]:
         return self._kind.space, self._kind.home
 
-    def _collections(self, client: DavClient, known: JsonObject) -> list[Resource]:
+    def _collections(self, client: DavClient, known: JsonObject) -> list[DavResource]:
         _, home = self._home(client, known)
         names = ((DAV, "resourcetype"), (DAV, "displayname"), (DAV, "sync-token"), (CALENDAR_SERVER, "getctag"))
         try:
@@ -206,7 +206,7 @@ class DavServer:
         return [one for one in found if one.has(self._kind.space, self._kind.collection)]
 
     def _objects(
-        self, client: DavClient, collection: Resource, account: SourceAccount, left_out: LeftOut
+        self, client: DavClient, collection: DavResource, account: SourceAccount, left_out: LeftOut
     ) -> Iterator[Mapped]:
         kind, name = self._kind, collection.text(DAV, "displayname")
         shown = name or PurePosixPath(unquote(urlsplit(collection.address).path)).name
@@ -225,7 +225,7 @@ class DavServer:
         except NotDav:
             left_out.leave_out(UNKNOWN, kind.object_type)
 
-    def _of_resource(self, one: Resource, name: str, account: SourceAccount, left_out: LeftOut) -> Iterator[Mapped]:
+    def _of_resource(self, one: DavResource, name: str, account: SourceAccount, left_out: LeftOut) -> Iterator[Mapped]:
         kind, text = self._kind, one.whole_text(self._kind.space, self._kind.data)
         if text is None:  # It was deleted between the two requests, or the server does not say it.
             left_out.leave_out(UNKNOWN, kind.object_type)
@@ -238,7 +238,7 @@ class DavServer:
             left_out.leave_out(UNKNOWN, kind.object_type)
 
 
-def _tag(collection: Resource) -> str:
+def _tag(collection: DavResource) -> str:
     """Return what changes with the content of a collection; empty if the server does not say it."""
     return text_of(collection.text(CALENDAR_SERVER, "getctag") or collection.text(DAV, "sync-token"))
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, TryLater
 from privateshare.sources.typed_servers import TypedServers, not_reachable, not_trusted
-from privateshare.sources.web import AddressNotAllowed, Reach, public_address_of
+from privateshare.sources.web import ServerNotAllowed, ServerReach, public_address_of
 
 TLS_PORT = 993
 TIMEOUT_SECONDS = 60
@@ -146,8 +146,8 @@ def decoded_name(name: str) -> str:
 def _connect(servers: TypedServers, host: str, port: int) -> _PinnedImap:
     shown = host if port == TLS_PORT else f"{host}:{port}"
     try:
-        address = public_address_of(host, port) if servers.reach is Reach.PUBLIC else host
-    except AddressNotAllowed as error:
+        address = public_address_of(host, port) if servers.reach is ServerReach.PUBLIC else host
+    except ServerNotAllowed as error:
         raise not_reachable(shown) from error
     context = None if servers.private and port != TLS_PORT else ssl.create_default_context()
     try:

@@ -19,7 +19,7 @@ import orjson
 from privateshare.sources.contract import PAGE_OBJECTS, Covered, JsonObject, Page, Skipped
 from privateshare.sources.failures import UNKNOWN, LeftOut
 from privateshare.sources.json_api.paging import NextPage, single_page
-from privateshare.sources.json_api.requests import ApiClient, ApiRequest, Refused, Reply
+from privateshare.sources.json_api.requests import ApiClient, ApiRefused, ApiRequest, Reply
 from privateshare.sources.object_building import SourceAccount
 
 MAX_PAGES = 20_000  # Protects from an API whose pages never end.
@@ -140,7 +140,7 @@ class TypeReader:
         try:
             for listing in self._listings:
                 yield from self._read_list(listing)
-        except Refused as refused:
+        except ApiRefused as refused:
             message = f"The source did not provide it (HTTP status {refused.status})"
             yield Skipped(object_type, refused.code, message, refused.status)
             return
@@ -154,7 +154,7 @@ class TypeReader:
             try:
                 yield from self._pages(listing, position, ApiRequest.from_json(position.next))
                 return
-            except Refused as refused:  # The token of a page may have expired meanwhile.
+            except ApiRefused as refused:  # The token of a page may have expired meanwhile.
                 if not BAD_REQUEST <= refused.status < SERVER_ERROR:
                     raise
                 position.next, position.new, position.newest, position.edge = None, [], None, None
@@ -165,7 +165,7 @@ class TypeReader:
         seen, before = list[ApiRequest](), frozenset[str]()
         while request is not None:
             if request in seen[-3:] or len(seen) == MAX_PAGES:
-                raise Refused(OK, "EndlessPages")
+                raise ApiRefused(OK, "EndlessPages")
             seen.append(request)
             reply = self._client.get(request)
             items = _items(listing, reply)
@@ -198,7 +198,7 @@ class TypeReader:
         for item in items:
             try:
                 thing = listing.map(listing.complete(item, self._client) if listing.complete else item, self._account)
-            except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError, Refused):
+            except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError, ApiRefused):
                 self._left_out.leave_out(UNKNOWN, listing.object_type)
                 found.append(None)
                 self._is_whole = False
@@ -243,7 +243,7 @@ def _items(listing: Listing, reply: Reply) -> Sequence[Any]:
     try:
         return listing.items(reply.content)
     except ValueError as error:
-        raise Refused(OK, "UnknownForm") from error
+        raise ApiRefused(OK, "UnknownForm") from error
 
 
 def _ids(listing: Listing, items: Sequence[Any]) -> list[str]:

@@ -10,7 +10,7 @@ import httpx2
 import orjson
 
 from privateshare.sources.contract import Connection, JsonObject, NeedsLogin, TryLater
-from privateshare.sources.web import Reach, ResponseLimitExceeded, open_client, retry_after_seconds, same_origin
+from privateshare.sources.web import ResponseLimitExceeded, ServerReach, open_client, retry_after_seconds, same_origin
 
 UNAVAILABLE_STATUSES = (502, 503, 504)
 USER_AGENT = "PrivateShare/1 (personal data library)"
@@ -18,7 +18,7 @@ USER_AGENT = "PrivateShare/1 (personal data library)"
 Parameters = Mapping[str, str | int]
 
 
-class Refused(Exception):
+class ApiRefused(Exception):
     """The API does not provide this, but may provide other things. `status` is the HTTP status."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -102,7 +102,9 @@ class ApiClient:
     The token is sent only to the server of `base`.
     """
 
-    def __init__(self, rules: ApiRules, base: str, connection: Connection, reach: Reach = Reach.ANY) -> None:
+    def __init__(
+        self, rules: ApiRules, base: str, connection: Connection, reach: ServerReach = ServerReach.ANY
+    ) -> None:
         """Open a client. Raises NeedsLogin if there is no token."""
         token = (connection.token or {}).get("access_token")
         if not isinstance(token, str):
@@ -122,7 +124,7 @@ class ApiClient:
         """Send a request.
 
         Raises:
-            Refused: The API does not provide this, or its response is not JSON.
+            ApiRefused: The API does not provide this, or its response is not JSON.
             TryLater: It is not available, or limits requests.
             NeedsLogin: It does not accept the token.
         """
@@ -136,14 +138,14 @@ class ApiClient:
             else:
                 response = self._http.get(address, params=request.parameters or None, headers=headers)
         except ResponseLimitExceeded as error:
-            raise Refused(httpx2.codes.OK, "TooLarge") from error
+            raise ApiRefused(httpx2.codes.OK, "TooLarge") from error
         except httpx2.TransportError as error:
             raise TryLater("the API does not respond") from error
         self._check(response)
         try:
             content = orjson.loads(response.content)
         except ValueError as error:
-            raise Refused(response.status_code, "NotJson") from error
+            raise ApiRefused(response.status_code, "NotJson") from error
         self._rules.check(content)
         return Reply(request, content, response.headers)
 
@@ -154,7 +156,7 @@ class ApiClient:
                 return address
         except ValueError:  # The address of a following page is none.
             pass
-        raise Refused(httpx2.codes.OK, "ForeignLink")
+        raise ApiRefused(httpx2.codes.OK, "ForeignLink")
 
     def _check(self, response: httpx2.Response) -> None:
         pause = self._rules.pause(response)
@@ -165,4 +167,4 @@ class ApiClient:
         if response.status_code in UNAVAILABLE_STATUSES:
             raise TryLater("the API is not available", retry_after_seconds(response))
         if not response.is_success:
-            raise Refused(response.status_code, "SourceRefused")
+            raise ApiRefused(response.status_code, "SourceRefused")

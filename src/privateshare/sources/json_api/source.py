@@ -18,9 +18,9 @@ from privateshare.sources.contract import (
     TryLater,
 )
 from privateshare.sources.json_api.listing import Listing, TypeReader, Wanted
-from privateshare.sources.json_api.requests import ApiClient, ApiRules, Refused
+from privateshare.sources.json_api.requests import ApiClient, ApiRefused, ApiRules
 from privateshare.sources.object_building import account_of
-from privateshare.sources.web import Reach
+from privateshare.sources.web import ServerReach
 
 
 class JsonApiSource(ABC):
@@ -43,7 +43,7 @@ class JsonApiSource(ABC):
         with self._client(connection) as client:
             try:
                 return self.owner(client, connection.token or {})
-            except (Refused, KeyError, ValueError, TypeError) as error:
+            except (ApiRefused, KeyError, ValueError, TypeError) as error:
                 raise Broken(
                     "The service does not say whose account this is. Try again later, or choose another source."
                 ) from error
@@ -92,9 +92,9 @@ class JsonApiSource(ABC):
         del client
         return known
 
-    def reach(self) -> Reach:
+    def reach(self) -> ServerReach:
         """Return which servers may be reached."""
-        return Reach.ANY
+        return ServerReach.ANY
 
     def _client(self, connection: Connection) -> ApiClient:
         if connection.token is None:
@@ -104,7 +104,7 @@ class JsonApiSource(ABC):
     def _details(self, client: ApiClient, known: JsonObject) -> JsonObject:
         try:
             return self.details(client, known)
-        except (Refused, KeyError, ValueError, TypeError) as error:
+        except (ApiRefused, KeyError, ValueError, TypeError) as error:
             raise TryLater("the API does not say what is needed of the account") from error
 
     def _sample(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:

@@ -4,7 +4,7 @@ import httpx2
 
 from privateshare.sources.contract import Broken, JsonObject, TryLater
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
-from privateshare.sources.web import AddressNotAllowed, open_client, read_object, retry_after_seconds
+from privateshare.sources.web import ServerNotAllowed, open_client, read_object, retry_after_seconds
 
 SCOPE = "read:accounts read:statuses read:favourites read:follows"
 MAX_RESPONSE_BYTES = 256 * 1024
@@ -28,7 +28,7 @@ def register(servers: TypedServers, origin: str, redirect_uri: str) -> JsonObjec
             {"accept": "application/json"}, MAX_RESPONSE_BYTES, MAX_RESPONSE_SECONDS, servers.reach
         ) as client:
             response = client.post(f"{origin}/api/v1/apps", data=asked)
-    except AddressNotAllowed as error:
+    except ServerNotAllowed as error:
         raise not_reachable(host) from error
     except httpx2.ConnectError as error:
         if "certificate" in str(error).lower():

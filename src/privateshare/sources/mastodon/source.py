@@ -26,7 +26,7 @@ from privateshare.sources.mastodon.registering import SCOPE, register
 from privateshare.sources.mastodon.sample import sample_items
 from privateshare.sources.object_building import text_of
 from privateshare.sources.typed_servers import TypedServers, host_of
-from privateshare.sources.web import Reach
+from privateshare.sources.web import ServerReach
 
 ID = 9050
 SERVICE_TYPE = 9050
@@ -129,14 +129,14 @@ class Mastodon(JsonApiSource):
             client_secret=known["client_secret"],
             client_authentication="client_secret_post",
             scope=SCOPE,
-            named_by_person=self._servers.reach is Reach.PUBLIC,
+            named_by_person=self._servers.reach is ServerReach.PUBLIC,
         )
 
     def api(self, known: JsonObject) -> str:
         """Return the address of the person's server."""
         return str(known["server"])
 
-    def reach(self) -> Reach:
+    def reach(self) -> ServerReach:
         """Allow only public servers, since a person names them."""
         return self._servers.reach
 

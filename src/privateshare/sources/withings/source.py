@@ -26,7 +26,7 @@ from privateshare.sources.fitness_objects import sleep as asleep_object
 from privateshare.sources.json_api.listing import Listing, Since, Wanted
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.json_api.paging import field_at, list_at
-from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules, Refused, Reply
+from privateshare.sources.json_api.requests import ApiClient, ApiRefused, ApiRequest, ApiRules, Reply
 from privateshare.sources.json_api.values import required_seconds, required_text, whole_of
 from privateshare.sources.object_building import SourceAccount, dict_of, number_of
 from privateshare.sources.routes import UploadOrSignIn
@@ -54,7 +54,7 @@ def check(content: Any) -> None:
         raise TryLater("the API limits requests", limited=True)
     if status == BROKEN_SERVER:
         raise TryLater("the API is not available")
-    raise Refused(HTTP_OK, "SourceRefused")
+    raise ApiRefused(HTTP_OK, "SourceRefused")
 
 
 def read_token(content: JsonObject) -> JsonObject:
