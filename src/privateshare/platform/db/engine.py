@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from privateshare.platform.db.slow_statements import log_slow_statements, note_statement
 from privateshare.platform.db.statements import RowT, Statement, StatementTransaction, run_statement
+from privateshare.platform.operating.settings import statement_connections
 
 POOL_TIMEOUT_SECONDS = 5
 _AFTER_COMMIT = "after commit"
@@ -52,7 +53,7 @@ class Database:
             connection_class=AsyncConnection,
             kwargs={"autocommit": True, "prepare_threshold": None if has_pooler else 0},
             min_size=0,
-            max_size=max(1, pool_size // 2),
+            max_size=statement_connections(pool_size),
             timeout=POOL_TIMEOUT_SECONDS,
             reconnect_timeout=1.0,  # Otherwise the pauses grow, and the pool is slow once PostgreSQL is back.
             open=False,

@@ -267,8 +267,7 @@ class Settings(BaseSettings):
 
     def database_connections(self) -> int:
         """Return the number of connections to the database that all processes together may open."""
-        # Statements that only read have a pool of half the size.
-        each = self.database_pool_size + self.database_pool_size // 2 + QUEUE_CONNECTIONS
+        each = self.database_pool_size + statement_connections(self.database_pool_size) + QUEUE_CONNECTIONS
         web = self.web_processes()
         others = self.worker_processes() + 1 if web > 1 else 0  # The first process only starts the others.
         return (web + others) * each
@@ -372,3 +371,12 @@ def load_settings(**given: object) -> Settings:
     except ValidationError as error:
         problems = [describe_invalid(item, fields, path, of_file) for item in error.errors(include_url=False)]
         raise ConfigurationError("invalid settings: " + "; ".join(problems)) from None
+
+
+def statement_connections(pool_size: int) -> int:
+    """Return the number of connections for named statements, beside the `pool_size` of the ORM.
+
+    There is one for each place that a request can have (`operating/admission.py`), so that a request does not wait for
+    a connection while others wait for a lock.
+    """
+    return max(1, pool_size * 3 // 4)
