@@ -137,3 +137,15 @@ async def test_an_unfinished_journey_takes_nothing_else_with_it(
         await undo_journey(db, platform, await db.get_one(JourneyRow, journey.id))
         left = list(await db.scalars(select(AccountRow.id).where(AccountRow.library_id == mine.id)))
     assert left == [kept.id]
+
+
+async def test_an_upload_leaves_a_sign_in_as_it_is(platform: Platform) -> None:
+    """If the source does not accept the sign-in any more, the account goes on with uploads alone."""
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform)
+        account = await connected(db, platform, library, ALICE, signs_in=True)
+        assert (await connected(db, platform, library, ALICE)).id == account.id
+        assert account.sealed_credentials is not None
+        account.needs_login = True
+        await connected(db, platform, library, ALICE)
+        assert (account.sealed_credentials, account.needs_login) == (None, False)
