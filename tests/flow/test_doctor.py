@@ -1,7 +1,10 @@
 """Tests of `privateshare doctor`: each fault is found, with what to do, and a sound platform has no problem."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +20,7 @@ from tests.flow.command_line import OperatorCommand, run_command
 from tests.flow.people import People
 from tests.flow.served import OPERATOR, serving
 from tests.flow.sessions import wait_until_over
+from tests.packages import write_package
 
 Findings = dict[str, dict[str, str]]
 
@@ -86,6 +90,19 @@ async def test_a_store_that_cannot_be_written_is_found(people: People) -> None:
         assert (found["state"], "File exists" in found["found"]) == ("problem", True), found
     finally:
         probe.unlink()
+
+
+def test_packages_of_sources_that_are_not_used_are_named(people: People, tmp_path: Path) -> None:
+    """A broken package takes nothing down: the command runs, and says which package it is and why."""
+    write_package(tmp_path, "pedometer")
+    write_package(tmp_path, "second", source="import no_such_module")
+    command = [sys.executable, "-m", "privateshare", "doctor", "--json", "--data", people.platform.settings.data]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
+    assert found["sources of pedometer"]["state"] == "ok"
+    assert (found["sources of second"]["state"], done.returncode) == ("problem", 1)
+    assert "second 1.2: not used, because " in found["sources of second"]["found"]
 
 
 def test_a_folder_without_a_platform_has_nothing_to_examine(tmp_path: Path) -> None:
