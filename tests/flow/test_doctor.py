@@ -96,7 +96,7 @@ def test_packages_of_sources_that_are_not_used_are_named(people: People, tmp_pat
     """A broken package takes nothing down: the command runs, and says which package it is and why."""
     write_package(tmp_path, "pedometer")
     write_package(tmp_path, "second", source="import no_such_module")
-    command = [sys.executable, "-m", "privateshare", "doctor", "--json", "--data", people.platform.settings.data]
+    command = [sys.executable, "-m", "privateshare", "doctor", "--json", "--data", str(people.platform.settings.data)]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
