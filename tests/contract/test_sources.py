@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -167,7 +168,18 @@ def gzipped(data: bytes) -> bytes:
     return gzip.compress(single_file(data))
 
 
-@pytest.mark.parametrize("changed", [bytes, renamed, single_file, gzipped])
+def tarred(data: bytes) -> bytes:
+    """Return the files of the archive in a compressed tar archive."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name in archive.namelist():
+            entry = tarfile.TarInfo(name)
+            entry.size = archive.getinfo(name).file_size
+            tar.addfile(entry, io.BytesIO(archive.read(name)))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("changed", [bytes, renamed, single_file, gzipped, tarred])
 @pytest.mark.parametrize("source", UPLOADS)
 def test_an_upload_is_recognised(source: Source, changed: Callable[[bytes], bytes]) -> None:
     """It is recognised by its content: as it came, renamed, and without its archive, and as nothing else."""
