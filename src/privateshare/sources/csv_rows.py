@@ -1,14 +1,14 @@
 """Rows of CSV tables of any size, as a stream."""
 
 import csv
+import re
 from collections.abc import Iterator
-from io import TextIOWrapper
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.text_files import opened_text
+from privateshare.sources.text_files import opened_text, table_lines
 
-MAX_LINE_CHARACTERS = 64 * 1024
 DELIMITERS = (",", ";", "\t")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
 
 
 class BadTable(Exception):
@@ -26,7 +26,7 @@ def rows_of(file: UploadedFile, delimiter: str | None = None) -> Iterator[list[s
         BadTable: The rest of the file is no table.
     """
     with opened_text(file) as text:
-        lines = _lines(text)
+        lines = table_lines(text)
         try:
             if delimiter is None:
                 first = next(lines, "")
@@ -41,23 +41,18 @@ def rows_of(file: UploadedFile, delimiter: str | None = None) -> Iterator[list[s
 
 
 def number_in(text: str) -> float | None:
-    """Return the number in a cell; None if it is none. A comma is the decimal point if it is the only mark."""
-    plain = text.replace("\xa0", "").replace(" ", "")
+    """Return the number in a cell; None if it is none.
+
+    A comma is the decimal point if it is the only mark. Of commas and points, the last mark is the decimal point.
+    """
+    plain = text.replace("\xa0", "").replace("\u202f", "").replace(" ", "").replace("\u2212", "-")
     if "," in plain:
-        plain = plain.replace(",", "") if "." in plain else plain.replace(",", ".")
-    try:
-        number = float(plain)
-    except ValueError:
+        thousands = "." if plain.rfind(",") > plain.rfind(".") else ","
+        plain = plain.replace(thousands, "").replace(",", ".")
+    if _NUMBER.fullmatch(plain) is None:
         return None
+    number = float(plain)
     return number if abs(number) < 1e15 else None
-
-
-def _lines(text: TextIOWrapper) -> Iterator[str]:
-    """Yield the lines of a text. Raises csv.Error if one is longer than any of a table."""
-    while line := text.readline(MAX_LINE_CHARACTERS):
-        if len(line) == MAX_LINE_CHARACTERS:
-            raise csv.Error("the line is too long")
-        yield line.replace("\0", "")
 
 
 def _with_first(first: str, lines: Iterator[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ ID_CHARACTERS = 22
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 MILLISECONDS = 1000
+MAX_MICROSECONDS = 10**18  # Larger numbers are no dates, and dividing them can overflow.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def milliseconds(seconds: object) -> int | None:
     """Convert a Unix time in seconds, milliseconds or microseconds to milliseconds; None if it cannot be a date."""
     if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < ID_CHARACTERS:
         seconds = int(seconds)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < MAX_MICROSECONDS:
         return None
     for divisor in (1, 1000, 1_000_000):
         if EARLIEST.timestamp() <= seconds / divisor < LATEST.timestamp():
@@ -74,7 +75,7 @@ def number_of(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if abs(number) < 1e15 else None
 

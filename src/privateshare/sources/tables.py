@@ -8,20 +8,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import StringIO, TextIOWrapper
+from io import StringIO
 from typing import Any
 
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.object_building import EARLIEST, LATEST, Mapped, number_of
-from privateshare.sources.text_files import opened_text
-from privateshare.sources.written_dates import WrittenDates
+from privateshare.sources.csv_rows import number_in
+from privateshare.sources.object_building import EARLIEST, LATEST, Mapped
+from privateshare.sources.text_files import opened_text, table_lines
+from privateshare.sources.written_dates import MAX_CHARACTERS, WrittenDates
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_CHARACTERS = 32 * 1024
 MAX_ROWS_BEFORE_HEADER = 30
 MAX_COLUMNS = 500
-MAX_LINE_CHARACTERS = 1024 * 1024
 DAY_MILLISECONDS = 86_400_000
 MIDNIGHT = " 00:00"  # Written dates are read with a time.
 ESCAPE = "\\"
@@ -99,7 +99,7 @@ class TableRow:
 
     def number(self, column: str) -> float | None:
         """Return the number in a column; None if there is none."""
-        return number_of(self.text(column))
+        return number_in(self.text(column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _places_of(kind: TableKind, names: Mapping[str, int]) -> dict[str, int] | No
 
 
 def _sample_rows(sample: str, notation: Notation) -> Iterator[list[str]]:
-    rows = notation.rows(StringIO(sample))
+    rows = notation.rows(StringIO(sample, newline=""))
     for _ in range(MAX_ROWS_BEFORE_HEADER):
         try:
             yield next(rows)
@@ -211,13 +211,5 @@ def _sample_rows(sample: str, notation: Notation) -> Iterator[list[str]]:
             return
 
 
-def table_lines(text: TextIOWrapper) -> Iterator[str]:
-    """Yield the lines of a text. Raises csv.Error if one is longer than any of an export."""
-    while line := text.readline(MAX_LINE_CHARACTERS):
-        if len(line) == MAX_LINE_CHARACTERS:
-            raise csv.Error("the line is too long")
-        yield line.replace("\0", "")
-
-
 def _with_time(text: str) -> str:
-    return text if _CLOCK.search(text) else text + MIDNIGHT
+    return text if len(text) > MAX_CHARACTERS or _CLOCK.search(text) else text + MIDNIGHT

@@ -1,6 +1,7 @@
 """Opening files of an upload as text."""
 
 import codecs
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase, BufferedReader, TextIOWrapper
@@ -12,6 +13,10 @@ MAX_LINE_BYTES = 64 * 1024
 
 SAMPLE_BYTES = 64 * 1024
 OLDER_ENCODING = "cp1252"
+MAX_LINE_CHARACTERS = 1024 * 1024
+
+# The limit of Python would end a table at the first long text, such as a review or a message.
+csv.field_size_limit(MAX_LINE_CHARACTERS)
 
 
 def encoding_of(start: bytes) -> str:
@@ -25,14 +30,27 @@ def encoding_of(start: bytes) -> str:
     return OLDER_ENCODING if is_older else "utf-8-sig"
 
 
+def _in_older_encoding(error: UnicodeError) -> tuple[str, int]:
+    """Decode bytes that are not UTF-8, for texts of which the beginning does not show the encoding."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode(OLDER_ENCODING, "replace"), error.end
+
+
+codecs.register_error("privateshare.older", _in_older_encoding)
+
+
 @contextmanager
 def opened_text(file: UploadedFile) -> Iterator[TextIOWrapper]:
     """Open a file as text, in the encoding that `encoding_of` finds. Invalid bytes become U+FFFD."""
     with file.open() as stream:
-        encoding = encoding_of(stream.read(SAMPLE_BYTES))
+        start = stream.read(SAMPLE_BYTES)
+    encoding = encoding_of(start)
+    errors = "privateshare.older" if start.isascii() else "replace"
     with file.open() as stream:
         buffered = stream if isinstance(stream, BufferedIOBase) else BufferedReader(stream)  # type: ignore[type-var]
-        text = TextIOWrapper(cast(BufferedReader, buffered), encoding, errors="replace", newline="\n")
+        # Lines may end as on old Macs: the module csv rejects a carriage return within a line.
+        text = TextIOWrapper(cast(BufferedReader, buffered), encoding, errors=errors, newline="")
         try:
             yield text
         finally:
@@ -53,3 +71,11 @@ def byte_lines(file: UploadedFile) -> Iterator[bytes]:
         while line:
             yield line
             line = stream.readline(MAX_LINE_BYTES)
+
+
+def table_lines(text: TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a text for the module csv. Raises csv.Error if one is longer than any of an export."""
+    while line := text.readline(MAX_LINE_CHARACTERS):
+        if len(line) == MAX_LINE_CHARACTERS:
+            raise csv.Error("the line is too long")
+        yield line.replace("\0", "")

@@ -21,6 +21,7 @@ MAX_CHARACTERS = 80
 MAX_WORDS = 200
 SHORTEST_NAME = 3
 BUDDHIST_YEARS = 543
+FIRST_YEAR_OF_1900S = 69  # Of years with two digits.
 FUTURE = timedelta(days=2)  # Clocks may be wrong, and time zones differ.
 LANGUAGES = (
     *("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "fi", "is", "pl", "cs", "sk", "hu", "ro", "bg", "hr"),
@@ -176,9 +177,9 @@ def _meanings(text: str) -> _Meanings:
             year -= BUDDHIST_YEARS
         try:
             moment = datetime(year, month, number, tzinfo=UTC)
-        except ValueError:
+            moments[key] = moment + timedelta(seconds=seconds - offset * 3600)
+        except (ValueError, OverflowError):
             continue
-        moments[key] = moment + timedelta(seconds=seconds - offset * 3600)
     return _Meanings(moments, word, exact)
 
 
@@ -271,13 +272,18 @@ def _numeric(numbers: list[str], *, has_points: bool, has_dashes: bool) -> _Days
         return {("", ""): (first, second, third)}
     if len(numbers[2]) not in (2, 4):
         return {}
-    year = third if len(numbers[2]) == 4 else 2000 + third
+    year = third if len(numbers[2]) == 4 else _full_year(third)
     both = {DAY_FIRST: (year, second, first), MONTH_FIRST: (year, first, second)}
     if has_dashes and len(numbers[0]) == len(numbers[2]) == 2:
-        both[YEAR_FIRST] = (2000 + first, second, third)
+        both[YEAR_FIRST] = (_full_year(first), second, third)
     if has_points and second <= 12:
         return {("", ""): both[DAY_FIRST]}  # Notations with points never have the month first.
     return {("", order): day for order, day in both.items() if day[1] <= 12 and day[2] <= 31}
+
+
+def _full_year(digits: int) -> int:
+    """Return the year that two digits mean: 1969 to 2068, as in POSIX."""
+    return 1900 + digits if digits >= FIRST_YEAR_OF_1900S else 2000 + digits
 
 
 def _plain(word: str) -> str:

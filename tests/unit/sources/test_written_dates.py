@@ -88,3 +88,15 @@ def test_the_order_of_numbers_is_that_of_the_file(texts: list[str], first: str |
 def test_other_texts_are_no_dates(text: str) -> None:
     """They are not taken for one."""
     assert read(text) == [None]
+
+
+@pytest.mark.parametrize("text", ["1/1/" + "9" * 60, "9" * 50 + "-01-01 10:00", "31.12.9999 24:59", "9999-12-31 24:59"])
+def test_impossible_years_are_no_dates(text: str) -> None:
+    """They do not end the import."""
+    assert read(text) == [None]
+
+
+@pytest.mark.parametrize(("text", "expected"), [("03.04.99, 10:00", "1999-04-03 10:00:00"), ("03.04.73, 10:00", None)])
+def test_years_with_two_digits_are_not_in_the_future(text: str, expected: str | None) -> None:
+    """A date of 1999 must not become one of 2099."""
+    assert read(text) == [expected]

@@ -17,6 +17,8 @@ SIGNS: Mapping[str, str] = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR",
 NOTHING = frozenset({"not applicable", "not available", "nicht verfügbar", "nicht zutreffend", "n/a", "-"})
 DECIMALS = 2
 _NUMBER = re.compile(r"\d[\d.,'’\s\xa0]*")
+MINUS = ("-", "\u2212")
+_ANOTHER = re.compile(r"\d")
 _CURRENCY = re.compile(r"\b[A-Z]{3}\b")
 ORDER: Mapping[str, tuple[str, ...]] = {
     "order": ("Order ID", "OrderId", "Bestellnummer", "Numéro de commande", "Número de pedido", "Numero ordine"),
@@ -147,16 +149,29 @@ def money_of(text: str) -> tuple[float | None, str]:
     found = _NUMBER.search(text)
     if found is None:
         return None, ""
-    rest = f"{text[: found.start()]} {text[found.end() :]}".strip(" -")
+    before, after = text[: found.start()].strip(), text[found.end() :].strip()
+    if _ANOTHER.search(after):
+        return None, ""  # Such as a range, or a number of items before the price.
+    rest = f"{before} {after}".strip(" -\u2212()")
     code = _CURRENCY.search(rest)
     currency = code[0] if code else SIGNS.get(rest, "")
     digits = re.sub(r"[\s\xa0'’]", "", found[0]).rstrip(".,")
     point = max(digits.rfind("."), digits.rfind(","))
     # A separator with three digits after it separates thousands, unless there is another one.
     is_point = point >= 0 and (len(digits) - point - 1 != 3 or ("." in digits and "," in digits))
+    # No thousands begin with a zero, as in 0.990.
+    is_point = is_point or (point >= 0 and digits[:point].strip("0") == "")
     whole, part = (digits[:point], digits[point + 1 :]) if is_point else (digits, "")
     number = float(f"{re.sub('[.,]', '', whole) or '0'}.{part or '0'}")
-    return (number if number < 1e12 else None), currency
+    if _is_negative(before, after):
+        number = -number
+    return (number if abs(number) < 1e12 else None), currency
+
+
+def _is_negative(before: str, after: str) -> bool:
+    """Return whether an amount is negative, such as -5.00, 5.00- or, as accountants write it, (5.00)."""
+    is_in_brackets = before.startswith("(") and after.endswith(")")
+    return is_in_brackets or before.startswith(MINUS) or before.endswith(MINUS) or after.startswith(MINUS)
 
 
 def _value(row: TableRow, column: str) -> str:

@@ -27,6 +27,7 @@ from privateshare.sources.json_records import FoundRecord
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 START_BYTES = 16 * 1024
 MAX_TEXTS = 100_000
+MAX_TEXTS_CHARACTERS = 64 * 1024 * 1024
 _ROOT = b"ClinicalDocument"
 
 # What reads the entries of a section, by the LOINC code of the section, and the category of its observations.
@@ -140,8 +141,10 @@ def _name_section(section: Element, entries: list[Element], left_out: LeftOut) -
 
 def _texts(text: Element | None) -> Mapping[str, str]:
     found: dict[str, str] = {}
+    characters = 0  # Elements in each other repeat their texts.
     for element in text.iter() if text is not None else ():
         own_id = element.get("ID") if isinstance(element.tag, str) else None
-        if own_id and len(found) < MAX_TEXTS:
+        if own_id and len(found) < MAX_TEXTS and characters < MAX_TEXTS_CHARACTERS:
             found[own_id] = " ".join("".join(str(part) for part in element.itertext()).split())
+            characters += len(found[own_id])
     return found

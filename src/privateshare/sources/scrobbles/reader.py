@@ -16,8 +16,8 @@ from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, milliseconds, number_of, stable_id, text_of
-from privateshare.sources.tables import TableKind, TableRow, table_lines
-from privateshare.sources.text_files import opened_text
+from privateshare.sources.tables import TableKind, TableRow
+from privateshare.sources.text_files import opened_text, table_lines
 
 SECOND = 1000
 MAX_DURATION = 24 * 3600 * SECOND

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from fitdecode import CrcCheck, ErrorHandling, FitDataMessage, FitReader
 from fitdecode.exceptions import FitError
+from fitdecode.types import DevField
 
 from privateshare.sources.workouts.recording import (
     RUN_CADENCE,
@@ -61,9 +62,18 @@ def messages_of(stream: IO[bytes]) -> Iterator[tuple[str, Message]]:
         ):
             for frame in reader:
                 if isinstance(frame, FitDataMessage):
-                    yield frame.name, {field.name: field.value for field in frame.fields if field.value is not None}
+                    yield frame.name, _values(frame)
     except FIT_ERRORS as error:
         raise FitFault from error
+
+
+def _values(frame: FitDataMessage) -> Message:
+    """Return the values by field. Fields of apps are left out: their names can be those of standard fields."""
+    return {
+        field.name: field.value
+        for field in frame.fields
+        if field.value is not None and not isinstance(field.field, DevField)
+    }
 
 
 class FitRecordings:

@@ -83,6 +83,17 @@ def test_items_without_an_order_are_read() -> None:
         ("", (None, "")),
         ("9" * 40, (None, "")),
         ("٣", (3.0, "")),
+        ("-5.00", (-5.0, "")),
+        ("-$5.00", (-5.0, "USD")),
+        ("$-5.00", (-5.0, "USD")),
+        ("5,00- €", (-5.0, "EUR")),
+        ("($5.00)", (-5.0, "USD")),
+        ("EUR -5,00", (-5.0, "EUR")),
+        ("\u22125,00 €", (-5.0, "EUR")),
+        ("2 x 5.00", (None, "")),
+        ("5.00 - 6.00", (None, "")),
+        ("0.990", (0.99, "")),
+        ("0,990 €", (0.99, "EUR")),
     ],
 )
 def test_amounts_of_all_countries_are_read(text: str, expected: tuple[float | None, str]) -> None:

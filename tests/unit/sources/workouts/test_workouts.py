@@ -251,3 +251,21 @@ def test_a_line_of_any_length_needs_limited_memory() -> None:
 )
 def test_sports_have_names_in_plain_words(kind: str, name: str) -> None:
     assert sport_name(kind) == name
+
+
+def test_fields_of_apps_do_not_replace_those_of_the_watch() -> None:
+    """An app on a watch may name its own field `heart_rate` too, and write anything in it."""
+    described = fit_files.message(207, [(3, fit_files.UINT8, 0)])
+    name = b"heart_rate\0"
+    fields = struct.pack("BBB", 0, 1, 2) + struct.pack("BBB", 1, 1, 2) + struct.pack("BBB", 2, 1, 2)
+    fields += struct.pack("BBB", 3, len(name), 7)
+    description = struct.pack("<BBBHB", 0x40, 0, 0, 206, 4) + fields + b"\0" + bytes((0, 0, 2)) + name
+    points = [with_field_of_app(START + timedelta(seconds=second), 140, 9) for second in range(0, 601, 60)]
+    found = read(fit_files.fit([fit_files.file_id(), described, description, *points]))
+    assert found[ObjectType.ACTIVITY][0]["averageheartrate"] == 140
+
+
+def with_field_of_app(moment: datetime, heart: int, value: int) -> bytes:
+    """Return a point with a field of an app after those of the watch."""
+    definition = struct.pack("<BBBHB", 0x60, 0, 0, fit_files.RECORD, 2) + bytes((253, 4, fit_files.UINT32, 3, 1, 2))
+    return definition + bytes((1, 0, 1, 0)) + b"\0" + struct.pack("<IBB", fit_files.seconds(moment), heart, value)

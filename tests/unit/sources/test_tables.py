@@ -1,0 +1,106 @@
+"""Tables as people change them: saved by spreadsheets, cut, damaged, or made to do harm."""
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.csv_rows import number_in, rows_of
+from privateshare.sources.object_building import Mapped, milliseconds, number_of
+from privateshare.sources.tables import TableKind, TableRow, find_table
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def nothing(_reader: Any, _row: TableRow) -> Iterator[Mapped]:
+    yield from ()
+
+
+KIND = TableKind({"name": ("Name",), "date": ("Date",), "rating": ("Rating",)}, ("name", "date"), nothing, ("date",))
+
+
+def file_of(data: bytes) -> UploadedFile:
+    """Return a file with this content."""
+    return UploadedFile("table.csv", lambda: nullcontext(io.BytesIO(data)), len(data))
+
+
+def rows(data: bytes) -> list[TableRow]:
+    """Return the rows of a table."""
+    return list(find_table(file_of(data), [KIND]).rows(NOW))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.234,56", 1234.56),
+        ("1,234.56", 1234.56),
+        ("1.234.567,8", 1234567.8),
+        ("1,234,567.8", 1234567.8),
+        ("-3,5", -3.5),
+        ("\u22123.5", -3.5),
+        ("1\u202f234,5", 1234.5),
+        ("1,234,567", None),
+        ("1,2.3,4", None),
+        ("1_000", None),
+        ("nan", None),
+        ("infinity", None),
+        ("1e400", None),
+        ("9" * 400, None),
+        ("", None),
+        (",", None),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+    ],
+)
+def test_numbers_are_those_that_were_written(text: str, expected: float | None) -> None:
+    """A number that can be read in two ways, or is none, is left out."""
+    assert number_in(text) == expected
+
+
+def test_decimal_commas_of_spreadsheets_are_read() -> None:
+    """A spreadsheet in German saves 4.5 as 4,5, between semicolons."""
+    (row,) = rows("Name;Date;Rating\r\nTee;2024-03-04T05:06:07Z;4,5\r\n".encode("utf-8-sig"))
+    assert row.number("rating") == 4.5
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_lines_may_end_as_on_any_system(end: str) -> None:
+    """Also as on old Macs, which Excel still offers."""
+    text = end.join(("Name,Date,Rating", "A,2024-03-04T05:06:07Z,1", "B,2024-03-05T05:06:07Z,2", ""))
+    assert [row.text("name") for row in rows(text.encode())] == ["A", "B"]
+    assert [row[0] for row in rows_of(file_of(text.encode()))] == ["Name", "A", "B"]
+
+
+def test_a_letter_in_the_older_encoding_may_come_late() -> None:
+    """The beginning of the file does not show its encoding then."""
+    lines = ["Name,Date,Rating", *["Tea,2024-03-04T05:06:07Z,1"] * 4000, "Jos\xe9,2024-03-04T05:06:07Z,1", ""]
+    assert rows("\n".join(lines).encode("cp1252"))[-1].text("name") == "Jos\xe9"
+    assert rows("\n".join(lines).encode())[-1].text("name") == "Jos\xe9"
+
+
+def test_a_long_text_does_not_end_the_table() -> None:
+    """Some people write long reviews."""
+    long = "word " * 50_000
+    data = f"Name,Date,Rating\n{long},2024-03-04T05:06:07Z,1\nB,2024-03-04T05:06:07Z,1\n".encode()
+    assert [len(row.text("name")) for row in rows(data)] == [len(long.strip()), 1]
+    assert [len(row[0]) for row in rows_of(file_of(data))] == [4, len(long.strip()), 1]
+
+
+def test_a_long_text_in_a_column_of_dates_takes_no_time() -> None:
+    """A pattern that looks for a time must not look at all of it again and again."""
+    start = time.process_time()
+    (row,) = rows(b"Name,Date,Rating\nA," + b"1.11 " * 40_000 + b",1\n")
+    assert row.moment("date") is None
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1e308, float("nan"), float("inf"), "9" * 21])
+def test_enormous_numbers_are_none(value: object) -> None:
+    """They do not end the import."""
+    assert milliseconds(value) is None
+    assert number_of(value) is None
