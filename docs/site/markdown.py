@@ -1,8 +1,9 @@
 """Turns the documents, which read well where the repository is shown, into pages of the site.
 
 A document that begins with `<!-- page: ../FILE.md -->` shows that file, which is elsewhere in the repository. Links to
-files outside of `docs` lead to the page that shows the file, or download it. Numbered statements of the protocol get
-anchors. A comment such as `<!-- generated: settings -->` is replaced by what the code says.
+files outside of `docs` lead to the page that shows the file, or download it; links to folders outside of `docs` become
+plain text. Numbered statements of the protocol get anchors. A comment such as `<!-- generated: settings -->` is
+replaced by what the code says.
 """
 
 import os
@@ -14,6 +15,7 @@ import references
 from sphinx.application import Sphinx
 
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|<)([^)#\s]+)(#[^)\s]*)?(?=\))")
+FOLDER_LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#|<)([^)#\s]+)\)")
 CODE = re.compile(r"(^ *```.*?^ *```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"\A<!-- page: (\S+) -->")
 GENERATED = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
@@ -73,4 +75,8 @@ def with_links(text: str, docs: Path, to: Path, written: Path) -> str:
             return os.path.relpath(pages[target], to) + anchor
         return f"path:{os.path.relpath(target, to)}" if target.is_file() else found[0]
 
-    return LINK.sub(link, text)
+    def without_folder(found: re.Match[str]) -> str:
+        target = (written / found[2]).resolve()
+        return found[1] if target.is_dir() and (target / "index.md") not in pages else found[0]
+
+    return LINK.sub(link, FOLDER_LINK.sub(without_folder, text))

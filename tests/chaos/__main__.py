@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.errors import PrivateShareError
-from privateshare.platform.backups.making import Source, back_up
+from privateshare.platform.backups.making import BackupSource, back_up
 from privateshare.platform.backups.place import BackupPlace
 from privateshare.platform.backups.verifying import verify_backup
 from privateshare.platform.db.tables import ConsentRow
@@ -80,7 +80,7 @@ async def _save(platform: Platform, folder: Path, counts: Counts, until: float) 
         await asyncio.sleep(BETWEEN_BACKUPS_SECONDS)
         try:
             async with platform.database.transaction() as db:
-                source = Source(platform.database_url.get_secret_value(), await database_name(db), platform)
+                source = BackupSource(platform.database_url.get_secret_value(), await database_name(db), platform)
             await asyncio.to_thread(back_up, source, place, lambda _: None, lambda _: None)
         except (PrivateShareError, SQLAlchemyError, psycopg.Error):
             counts.count("backups that failed")

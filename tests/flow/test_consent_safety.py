@@ -248,7 +248,8 @@ async def test_hostile_texts_are_only_text(people: People) -> None:
 async def test_direction_overrides_are_isolated(people: People, tmp_path: Path) -> None:
     """Text with a direction override (U+202E) is isolated on every page and in no title.
 
-    New names with it are rejected; older names and texts may contain it.
+    New names with it are rejected; older names and texts may contain it. A search box keeps what the person typed,
+    since browsers isolate the value of a field themselves.
     """
     turned, words = "\u202egnp.exe\u2069\u202e", {"description": "\u202eyliad"}
     request = {"serviceGroups": [{"id": 5}], "purpose": turned, "disclaimer": turned, "consentPolicy": words}
@@ -269,9 +270,9 @@ async def test_direction_overrides_are_isolated(people: People, tmp_path: Path) 
     pages.append(browser.page.html)
     assert [page.count("\u202e") > 0 for page in pages] == [True] * 3
     for page in pages:
-        outside = re.sub(r"<bdi>[^<]*</bdi>|value=\"[^\"]*\"", "", page)
-        assert "\u202e" not in outside
-        assert "\u2069" not in page
+        without_values = re.sub(r"value=\"[^\"]*\"", "", page)
+        assert "\u202e" not in re.sub(r"<bdi>[^<]*</bdi>", "", without_values)
+        assert "\u2069" not in without_values
 
 
 @pytest.mark.parametrize("name", ["App \u202e", "App\n", "App \u200b", " ", "x" * 201])

@@ -9,6 +9,7 @@ import pytest
 from pydantic import AliasChoices
 
 from privateshare.platform.operating.settings import Settings
+from privateshare.platform.operating.settings_file import FILE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 FILES = [
@@ -20,8 +21,8 @@ EXPOSURE_ALLOWED = 2.0  # of 10, by systemd's own measure; a unit without any pr
 
 
 def variables() -> set[str]:
-    """Return the names of all environment variables that are settings."""
-    names: set[str] = set()
+    """Return the names of all environment variables that are settings, and of the one that names their file."""
+    names = {FILE_VARIABLE}
     for name, field in Settings.model_fields.items():
         aliases = field.validation_alias
         names |= (

@@ -38,7 +38,7 @@ def backup(place: Place = None, keep: Keep = None, data: Data = None, as_json: A
     Files that an earlier backup has saved there are not copied again. The master key itself is not saved: keep a copy
     of it elsewhere.
     """
-    from privateshare.platform.backups.making import Source, back_up, prune
+    from privateshare.platform.backups.making import BackupSource, back_up, prune
     from privateshare.platform.backups.place import BackupPlace
     from privateshare.platform.keys.signing import database_name
     from privateshare.platform.library.erasure import write_journal
@@ -47,7 +47,7 @@ def backup(place: Place = None, keep: Keep = None, data: Data = None, as_json: A
         opened = BackupPlace(_address(place, platform.settings))
         await asyncio.to_thread(opened.check)
         async with platform.database.transaction() as db:
-            source = Source(platform.database_url.get_secret_value(), await database_name(db), platform)
+            source = BackupSource(platform.database_url.get_secret_value(), await database_name(db), platform)
         await write_journal(platform)
         made = await asyncio.to_thread(back_up, source, opened, count_lines("saved {} files"), _tell)
         if keep is not None:

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from privateshare.platform.backups.copying import BlobCopier, Copied, Progress
-from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, Manifest, SavedBlob, new_name
+from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, SavedBlob, SnapshotManifest, new_name
 from privateshare.platform.blobs.sealing import KEY_BYTES
 from privateshare.platform.embedded.dumps import dump_chunks
 from privateshare.platform.keys.wrapping import MasterKey
@@ -35,7 +35,7 @@ EVER = datetime(2000, 1, 1, tzinfo=UTC)
 class BackupResult:
     """A backup that was made, and what changed at the place."""
 
-    manifest: Manifest
+    manifest: SnapshotManifest
     copied: Copied = field(default_factory=Copied)
     keys_destroyed: int = 0
     deleted_snapshots: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class BackupResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class BackupSource:
     """What a backup is made of: the direct URL of the database, and the open platform."""
 
     database_url: str
@@ -51,7 +51,9 @@ class Source:
     platform: Platform
 
 
-def back_up(source: Source, place: BackupPlace, progress: Progress, tell: Callable[[str], object]) -> BackupResult:
+def back_up(
+    source: BackupSource, place: BackupPlace, progress: Progress, tell: Callable[[str], object]
+) -> BackupResult:
     """Make a backup. Blocks. An interrupted one leaves only whole blobs, which the next one finds there.
 
     Raises ConfigurationError, BlobStoreUnavailable, KeyStoreUnavailable.
@@ -59,7 +61,9 @@ def back_up(source: Source, place: BackupPlace, progress: Progress, tell: Callab
     platform, now = source.platform, datetime.now(UTC)
     names = place.snapshots()
     claim_store(place.keys, source.database, is_new=not names)
-    manifest = Manifest(new_name(now), source.database, now.isoformat(timespec="seconds"), os.urandom(KEY_BYTES).hex())
+    manifest = SnapshotManifest(
+        new_name(now), source.database, now.isoformat(timespec="seconds"), os.urandom(KEY_BYTES).hex()
+    )
     done = Copied()
     with psycopg.connect(source.database_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [BACKUP_LOCK])
@@ -78,7 +82,7 @@ def back_up(source: Source, place: BackupPlace, progress: Progress, tell: Callab
     place.journal.record(JournalEntry(Ended.KEY, str(name)) for name in sorted(erased))
     key_names = [name for name in key_names if name not in erased]
     place.write_key_list(manifest, key_names)
-    manifest = Manifest(
+    manifest = SnapshotManifest(
         manifest.name,
         manifest.database,
         manifest.created_at,
@@ -121,7 +125,7 @@ def erasure_key_names(connection: psycopg.Connection) -> Iterator[UUID]:
         yield name
 
 
-def _erased_meanwhile(source: Source, missing: Sequence[UUID]) -> set[UUID]:
+def _erased_meanwhile(source: BackupSource, missing: Sequence[UUID]) -> set[UUID]:
     """Return those keys whose library or account was erased since the snapshot: no row needs them any more."""
     with psycopg.connect(source.database_url) as connection:
         return set(missing) - set(erasure_key_names(connection)) if missing else set()

@@ -48,7 +48,7 @@ class SavedBlob:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class SnapshotManifest:
     """What a snapshot is.
 
     `database` is the name of the database, which never changes. `missing_blobs` and `missing_keys` were missing already
@@ -91,7 +91,7 @@ class BackupPlace:
         parts = (key.removeprefix(SNAPSHOTS).split("/") for key in self.store.keys(SNAPSHOTS))
         return sorted(name for name, *rest in parts if rest == [MANIFEST])
 
-    def manifest(self, name: str, master_key: MasterKey) -> Manifest:
+    def manifest(self, name: str, master_key: MasterKey) -> SnapshotManifest:
         """Read the manifest of a snapshot. Raises ConfigurationError."""
         try:
             sealed = b"".join(self.store.read(f"{SNAPSHOTS}{name}/{MANIFEST}"))
@@ -106,7 +106,7 @@ class BackupPlace:
             ) from error
         if found.get("format") != FORMAT:
             raise ConfigurationError(f"the backup {name} was made by a newer version of PrivateShare")
-        return Manifest(**found)
+        return SnapshotManifest(**found)
 
     def newest(self) -> str:
         """Return the name of the newest complete snapshot. Raises ConfigurationError if there is none."""
@@ -115,17 +115,17 @@ class BackupPlace:
             raise ConfigurationError("there is no complete backup at this place")
         return names[-1]
 
-    def finish(self, manifest: Manifest, master_key: MasterKey) -> None:
+    def finish(self, manifest: SnapshotManifest, master_key: MasterKey) -> None:
         """Write the manifest, which makes the snapshot complete."""
         sealed = master_key.seal(PURPOSE, manifest.name, json.dumps(asdict(manifest)).encode())
         put(self.store, f"{SNAPSHOTS}{manifest.name}/{MANIFEST}", [sealed])
 
-    def write(self, manifest: Manifest, part: str, chunks: Iterable[bytes]) -> int:
+    def write(self, manifest: SnapshotManifest, part: str, chunks: Iterable[bytes]) -> int:
         """Write an encrypted part of a snapshot as a stream. Return its size."""
         path = f"{SNAPSHOTS}{manifest.name}/{part}"
         return put_sealed(self.store, path, bytes.fromhex(manifest.data_key), path.encode(), chunks)
 
-    def read(self, manifest: Manifest, part: str) -> Iterator[bytes]:
+    def read(self, manifest: SnapshotManifest, part: str) -> Iterator[bytes]:
         """Read an encrypted part of a snapshot as a stream. Raises ConfigurationError if it is damaged."""
         path = f"{SNAPSHOTS}{manifest.name}/{part}"
         try:
@@ -133,25 +133,25 @@ class BackupPlace:
         except UnreadableBlob as error:
             raise ConfigurationError(f"the backup {manifest.name} is damaged: {error}") from error
 
-    def write_blob_list(self, manifest: Manifest, blobs: Iterable[SavedBlob]) -> None:
+    def write_blob_list(self, manifest: SnapshotManifest, blobs: Iterable[SavedBlob]) -> None:
         """Write which blobs a snapshot has."""
         self.write(manifest, BLOB_LIST, (f"{blob.key} {blob.size} {blob.sha256}\n".encode() for blob in blobs))
 
-    def blob_list(self, manifest: Manifest) -> Iterator[SavedBlob]:
+    def blob_list(self, manifest: SnapshotManifest) -> Iterator[SavedBlob]:
         """Read which blobs a snapshot has. Raises ConfigurationError."""
         for line in self._lines(manifest, BLOB_LIST):
             key, size, digest = line.split(" ")
             yield SavedBlob(key, int(size), digest)
 
-    def write_key_list(self, manifest: Manifest, names: Iterable[UUID]) -> None:
+    def write_key_list(self, manifest: SnapshotManifest, names: Iterable[UUID]) -> None:
         """Write which erasure keys a snapshot needs."""
         self.write(manifest, KEY_LIST, (f"{name}\n".encode() for name in names))
 
-    def key_list(self, manifest: Manifest) -> Iterator[UUID]:
+    def key_list(self, manifest: SnapshotManifest) -> Iterator[UUID]:
         """Read which erasure keys a snapshot needs. Raises ConfigurationError."""
         return (UUID(line) for line in self._lines(manifest, KEY_LIST))
 
-    def _lines(self, manifest: Manifest, part: str) -> Iterator[str]:
+    def _lines(self, manifest: SnapshotManifest, part: str) -> Iterator[str]:
         left = b""
         for chunk in self.read(manifest, part):
             *lines, left = (left + chunk).split(b"\n")

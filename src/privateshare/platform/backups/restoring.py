@@ -19,7 +19,7 @@ import psycopg
 from privateshare.errors import ConfigurationError
 from privateshare.platform.backups.copying import BlobCopier, Copied, Progress
 from privateshare.platform.backups.making import all_names, copy_keys
-from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, Manifest, SavedBlob
+from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, SavedBlob, SnapshotManifest
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.ownership import BlobOwnership
 from privateshare.platform.blobs.store import BlobStore
@@ -39,7 +39,7 @@ from privateshare.platform.startup import LOCK_NAME, acquire, prepare_folder, ru
 Tell = Callable[[str], object]
 
 
-class Content(Protocol):
+class ContentToRestore(Protocol):
     """What is put into empty stores. Methods block."""
 
     database: str
@@ -67,7 +67,7 @@ class RestoreResult:
 class BackupContent:
     """A snapshot in a backup place, and what was erased or withdrawn since as far as the given journals know."""
 
-    def __init__(self, place: BackupPlace, manifest: Manifest, journals: Iterable[ErasureJournal]) -> None:
+    def __init__(self, place: BackupPlace, manifest: SnapshotManifest, journals: Iterable[ErasureJournal]) -> None:
         self.database, self.keys = manifest.database, place.keys
         self.key_names = list(place.key_list(manifest))
         self.journal = {entry for journal in (place.journal, *journals) for entry in journal.entries()}
@@ -88,7 +88,7 @@ class BackupContent:
                 yield blob
 
 
-async def restore(settings: Settings, content: Content, progress: Progress, tell: Tell) -> RestoreResult:
+async def restore(settings: Settings, content: ContentToRestore, progress: Progress, tell: Tell) -> RestoreResult:
     """Put content into the stores of the settings, which must be empty.
 
     Raises ConfigurationError, BlobStoreUnavailable, KeyStoreUnavailable. Run it again after an interruption.
@@ -105,7 +105,9 @@ async def restore(settings: Settings, content: Content, progress: Progress, tell
     return result
 
 
-def _fill_stores(settings: Settings, content: Content, result: RestoreResult, progress: Progress, tell: Tell) -> None:
+def _fill_stores(
+    settings: Settings, content: ContentToRestore, result: RestoreResult, progress: Progress, tell: Tell
+) -> None:
     tell("Restoring the files")
     erased = [UUID(entry.id) for entry in content.journal if entry.kind is Ended.KEY]
     store = open_blobs(settings.blob_address())

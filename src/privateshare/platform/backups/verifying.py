@@ -12,7 +12,7 @@ from privateshare.errors import ConfigurationError
 from privateshare.platform.audit.verification import verify_log
 from privateshare.platform.backups.copying import Progress, hash_blob
 from privateshare.platform.backups.making import all_names
-from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, Manifest
+from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, SnapshotManifest
 from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.embedded.dumps import check_dump
 from privateshare.platform.keys.rewrapping import rows_without_key
@@ -40,7 +40,7 @@ class Verified:
             self.more_problems += 1
 
 
-def verify_backup(place: BackupPlace, manifest: Manifest, progress: Progress) -> Verified:
+def verify_backup(place: BackupPlace, manifest: SnapshotManifest, progress: Progress) -> Verified:
     """Read a backup to its last byte, and compare it with what was saved. Blocks. What is wrong is in the result."""
     result = Verified()
     _reported(lambda: check_dump(place.read(manifest, DATABASE)), result)
@@ -60,7 +60,7 @@ def _reported(part: Callable[[], object], result: Verified) -> None:
         result.report(error.message)
 
 
-def _verify_blobs(place: BackupPlace, manifest: Manifest, progress: Progress, result: Verified) -> None:
+def _verify_blobs(place: BackupPlace, manifest: SnapshotManifest, progress: Progress, result: Verified) -> None:
     for blob in place.blob_list(manifest):
         found = hash_blob(place.store, BLOBS + blob.key)
         if found is None:
@@ -74,7 +74,7 @@ def _verify_blobs(place: BackupPlace, manifest: Manifest, progress: Progress, re
         result.report(f"the list of files has {result.blobs} entries, and not {expected}")
 
 
-def _verify_keys(place: BackupPlace, manifest: Manifest, result: Verified) -> None:
+def _verify_keys(place: BackupPlace, manifest: SnapshotManifest, result: Verified) -> None:
     there = {str(name) for name in all_names(place.keys)}
     erased = {entry.id for entry in place.journal.entries() if entry.kind is Ended.KEY}
     wanted = [str(name) for name in place.key_list(manifest)]

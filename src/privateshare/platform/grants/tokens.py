@@ -50,7 +50,7 @@ class LiveDates(Protocol):
         ...
 
 
-class Grant(NamedTuple):
+class GrantedConsent(NamedTuple):
     """What tokens are issued for: a consent. `sub` is the id by which the partner knows the person, if it has one."""
 
     consent_id: UUID
@@ -72,8 +72,10 @@ class _RefreshToken(NamedTuple):
     sub: str | None
 
     @property
-    def consent(self) -> Grant:
-        return Grant(self.consent_id, self.library_id, self.consent_expires_at, self.consent_revoked_at, self.sub)
+    def consent(self) -> GrantedConsent:
+        return GrantedConsent(
+            self.consent_id, self.library_id, self.consent_expires_at, self.consent_revoked_at, self.sub
+        )
 
 
 class _Code(NamedTuple):
@@ -88,8 +90,10 @@ class _Code(NamedTuple):
     sub: str | None
 
     @property
-    def consent(self) -> Grant:
-        return Grant(self.consent_id, self.library_id, self.consent_expires_at, self.consent_revoked_at, self.sub)
+    def consent(self) -> GrantedConsent:
+        return GrantedConsent(
+            self.consent_id, self.library_id, self.consent_expires_at, self.consent_revoked_at, self.sub
+        )
 
 
 class _Locked(NamedTuple):
@@ -112,7 +116,7 @@ REVOKE_FAMILY = Statement("revoke_family", NoRows)
 class TokenPair:
     """The access token and refresh token that are issued for a code or a refresh token."""
 
-    grant: Grant
+    grant: GrantedConsent
     access: IssuedToken
     refresh: IssuedToken
 
@@ -269,7 +273,7 @@ def check_live(consent: LiveDates, now: datetime, name: str) -> None:
 
 async def _issue_pair(
     sql: StatementTransaction,
-    grant: Grant,
+    grant: GrantedConsent,
     family_id: UUID,
     now: datetime,
     settings: Settings,

@@ -9,7 +9,7 @@ import pytest
 from privateshare.errors import ConfigurationError
 from privateshare.platform.backups.copying import BlobCopier, Copied, hash_blob
 from privateshare.platform.backups.making import copy_keys, destroy_erased
-from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, Manifest, SavedBlob
+from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, SavedBlob, SnapshotManifest
 from privateshare.platform.blobs.local import LocalBlobs
 from privateshare.platform.blobs.store import put
 from privateshare.platform.keys.wrapping import MasterKey, new_data_key
@@ -17,7 +17,7 @@ from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.local import LocalKeys
 
 MASTER = MasterKey(new_data_key())
-MANIFEST = Manifest("20261129t190000z-5f3a", "a database", "2026-11-29T19:00:00+00:00", "ab" * 32)
+MANIFEST = SnapshotManifest("20261129t190000z-5f3a", "a database", "2026-11-29T19:00:00+00:00", "ab" * 32)
 KEYS = [f"library/{uuid4()}/files/{number}" for number in range(5)]
 
 
