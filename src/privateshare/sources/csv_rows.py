@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.text_files import opened_text, table_lines
+from privateshare.sources.text_files import opened_text, table_lines, whole_rows
 
 DELIMITERS = (",", ";", "\t")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
@@ -32,7 +32,7 @@ def rows_of(file: UploadedFile, delimiter: str | None = None) -> Iterator[list[s
                 first = next(lines, "")
                 delimiter = max(DELIMITERS, key=first.count)
                 lines = _with_first(first, lines)
-            for row in csv.reader(lines, delimiter=delimiter):
+            for row in whole_rows(lines, delimiter):
                 cells = [cell.strip() for cell in row]
                 if any(cells):
                     yield cells

@@ -46,7 +46,7 @@ class DeclaredReader:
         tables: The kinds of tables.
         wanted: The object types of the source. Two sources may read the same export.
         owners: The accounts that the export says it is of, with their names.
-        display_name: The name of the person, if the export has it but no id of the account.
+        names: The names of the people whose export it is, if it has no id of the account.
     """
 
     tables: ClassVar[Sequence[TableKind]] = ()
@@ -55,7 +55,7 @@ class DeclaredReader:
         self.wanted = wanted
         self.account, self.left_out, self.now = export.account, export.left_out, export.now
         self.owners: dict[str, str] = {}
-        self.display_name = ""
+        self.names: set[str] = set()
         self._upload = UploadReader(self.role_of, export.left_out)
 
     def objects(self, files: Iterable[UploadedFile]) -> Iterator[Mapped]:
@@ -206,7 +206,7 @@ class ReadExportSource(ExportSource):
                 service=self._service,
             )
         )
-        if len(reader.owners) > 1:
+        if len(reader.owners) > 1 or len(reader.names) > 1:
             raise Broken("The archive holds the data of several accounts. Upload the archive of one account.")
-        owner, name = next(iter(reader.owners.items()), (UNNAMED, reader.display_name or self._service))
+        owner, name = next(iter(reader.owners.items()), (UNNAMED, next(iter(reader.names), self._service)))
         return Identity(owner, name, "USER", named=owner != UNNAMED)

@@ -14,6 +14,7 @@ ID_CHARACTERS = 22
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 MILLISECONDS = 1000
+MAX_REVISIONS = 1_000_000
 MAX_MICROSECONDS = 10**18  # Larger numbers are no dates, and dividing them can overflow.
 
 
@@ -38,6 +39,24 @@ class SourceAccount:
             "createddate": moment,
         }
         return {name: value for name, value in (found | fields).items() if value not in (None, "", [], {})}
+
+
+class Revisions:
+    """The newest revision of each object of an upload, which may hold an older export after a newer one."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, int] = {}
+
+    def is_outdated(self, thing: JsonObject) -> bool:
+        """Take note of an object, and return whether a newer one with its id came before."""
+        changed = thing.get("updateddate")
+        if not isinstance(changed, int):
+            return False
+        if changed < self._newest.get(thing["id"], changed):
+            return True
+        if len(self._newest) < MAX_REVISIONS:
+            self._newest[thing["id"]] = changed
+        return False
 
 
 def account_of(service_type: int, provider_account_id: str) -> SourceAccount:

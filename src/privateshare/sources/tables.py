@@ -15,7 +15,7 @@ from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.csv_rows import number_in
 from privateshare.sources.object_building import EARLIEST, LATEST, Mapped
-from privateshare.sources.text_files import opened_text, table_lines
+from privateshare.sources.text_files import opened_text, table_lines, whole_rows
 from privateshare.sources.written_dates import MAX_CHARACTERS, WrittenDates
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -25,6 +25,8 @@ MAX_COLUMNS = 500
 DAY_MILLISECONDS = 86_400_000
 MIDNIGHT = " 00:00"  # Written dates are read with a time.
 ESCAPE = "\\"
+_YEAR_FIRST = re.compile(r"\d{4}")
+_AMBIGUOUS = re.compile(r"[+-]?\d{1,3},\d{3}")  # Either thousands or a fraction.
 _CLOCK = re.compile(r"\d:\d\d|\d\.\d\d\b.*\d\.\d\d\.")
 
 
@@ -98,8 +100,9 @@ class TableRow:
         return text
 
     def number(self, column: str) -> float | None:
-        """Return the number in a column; None if there is none."""
-        return number_in(self.text(column))
+        """Return the number in a column; None if there is none, or it may be two, such as 1,234."""
+        text = self.text(column)
+        return None if _AMBIGUOUS.fullmatch(text) else number_in(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,8 @@ class Notation:
     escaped: bool
 
     def rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        """Yield the rows. Raises csv.Error if the table is damaged."""
-        return csv.reader(lines, delimiter=self.delimiter, escapechar=ESCAPE if self.escaped else None)
+        """Yield the rows. Raises csv.Error if the table is damaged or was cut off."""
+        return whole_rows(lines, self.delimiter, ESCAPE if self.escaped else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,11 @@ class FoundTable:
         for cells in self._cells():
             row = TableRow(cells, self.places)
             for column in columns:
-                if (text := row.text(column)) and row.moment(column) is None and dates.learn(_with_time(text)):
+                text = row.text(column)
+                if _YEAR_FIRST.match(text):
+                    continue
+                # Also dates with one meaning, such as 4/25/2023, show the order of the others.
+                if text and dates.learn(_with_time(text)) and row.moment(column) is None:
                     unclear = unclear or text
         if unclear and dates.read(_with_time(unclear)) is None:
             raise UnclearTableDates

@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase, BufferedReader, TextIOWrapper
 from typing import cast
@@ -13,6 +13,7 @@ MAX_LINE_BYTES = 64 * 1024
 
 SAMPLE_BYTES = 64 * 1024
 OLDER_ENCODING = "cp1252"
+END_OF_TABLE = "\0"  # No line of a table has this character.
 MAX_LINE_CHARACTERS = 1024 * 1024
 
 # The limit of Python would end a table at the first long text, such as a review or a message.
@@ -79,3 +80,20 @@ def table_lines(text: TextIOWrapper) -> Iterator[str]:
         if len(line) == MAX_LINE_CHARACTERS:
             raise csv.Error("the line is too long")
         yield line.replace("\0", "")
+
+
+def whole_rows(lines: Iterable[str], delimiter: str = ",", escape: str | None = None) -> Iterator[list[str]]:
+    """Yield the rows of a table. Raises csv.Error if it ends within quotes, with the rest of the file in one cell."""
+    is_over = False
+
+    def lines_and_end() -> Iterator[str]:
+        nonlocal is_over
+        yield from lines
+        is_over = True
+        yield END_OF_TABLE
+
+    for row in csv.reader(lines_and_end(), delimiter=delimiter, escapechar=escape):
+        if not is_over:
+            yield row
+        elif row != [END_OF_TABLE]:
+            raise csv.Error("the table ends within quotes")

@@ -1,5 +1,6 @@
 """Tables as people change them: saved by spreadsheets, cut, damaged, or made to do harm."""
 
+import csv
 import io
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.csv_rows import number_in, rows_of
+from privateshare.sources.csv_rows import BadTable, number_in, rows_of
 from privateshare.sources.object_building import Mapped, milliseconds, number_of
 from privateshare.sources.tables import TableKind, TableRow, find_table
 
@@ -104,3 +105,36 @@ def test_enormous_numbers_are_none(value: object) -> None:
     """They do not end the import."""
     assert milliseconds(value) is None
     assert number_of(value) is None
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["4/3/2023", "4/25/2023"], "2023-04-03"),
+        (["4/3/2023", "25/4/2023"], "2023-03-04"),
+        (["4/25/2023", "4/3/2023"], "2023-04-25"),
+        (["04/03/23", "25/04/23"], "2023-03-04"),
+    ],
+)
+def test_dates_with_one_meaning_show_the_order_of_the_others(dates: list[str], expected: str) -> None:
+    """A spreadsheet writes dates in the notation of its country."""
+    data = "Name,Date,Rating\n" + "".join(f"A,{day},1\n" for day in dates)
+    moment = rows(data.encode())[0].needed_moment("date")
+    assert f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}" == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1,000", None), ("-1,234", None), ("1,5", 1.5), ("1,234.5", 1234.5)])
+def test_a_number_that_may_be_two_is_left_out(text: str, expected: float | None) -> None:
+    """One thousand must not become one."""
+    assert TableRow([text], {"number": 0}).number("number") == expected
+
+
+@pytest.mark.parametrize("rest", ["C", "C,2024-03-04T05:06:07Z\nD,2024-03-04T05:06:07Z,1\n"])
+def test_a_table_that_ends_within_quotes_was_cut_off(rest: str) -> None:
+    """The rest of the file must not become one long name."""
+    data = f'Name,Date,Rating\nA,2024-03-04T05:06:07Z,1\n"{rest}'.encode()
+    found = find_table(file_of(data), [KIND]).rows(NOW)
+    with pytest.raises(csv.Error):
+        list(found)
+    with pytest.raises(BadTable):
+        list(rows_of(file_of(data)))

@@ -141,7 +141,7 @@ def _isbn(text: str) -> str:
 
 def _whole(row: TableRow, column: str) -> int | None:
     number = row.number(column)
-    return int(number) if number else None
+    return int(number) if number and number.is_integer() else None
 
 
 def _rating(row: TableRow) -> float | None:

@@ -11,7 +11,7 @@ from privateshare.sources.calendar_file.sample import sample_files
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, shown_name
-from privateshare.sources.object_building import Mapped
+from privateshare.sources.object_building import Mapped, Revisions
 
 
 class CalendarFile(UnnamedExportSource):
@@ -48,9 +48,12 @@ class CalendarFile(UnnamedExportSource):
 
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield all events, and name other files. Raises Broken."""
+        revisions = Revisions()
         for file in export.files:
             try:
-                yield from events_of(file, export.account, export.left_out)
+                for mapped in events_of(file, export.account, export.left_out):
+                    if not revisions.is_outdated(mapped[1]):
+                        yield mapped
             except NotACalendar:
                 name = shown_name(file.path) if file.path else THE_FILE
                 problem = Broken("%(name)s holds other data. It was not needed.", name=name)

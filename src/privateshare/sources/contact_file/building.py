@@ -3,12 +3,16 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.object_building import SourceAccount, stable_id
 
 MAX_VALUES = 200
-_DAY = re.compile(r"\s*(\d{4}|--?)-?(\d{1,2})-?(\d{1,2})(?:[T ].*)?\s*")
+_DAY = re.compile(
+    r"\s*(?:(\d{4}|-)-(\d{1,2})-(\d{1,2})|(\d{4}|--)-?(\d\d)-?(\d\d))(?:[T ].*)?\s*", re.ASCII | re.DOTALL
+)
+LEAP_YEAR = 2000  # Has every day that a birthday without a year can be.
 YEAR_OF_NO_YEAR = "1604"  # Apple writes this year if a birthday has none.
 
 
@@ -58,10 +62,15 @@ def contact_object(account: SourceAccount, parts: ContactParts, book: str) -> Js
 def written_day(text: str, *, without_year: bool = False) -> str:
     """Return a day as YYYY-MM-DD, or --MM-DD without a year; empty if it is none."""
     found = _DAY.fullmatch(text)
-    if found is None or not (1 <= int(found[2]) <= 12 and 1 <= int(found[3]) <= 31):
+    if found is None:
         return ""
-    has_year = found[1].isdigit() and not without_year and found[1] not in (YEAR_OF_NO_YEAR, "0000")
-    return f"{found[1] if has_year else '-'}-{int(found[2]):02}-{int(found[3]):02}"
+    year, month, day = (found[place] or found[place + 3] for place in (1, 2, 3))
+    has_year = year.isdigit() and not without_year and year not in (YEAR_OF_NO_YEAR, "0000")
+    try:
+        date(int(year) if has_year else LEAP_YEAR, int(month), int(day))
+    except ValueError:
+        return ""
+    return f"{year if has_year else '-'}-{int(month):02}-{int(day):02}"
 
 
 def address_text(parts: Iterable[str]) -> str:

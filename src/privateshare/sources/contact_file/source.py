@@ -11,7 +11,7 @@ from privateshare.sources.contact_file.tables import NoContacts
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, shown_name
-from privateshare.sources.object_building import Mapped
+from privateshare.sources.object_building import Mapped, Revisions
 
 
 class ContactFile(UnnamedExportSource):
@@ -55,9 +55,12 @@ class ContactFile(UnnamedExportSource):
 
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield all contacts, and name other files. Raises Broken."""
+        revisions = Revisions()
         for file in export.files:
             try:
-                yield from contacts_of(file, export.account, export.left_out)
+                for mapped in contacts_of(file, export.account, export.left_out):
+                    if not revisions.is_outdated(mapped[1]):
+                        yield mapped
             except NoContacts:
                 name = shown_name(file.path) if file.path else THE_FILE
                 problem = Broken("%(name)s holds other data. It was not needed.", name=name)

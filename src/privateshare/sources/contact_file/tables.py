@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.charsets import decoded
 from privateshare.sources.contact_file.building import ContactParts, address_text, written_day
-from privateshare.sources.text_files import byte_lines
+from privateshare.sources.text_files import byte_lines, whole_rows
 
 DELIMITERS = ",;\t"
 SEVERAL = " ::: "  # Google writes it between values in one cell.
@@ -98,7 +98,7 @@ def _lines(file: UploadedFile) -> Iterator[str]:
 
 
 def _rows(file: UploadedFile, delimiter: str) -> Iterator[list[str]]:
-    for number, row in enumerate(csv.reader(_lines(file), delimiter=delimiter)):
+    for number, row in enumerate(whole_rows(_lines(file), delimiter)):
         if number and any(row):
             yield row
 

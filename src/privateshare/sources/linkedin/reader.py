@@ -96,14 +96,16 @@ class LinkedInReader(DeclaredReader):
     def profile(self, row: TableRow) -> Iterator[Mapped]:
         """Take note of the profile. It is yielded when it is known since when the person is a member."""
         first, last = row.text("first"), row.text("last")
-        self.display_name = f"{first} {last}".strip()
+        name = f"{first} {last}".strip()
+        if name:
+            self.names.add(name)
         website = _ADDRESSES.search(row.text("websites"))
         self._profile = self.account.thing(
             PROFILE_ID,
             None,
             firstname=first,
             lastname=last,
-            displayname=self.display_name,
+            displayname=name,
             bio="\n".join(filter(None, (row.text("headline"), row.text("summary")))),
             profileurl=row.text("url"),
             additionalurl=website[0].rstrip("]") if website else "",

@@ -11,7 +11,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
-from privateshare.sources.text_files import opened_text
+from privateshare.sources.text_files import opened_text, whole_rows
 from privateshare.sources.written_dates import WrittenDates
 
 SHORT_COLUMNS = 2
@@ -61,7 +61,7 @@ def _header(file: UploadedFile) -> list[str]:
 
 def _table(file: UploadedFile) -> Iterator[list[str]]:
     with opened_text(file) as text:
-        for number, row in enumerate(csv.reader(_lines(text))):
+        for number, row in enumerate(whole_rows(_lines(text))):
             if number and any(row):
                 yield row
 

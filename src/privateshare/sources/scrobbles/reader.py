@@ -17,7 +17,7 @@ from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, milliseconds, number_of, stable_id, text_of
 from privateshare.sources.tables import TableKind, TableRow
-from privateshare.sources.text_files import opened_text, table_lines
+from privateshare.sources.text_files import opened_text, table_lines, whole_rows
 
 SECOND = 1000
 MAX_DURATION = 24 * 3600 * SECOND
@@ -36,7 +36,7 @@ class ScrobbleReader(DeclaredReader):
             return
         try:
             with opened_text(file) as text:
-                for cells in csv.reader(table_lines(text)):
+                for cells in whole_rows(table_lines(text)):
                     if any(cells):
                         yield from self.checked(self.row, TableRow(cells, HEADERLESS_PLACES, file.path))
         except csv.Error:

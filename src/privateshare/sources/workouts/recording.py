@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import asin, cos, isfinite, radians, sin, sqrt
 
@@ -14,6 +14,18 @@ COORDINATE_DECIMALS = 6  # A precision of a tenth of a metre.
 EARTH_KILOMETRES = 6371.0088
 MAX_SPEED_KILOMETRES_PER_HOUR = 1500.0  # Faster points are errors of a receiver.
 MAX_TITLE_CHARACTERS = 500
+MOST_OF_OTHERS = 1e7
+# Greater values are errors of a device or a program.
+MOST: Mapping[str, float] = {
+    "averageheartrate": 300,
+    "maxheartrate": 300,
+    "speed": MAX_SPEED_KILOMETRES_PER_HOUR,
+    "maxspeed": MAX_SPEED_KILOMETRES_PER_HOUR,
+    "distance": 50_000,
+    "calories": 200_000,
+    "elevationgain": 200_000,
+    "totalelevationloss": 200_000,
+}
 UNKNOWN_SPORT = "Workout"
 RUN_CADENCE = "runcadence"
 STEPS_PER_TURN = 2  # Files count the steps of one foot.
@@ -218,7 +230,7 @@ def _activity(recording: Recording, account: SourceAccount, own_id: str, start: 
             measured.setdefault(f"max{name}", rates.most * factor)
     if measured["distance"] and seconds and "speed" not in measured:
         measured["speed"] = measured["distance"] / seconds * 3600
-    known = {name: round(value, 3) for name, value in measured.items() if isfinite(value) and value > 0}
+    known = {name: round(value, 3) for name, value in measured.items() if 0 < value <= MOST.get(name, MOST_OF_OTHERS)}
     if "steps" in known:
         known["steps"] = int(known["steps"])
     return account.thing(

@@ -9,6 +9,8 @@ from typing import Protocol
 from privateshare.sources.workouts.recording import Recording, is_moment
 
 MAX_PLACES_IN_TEXT = 500_000
+MAX_LAP_SECONDS = 400 * 86_400
+MAX_LAP_SECONDS = 400 * 86_400
 # Strava's numbers of sports, which it writes into GPX files.
 GPX_SPORTS = {"1": "Ride", "2": "AlpineSki", "4": "Hike", "9": "Run", "10": "Walk", "16": "Swim"}
 TCX_MEASURES = {"DistanceMeters": ("distance", 0.001), "Calories": ("calories", 1.0)}
@@ -287,8 +289,9 @@ class _TcxFormat:
             recording.cadence.add(float(text))
 
     def _seconds(self, path: list[str], text: str) -> None:
-        if path[-2:-1] == ["Lap"] and (recording := self._tracks.current) is not None:
-            recording.seconds = (recording.seconds or 0.0) + max(0.0, float(text))
+        recording, seconds = self._tracks.current, float(text)
+        if path[-2:-1] == ["Lap"] and recording is not None and 0 < seconds < MAX_LAP_SECONDS:
+            recording.seconds = (recording.seconds or 0.0) + seconds
 
     def _measure(self, path: list[str], text: str) -> None:
         if path[-2:-1] == ["Lap"] and (recording := self._tracks.current) is not None:

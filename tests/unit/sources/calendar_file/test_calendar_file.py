@@ -221,3 +221,11 @@ def test_other_files_are_refused(data: bytes) -> None:
     """With what to do."""
     with pytest.raises(Broken, match="holds no events"):
         CalendarFile().identify(Connection(archive=io.BytesIO(data)))
+
+
+def test_an_older_event_does_not_replace_a_newer_one() -> None:
+    """An upload may hold an older export after a newer one."""
+    event = "BEGIN:VEVENT\nUID:1\nDTSTART:20240101T000000Z\nSUMMARY:{0}\nLAST-MODIFIED:{1}\nEND:VEVENT\n"
+    old, new = event.format("Old", "20200101T000000Z"), event.format("New", "20240101T000000Z")
+    for order in (old + new, new + old):
+        assert read(f"BEGIN:VCALENDAR\n{order}END:VCALENDAR\n")[-1]["title"] == "New"

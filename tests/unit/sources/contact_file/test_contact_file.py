@@ -204,3 +204,18 @@ def test_other_files_are_refused(data: bytes) -> None:
     """With what to do."""
     with pytest.raises(Broken, match="holds no contacts"):
         ContactFile().identify(Connection(archive=io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("written", ["800412", "1980-02-30", "19801301", "1980112", "--0230X", "\u0661980-04-12"])
+def test_what_is_no_day_is_no_birthday(written: str) -> None:
+    """Six digits must not become a day of the year 8004."""
+    assert "birthday" not in one(f"FN:Ann\nBDAY:{written}")
+
+
+def test_an_older_card_does_not_replace_a_newer_one() -> None:
+    """An upload may hold an older export after a newer one."""
+    card = "BEGIN:VCARD\nVERSION:3.0\nUID:1\nFN:{name}\nREV:{changed}\nEND:VCARD\n"
+    old, new = (("Old", "2020-01-01T00:00:00Z"), ("New", "2024-01-01T00:00:00Z"))
+    for order in ((old, new), (new, old)):
+        text = "".join(card.format(name=name, changed=changed) for name, changed in order)
+        assert read(text)[-1]["name"] == "New"

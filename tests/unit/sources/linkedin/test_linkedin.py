@@ -136,3 +136,11 @@ def test_other_tables_are_refused(text: str, message: str) -> None:
     """With what to do."""
     with pytest.raises(Broken, match=message):
         read_files(LINKEDIN, {"a.csv": text})
+
+
+def test_the_exports_of_two_people_are_not_mixed() -> None:
+    """The export has no id of the account, but a name."""
+    header = "First Name,Last Name,Headline,Summary,Websites\n"
+    files: dict[str, str | bytes] = {f"{name}/Profile.csv": f"{header}{name},Lee,h,s,\n" for name in ("Ann", "Bob")}
+    with pytest.raises(Broken, match="several accounts"):
+        owner_of(SOURCES[0], files)

@@ -269,3 +269,18 @@ def with_field_of_app(moment: datetime, heart: int, value: int) -> bytes:
     """Return a point with a field of an app after those of the watch."""
     definition = struct.pack("<BBBHB", 0x60, 0, 0, fit_files.RECORD, 2) + bytes((253, 4, fit_files.UINT32, 3, 1, 2))
     return definition + bytes((1, 0, 1, 0)) + b"\0" + struct.pack("<IBB", fit_files.seconds(moment), heart, value)
+
+
+@pytest.mark.parametrize("seconds", ["-600", "inf", "1e308", "nan", "x"])
+def test_impossible_values_of_a_file_are_left_out(seconds: str) -> None:
+    """The duration is that of the points then."""
+    times = "".join(f"<Trackpoint><Time>2026-03-04T06:{minute}:00Z</Time></Trackpoint>" for minute in (10, 20))
+    lap = (
+        f"<TotalTimeSeconds>{seconds}</TotalTimeSeconds><DistanceMeters>1e12</DistanceMeters><Calories>1e99</Calories>"
+    )
+    lap = f'<Lap StartTime="2026-03-04T06:10:00Z">{lap}<Track>{times}</Track></Lap>'
+    text = f'<Activity Sport="Running"><Id>2026-03-04T06:10:00Z</Id>{lap}</Activity>'
+    data = f"<TrainingCenterDatabase><Activities>{text}</Activities></TrainingCenterDatabase>".encode()
+    (activity,) = read(data)[ObjectType.ACTIVITY]
+    assert activity["duration"] == 600_000
+    assert not {"distance", "calories", "speed"} & activity.keys()
