@@ -1,9 +1,11 @@
 """A connection to an IMAP server (RFC 9051), of which only the public address that was checked is reached."""
 
 import imaplib
+import io
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,23 +17,59 @@ from privateshare.sources.typed_servers import TypedServers, not_reachable, not_
 from privateshare.sources.web import ServerNotAllowed, ServerReach, public_address_of
 
 TLS_PORT = 993
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 60  # Applies between two parts of a response.
 CONNECT_SECONDS = 10
+SIGN_IN_SECONDS = 30  # A person waits for it. It applies from the connection to the response to the password.
+REQUEST_SECONDS = 900
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # What is beyond is attachments, of which only the size is kept.
 MAX_FOLDERS = 2000
 MESSAGES_PER_REQUEST = 50
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 _LISTED = re.compile(rb'^\((?P<flags>[^)]*)\) (?P<delimiter>"(?:[^"\\]|\\.)"|NIL) (?P<name>.*)$', re.DOTALL)
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 _UID = re.compile(rb"UID (\d+)")
 
 
+class _BoundedSocket(io.RawIOBase):
+    """What a server sends, with limits of size and time for each response: a server can send without end."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self.allow(MAX_RESPONSE_BYTES, SIGN_IN_SECONDS)
+
+    def allow(self, size: int, seconds: float) -> None:
+        """Begin a request, whose response has these limits."""
+        self.remaining_bytes, self._deadline = size, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes. Raises OSError if the response exceeds a limit."""
+        remaining_seconds = self._deadline - time.monotonic()
+        if remaining_seconds <= 0 or self.remaining_bytes <= 0:
+            raise OSError("the response is too large or takes too long")
+        self._socket.settimeout(min(TIMEOUT_SECONDS, remaining_seconds))
+        received = self._socket.recv_into(buffer)
+        self.remaining_bytes -= received
+        return received
+
+
 class _PinnedImap(imaplib.IMAP4):
-    """A client that connects to one address, and checks the certificate of the name that the person typed."""
+    """A client that connects to one address, and checks the certificate of the name that the person typed.
+
+    The responses of the server have limits.
+    """
 
     def __init__(self, address: str, host: str, port: int, context: ssl.SSLContext | None) -> None:
         self._address, self._context = address, context
         super().__init__(host, port, CONNECT_SECONDS)
+
+    def allow(self, size: int = MAX_RESPONSE_BYTES, seconds: float = REQUEST_SECONDS) -> None:
+        """Begin a request, whose response has these limits."""
+        self._limits.allow(size, seconds)
 
     def open(self, host: str = "", port: int = TLS_PORT, timeout: float | None = None) -> None:
         """Open the connection."""
@@ -39,7 +77,14 @@ class _PinnedImap(imaplib.IMAP4):
         plain = socket.create_connection((self._address, port), timeout)
         self.sock = plain if self._context is None else self._context.wrap_socket(plain, server_hostname=host)
         self.sock.settimeout(TIMEOUT_SECONDS)
-        self.file = self.sock.makefile("rb")
+        self._limits = _BoundedSocket(self.sock)
+        self.file = io.BufferedReader(self._limits)
+
+    def read(self, size: int) -> bytes:
+        """Read bytes whose number the server names. Raises `abort` if it names more than a response may have."""
+        if size > self._limits.remaining_bytes + io.DEFAULT_BUFFER_SIZE:  # Some may be in the buffer already.
+            raise self.abort("the response is too large")
+        return super().read(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +128,7 @@ class Mailbox:
             if flags & {"\\noselect", "\\nonexistent", "\\trash", "\\junk", "\\all", "\\drafts"}:
                 continue
             with _failures():
+                self._imap.allow()
                 status, _ = self._imap.select(name, readonly=True)
                 if status != "OK":
                     continue
@@ -92,6 +138,7 @@ class Mailbox:
     def numbers(self, since: int) -> list[int]:
         """Return the numbers of the messages of the selected folder, from a number on."""
         with _failures():
+            self._imap.allow()
             status, found = self._imap.uid("SEARCH", f"UID {since}:*")
         words = b" ".join(part for part in found if isinstance(part, bytes)).split() if status == "OK" else []
         # The server names the last message even if its number is smaller.
@@ -101,6 +148,7 @@ class Mailbox:
         """Yield messages of the selected folder, and whether each is complete."""
         wanted = ",".join(map(str, numbers))
         with _failures():
+            self._imap.allow(MAX_RESPONSE_BYTES + len(numbers) * MAX_MESSAGE_BYTES)
             status, found = self._imap.uid("FETCH", wanted, f"(UID RFC822.SIZE BODY.PEEK[]<0.{MAX_MESSAGE_BYTES}>)")
         if status != "OK":
             raise TryLater("the server does not provide the messages")
@@ -111,6 +159,7 @@ class Mailbox:
 
     def _listed(self) -> list[tuple[set[str], str, str]]:
         with _failures():
+            self._imap.allow()
             status, found = self._imap.list()
         listed = []
         for line in found if status == "OK" else ():
@@ -125,8 +174,9 @@ class Mailbox:
 
     def _close(self) -> None:
         try:
+            self._imap.allow(seconds=CONNECT_SECONDS)
             self._imap.logout()
-        except (imaplib.IMAP4.error, OSError):
+        except (imaplib.IMAP4.error, OSError, ValueError):
             self._imap.shutdown()
 
 
@@ -160,12 +210,15 @@ def _connect(servers: TypedServers, host: str, port: int) -> _PinnedImap:
         raise TryLater("the server ended the connection") from error
     except imaplib.IMAP4.error as error:
         raise Broken("%(server)s is not a mail server with encryption. Check its address.", server=shown) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise TryLater("the server does not respond") from error
 
 
 def _sign_in(imap: imaplib.IMAP4, known: JsonObject) -> None:
     """Sign in, with an app password, or with an access token (XOAUTH2)."""
+    typed = (str(known["username"]), str(known.get("password", "")))
+    if not all(text.isprintable() for text in typed):  # A line break would begin a command, a zero byte another field.
+        raise NeedsLogin("a user name or a password has no control characters")
     try:
         if "access_token" in known:
             said = f"user={known['username']}\x01auth=Bearer {known['access_token']}\x01\x01".encode()
@@ -174,15 +227,21 @@ def _sign_in(imap: imaplib.IMAP4, known: JsonObject) -> None:
             said = f"\0{known['username']}\0{known['password']}".encode()
             imap.authenticate("PLAIN", lambda _challenge: said)
         else:
-            imap.login(known["username"], known["password"])
+            imap.login(_quoted(known["username"]), known["password"])
     except imaplib.IMAP4.abort as error:
         raise TryLater("the server ended the connection") from error
     except imaplib.IMAP4.error as error:
         if "UNAVAILABLE" in str(error).upper() or "INUSE" in str(error).upper():
             raise TryLater("the server is not available") from error
         raise NeedsLogin("the server does not accept the user name or the password") from error
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:  # A ValueError is a number of too many digits, or a name beyond ASCII.
         raise TryLater("the server does not respond") from error
+
+
+def _quoted(text: str) -> str:
+    """Write a text as a string of IMAP. The library does so for passwords only."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 @contextmanager
@@ -190,7 +249,12 @@ def _failures() -> Iterator[None]:
     """Convert the errors of a connection that ends."""
     try:
         yield
-    except (imaplib.IMAP4.error, OSError, EOFError) as error:
+    except (
+        imaplib.IMAP4.error,
+        OSError,
+        EOFError,
+        ValueError,
+    ) as error:  # A ValueError is a number of too many digits.
         raise TryLater("the server ended the connection") from error
 
 

@@ -74,7 +74,8 @@ class MailServer:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
         known = _known(connection)
         with Mailbox(self._servers, known):
-            return Identity(f"{known['username'].casefold()}@{known['host']}", str(known["username"]), "USER")
+            # The user name as it was typed: what differs in case or in letters that look alike may be another person.
+            return Identity(f"{known['username']}@{_server_of(known)}", str(known["username"]), "USER")
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
         """Yield the mail that arrived since the cursor. Raises NeedsLogin, TryLater or Broken."""
@@ -123,6 +124,11 @@ def _known(connection: Connection) -> JsonObject:
     if connection.token is None:
         raise NeedsLogin("nobody is signed in")
     return connection.token
+
+
+def _server_of(known: JsonObject) -> str:
+    """Return the host with its port, unless that is the usual one: another port may be the server of somebody else."""
+    return str(known["host"]) if known["port"] == TLS_PORT else f"{known['host']}:{known['port']}"
 
 
 def _decode(cursor: str | None) -> Positions:

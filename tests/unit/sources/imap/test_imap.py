@@ -9,6 +9,7 @@ import socketserver
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from tests.patience import wait_for
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, JsonObject, NeedsLogin, Page, SourceFailure, TryLater
-from privateshare.sources.imap.connection import decoded_name
+from privateshare.sources.imap import connection as imap_connection
+from privateshare.sources.imap.connection import _BoundedSocket, _PinnedImap, decoded_name
 from privateshare.sources.imap.source import MailServer
 from privateshare.sources.typed_servers import TypedServers
 
@@ -206,7 +208,7 @@ def test_an_access_token_is_used_in_place_of_a_password(server: ImapServer) -> N
     source = MailServer(PRIVATE)
     known = source.prepare({"server": server.address, "username": "ann", "password": ""}, "")
     account = source.identify(Connection(token=known | {"access_token": "fresh-token"})).provider_account_id
-    assert account == "ann@127.0.0.1"
+    assert account == f"ann@{server.address.removeprefix('http://')}"
     with pytest.raises(NeedsLogin):
         source.identify(Connection(token=known | {"access_token": "old-token"}))
 
@@ -233,6 +235,74 @@ def test_what_is_typed_is_not_an_imap_command(server: ImapServer) -> None:
         with pytest.raises(SourceFailure):
             source.identify(Connection(token=known))
         assert "LOGOUT" not in [asked for asked in server.asked if asked.startswith("x ")]
+
+
+def test_a_user_name_is_one_word_of_the_command(server: ImapServer) -> None:
+    source = MailServer(PRIVATE)
+    typed = {"server": server.address, "username": 'an "n\\', "password": "app-password"}
+    source.identify(Connection(token=source.prepare(typed, "")))
+    assert 'LOGIN "an \\"n\\\\" "app-password"' in server.asked
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+@pytest.mark.parametrize("typed", ["ann\r\nx LOGOUT", "ann\0bob", "ann\x01auth=Bearer x"])
+def test_control_characters_are_not_sent(server: ImapServer, field: str, typed: str) -> None:
+    source = MailServer(PRIVATE)
+    known = {"server": server.address, "username": "ann", "password": "app-password", field: typed}
+    with pytest.raises(NeedsLogin):
+        source.identify(Connection(token=source.prepare(known, "")))
+    assert not any(asked.startswith("LOGIN") for asked in server.asked)
+
+
+def test_who_has_another_name_or_port_is_another_person(server: ImapServer) -> None:
+    """A server distinguishes what looks alike, and another port of the host may be anybody's server."""
+    source, owners = MailServer(PRIVATE), set()
+    with running(ImapServer({})) as other:
+        for address, name in ((server.address, "ann"), (server.address, "Ann"), (other.address, "ann")):
+            known = source.prepare({"server": address, "username": name, "password": "app-password"}, "")
+            owners.add(source.identify(Connection(token=known)).provider_account_id)
+    assert len(owners) == 3
+
+
+ENDLESS = {
+    "a literal": '* LIST () "/" {{99999999999999}}\r\nx',
+    "a larger one": '* LIST () "/" {{' + "9" * 5000 + "}}\r\nx",
+    "lines": '* LIST () "/" x\r\n' * 2000,
+    "a line": "* LIST " + "x" * 40_000,
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_endless_response_is_ended(server: ImapServer, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the memory nor the time of the platform is the server's to use."""
+    monkeypatch.setattr(imap_connection, "MAX_RESPONSE_BYTES", 16_000)
+    monkeypatch.setattr(_PinnedImap.allow, "__defaults__", (16_000, 20.0))
+    source, connection = connected(server.address)
+    server.faults["LIST"] = [ENDLESS[kind]]
+    with pytest.raises(TryLater):
+        read(source, connection)
+
+
+@pytest.mark.parametrize("command", ["LOGIN", "CAPABILITY"])
+@pytest.mark.parametrize("digits", [14, 5000])
+def test_an_endless_response_to_the_password_is_ended(server: ImapServer, command: str, digits: int) -> None:
+    server.faults[command] = ["* X {{" + "9" * digits + "}}\r\nx"]
+    with pytest.raises(SourceFailure):
+        connected(server.address)
+
+
+def test_a_server_that_sends_slowly_is_not_waited_for() -> None:
+    """Each byte comes in time, and all of them never do."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream, received = _BoundedSocket(ours), 0
+        stream.allow(1000, 0.1)
+        with pytest.raises(OSError, match="takes too long"):  # noqa: PT012 - It may be any of them.
+            while received < 1000:
+                theirs.send(b"x")
+                received += stream.readinto(bytearray(1))
+                time.sleep(0.01)
+    assert received < 1000
 
 
 def test_the_password_is_not_shown(server: ImapServer) -> None:
