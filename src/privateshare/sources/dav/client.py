@@ -27,9 +27,10 @@ class NotDav(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DavResource:
-    """What a server says of one address: the properties that it has."""
+    """What a server says of one address: the properties that it has. `server` is the host that said it."""
 
     address: str
+    server: str
     properties: etree._Element = field(repr=False)
 
     def text(self, space: str, name: str) -> str:
@@ -43,9 +44,9 @@ class DavResource:
         return found.text if found is not None else None
 
     def address_in(self, space: str, name: str) -> str | None:
-        """Return the address that a property holds; None if there is none."""
+        """Return the address that a property holds; None if there is none. Raises NotDav if it is not an address."""
         found = self.properties.find(f".//{{{space}}}{name}/{{{DAV}}}href")
-        return urljoin(self.address, found.text.strip()) if found is not None and found.text else None
+        return joined(self.address, found.text) if found is not None and found.text else None
 
     def has(self, space: str, name: str) -> bool:
         """Return whether there is such a property or type."""
@@ -90,7 +91,7 @@ class DavClient:
             response = self._send(method, address, body, depth)
             if response.status_code not in REDIRECTS:
                 break
-            address = self._checked(urljoin(address, response.headers.get("location", "")))
+            address = self._checked(joined(address, response.headers.get("location", "")))
         if response.status_code != MULTI_STATUS:
             raise NotDav
         return list(_parsed(response.content, address))
@@ -129,6 +130,16 @@ class DavClient:
         return address
 
 
+def joined(base: str, address: str) -> str:
+    """Return the address that a server names, which may be relative. Raises NotDav if it is none."""
+    try:
+        found = urljoin(base, address.strip())
+        urlsplit(found)
+    except ValueError as error:
+        raise NotDav from error
+    return found
+
+
 def _parsed(content: bytes, base: str) -> Iterator[DavResource]:
     """Yield the resources of a response. Raises NotDav."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
@@ -144,7 +155,7 @@ def _parsed(content: bytes, base: str) -> Iterator[DavResource]:
             if " 200" in (found.findtext(f"{{{DAV}}}status") or " 200"):
                 properties = found.find(f"{{{DAV}}}prop")
                 if properties is not None:
-                    yield DavResource(urljoin(base, address.strip()), properties)
+                    yield DavResource(joined(base, address), host_of(base), properties)
 
 
 def named(resources: Sequence[DavResource], space: str, name: str) -> str | None:

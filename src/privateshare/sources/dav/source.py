@@ -52,6 +52,14 @@ Reader = Callable[[UploadedFile, SourceAccount, LeftOut], Iterator[Mapped]]
 
 
 @dataclass(frozen=True, slots=True)
+class Principal:
+    """The address that a server names for the person who is signed in, and the host that named it."""
+
+    address: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class DavKind:
     """What calendars and address books differ in: their names in the protocol, and the reader of their data."""
 
@@ -135,7 +143,8 @@ class DavServer:
         known = self._known(connection)
         with DavClient(self._servers, known) as client:
             principal, _ = self._home(client, known)
-        own_id, host = urlsplit(principal).path.strip("/"), host_of(known["server"])
+        # After a redirect, the server that answered: whoever can make the first one redirect does not speak for it.
+        own_id, host = urlsplit(principal.address).path.strip("/"), principal.server
         return Identity(f"{own_id or known['username']}@{host}", f"{known['username']} ({host})", "USER")
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
@@ -166,7 +175,7 @@ class DavServer:
             raise NeedsLogin("nobody is signed in")
         return connection.token
 
-    def _home(self, client: DavClient, known: JsonObject) -> tuple[str, str]:
+    def _home(self, client: DavClient, known: JsonObject) -> tuple[Principal, str]:
         """Find the address of the person, and that of their calendars. RFC 6764."""
         typed = known["server"]
         well_known = f"{typed.partition('://')[0]}://{host_of(typed)}/.well-known/{self._kind.service}"
@@ -174,16 +183,15 @@ class DavServer:
         for start in starts:
             try:
                 found = client.find(start, 0, (DAV, "current-user-principal"), (self._kind.space, self._kind.home))
-            except NotDav:
-                continue
-            principal = named(found, DAV, "current-user-principal") or start
-            home = named(found, self._kind.space, self._kind.home)
-            try:
+                principal = named(found, DAV, "current-user-principal")
+                if principal is None:  # The server does not say who is signed in. What was typed does not prove it.
+                    continue
+                home = named(found, self._kind.space, self._kind.home)
                 home = home or named(client.find(principal, 0, (self._kind.space, self._kind.home)), *self._of_home)
             except NotDav:
                 continue
             if home is not None:
-                return principal, home
+                return Principal(principal, found[0].server), home
         raise Broken(
             "%(server)s does not offer this. Check the address in the settings of your provider.",
             server=host_of(typed),

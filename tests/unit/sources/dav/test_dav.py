@@ -15,7 +15,17 @@ from tests.object_schemas import check_objects
 from tests.patience import wait_for
 from tests.scripted import Scripted, serving
 
-from privateshare.sources.contract import Broken, Connection, Covered, JsonObject, NeedsLogin, Page, TryLater
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Covered,
+    JsonObject,
+    NeedsLogin,
+    Page,
+    SourceFailure,
+    TryLater,
+)
 from privateshare.sources.dav.source import ADDRESS_BOOKS, CALENDARS, DavKind, DavServer
 from privateshare.sources.typed_servers import TypedServers
 
@@ -203,6 +213,45 @@ def test_a_redirect_of_the_well_known_address_is_followed(scripted: Scripted) ->
     scripted.answers["/.well-known/caldav"] = 301, {"Location": "/.well-known/caldav"}, b""
     with pytest.raises(Broken):
         source.identify(Connection(token=known_of(source, scripted.address)))
+
+
+HOME = "<c:calendar-home-set><d:href>/home/</d:href></c:calendar-home-set>"
+ANN = "<d:current-user-principal><d:href>{0}/people/ann/</d:href></d:current-user-principal>"
+
+
+@pytest.mark.parametrize("named", ["", "{0}"])
+def test_a_redirect_to_another_server_does_not_make_it_speak_for_the_first(scripted: Scripted, named: str) -> None:
+    """Many servers have an address that redirects anywhere; who is behind it could be anybody."""
+    source = DavServer(CALENDARS, PRIVATE)
+    with serving(Scripted()) as other:
+        scripted.answers["/out/"] = 307, {"Location": f"{other.address}/"}, b""
+        other.answers["/"] = 207, {}, multi("/", ANN.format(named.format(scripted.address)) + HOME)
+        owner = source.identify(Connection(token=known_of(source, f"{scripted.address}/out/"))).provider_account_id
+    assert owner == f"people/ann@{other.address.removeprefix('http://')}"
+
+
+@pytest.mark.parametrize("said", ["", "<d:current-user-principal><d:unauthenticated/></d:current-user-principal>"])
+def test_nobody_is_identified_by_what_they_typed(scripted: Scripted, said: str) -> None:
+    """A server that answers everybody, and does not say who is signed in, identifies nobody."""
+    source = DavServer(CALENDARS, PRIVATE)
+    for path in ("/people/ann/", "/.well-known/caldav"):
+        scripted.answers[path] = 207, {}, multi(path, said + HOME)
+    with pytest.raises(Broken, match="does not offer this"):
+        source.identify(Connection(token=known_of(source, f"{scripted.address}/people/ann/")))
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://[x]/", "//a\u2100b/", "http://a:99999999/", "\u00e4:"])
+def test_addresses_that_are_none_are_explained(scripted: Scripted, address: str) -> None:
+    source = DavServer(CALENDARS, PRIVATE)
+    home = "<c:calendar-home-set><d:href>{0}</d:href></c:calendar-home-set>"
+    for properties in (ANN.replace("/people/ann/", "").format(address), ANN.format("") + home.format(address)):
+        scripted.answers["/.well-known/caldav"] = 207, {}, multi("/", properties)
+        connection = Connection(token=known_of(source, scripted.address))
+        with pytest.raises(SourceFailure):
+            list(source.fetch(connection, {ObjectType.EVENT: None}))
+    scripted.answers["/.well-known/caldav"] = 307, {"Location": address.encode().decode("latin-1")}, b""
+    with pytest.raises(SourceFailure):
+        source.identify(connection)
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "127.0.0.1", "10.0.0.8", "http://dav.example.org"])
