@@ -25,10 +25,11 @@ import orjson
 from privateshare.protocol.addresses import is_web_address
 from privateshare.protocol.public_networks import is_public
 from privateshare.sources.contract import JsonObject
+from privateshare.sources.deadlines import Deadline, DeadlineBackend
 from privateshare.sources.request_spans import request_span
 
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
-MAX_RESPONSE_SECONDS = 120  # Applies to the complete response.
+MAX_RESPONSE_SECONDS = 120  # Applies to the complete response, with its headers.
 READ_TIMEOUT_SECONDS = 30  # Applies between two parts of a response.
 CONNECT_TIMEOUT_SECONDS = 5
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -68,18 +69,21 @@ class BoundedTransport(httpx2.BaseTransport):
 
     def __init__(self, max_bytes: int, max_seconds: float, reach: ServerReach = ServerReach.ANY) -> None:
         proxy = environment_proxy() if reach is ServerReach.ANY else None
-        self._direct = httpx2.HTTPTransport()
-        self._proxied = httpx2.HTTPTransport(proxy=proxy) if proxy else self._direct
+        self._deadline = Deadline()
+        self._direct = self._transport()
+        self._proxied = self._transport(proxy) if proxy else self._direct
+        self._pinned_host = ""
         self._max_bytes, self._max_seconds, self._reach = max_bytes, max_seconds, reach
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request. Reading the response raises ResponseLimitExceeded if it exceeds a limit.
 
         Raises:
-            ServerNotAllowed: Only public servers may be reached, and this is none.
+            ServerNotAllowed: Only public servers may be reached, by TLS, and this is none.
         """
         if self._reach is ServerReach.PUBLIC:
-            _pin_public_address(request)
+            self._pin_public_address(request)
+        self._deadline.begin(self._max_seconds)
         request.headers["accept-encoding"] = "identity"
         uses_proxy = request.url.scheme == "https" and not proxy_bypass(request.url.host)
         with request_span(request.method, request.url.host) as note:
@@ -97,6 +101,25 @@ class BoundedTransport(httpx2.BaseTransport):
         self._direct.close()
         self._proxied.close()
 
+    def _transport(self, proxy: str | None = None) -> httpx2.HTTPTransport:
+        transport = httpx2.HTTPTransport(proxy=proxy)
+        transport._pool._network_backend = DeadlineBackend(self._deadline)  # noqa: SLF001 - There is no argument for it.
+        return transport
+
+    def _pin_public_address(self, request: httpx2.Request) -> None:
+        """Put the checked address into a request. The header Host and the certificate are still those of the name."""
+        if request.url.scheme != "https":
+            raise ServerNotAllowed("only https is used for servers that people name")
+        host = request.url.host
+        if host != self._pinned_host:
+            # Open connections are found by their address. A certificate was checked for the name before, not for this.
+            self._direct.close()
+            self._direct = self._proxied = self._transport()
+            self._pinned_host = host
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        address = public_address_of(host, request.url.port or DEFAULT_PORTS["https"])
+        request.url = request.url.copy_with(host=address)
+
 
 class _BoundedStream(httpx2.SyncByteStream):
     def __init__(self, inner: httpx2.SyncByteStream, max_bytes: int, deadline: float) -> None:
@@ -111,13 +134,6 @@ class _BoundedStream(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._inner.close()
-
-
-def _pin_public_address(request: httpx2.Request) -> None:
-    """Put the checked address into a request. The header Host and the certificate are still those of the name."""
-    host, port = request.url.host, request.url.port or DEFAULT_PORTS[request.url.scheme]
-    request.extensions = {**request.extensions, "sni_hostname": host}
-    request.url = request.url.copy_with(host=public_address_of(host, port))
 
 
 def public_address_of(host: str, port: int) -> str:

@@ -107,3 +107,27 @@ def test_one_private_address_among_several_is_enough_to_refuse(monkeypatch: pyte
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
     with pytest.raises(ServerNotAllowed):
         web.public_address_of("social.example", 443)
+
+
+def test_only_https_is_used_for_public_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolving("93.184.216.34"))
+    with open_client({}, reach=ServerReach.PUBLIC) as client, pytest.raises(ServerNotAllowed, match="only https"):
+        client.get("http://social.example/api")
+
+
+def test_a_connection_to_one_name_is_not_used_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two names may have one address, and the certificate was checked for one of them only."""
+    monkeypatch.setattr(web, "public_address_of", lambda *_: "203.0.113.9")
+    used: list[tuple[str, httpx2.HTTPTransport]] = []
+
+    def keep(transport: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
+        used.append((request.headers["host"], transport))
+        return httpx2.Response(200, content=b"{}", request=request)
+
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", keep)
+    with open_client({}, reach=ServerReach.PUBLIC) as client:
+        for name in ("a.example", "a.example", "b.example"):
+            client.get(f"https://{name}/")
+    (_, first), (_, again), (_, other) = used
+    assert first is again
+    assert other is not first

@@ -2,6 +2,7 @@
 
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -71,3 +72,42 @@ def test_plain_http_never_uses_the_proxy(proxy: Proxy) -> None:
         server.json("/near", {})
         assert client.get(f"{server.address}/near").status_code == 200
     assert proxy.asked == []
+
+
+class Endless(socketserver.StreamRequestHandler):
+    """Sends the beginning of a response, and then the same piece again and again."""
+
+    beginning, piece, pause = b"", b"", 0.01
+
+    def handle(self) -> None:
+        while self.rfile.readline() not in (b"\r\n", b""):
+            pass
+        try:
+            self.wfile.write(self.beginning)
+            while True:
+                self.wfile.write(self.piece)
+                time.sleep(self.pause)
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize(
+    ("beginning", "piece", "pause"),
+    [
+        (b"", b"H", 0.2),
+        (b"HTTP/1.1 200 OK\r\nX-Name: ", b"x", 0.01),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b"x", 0.01),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.0),
+    ],
+)
+def test_no_response_takes_longer_than_its_limit(beginning: bytes, piece: bytes, pause: float) -> None:
+    """Each byte comes in time, and the response never does: of the first line, of headers, content, interim responses."""
+    handler = type("Handler", (Endless,), {"beginning": beginning, "piece": piece, "pause": pause})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        begun = time.monotonic()
+        with open_client({}, max_seconds=0.3) as client, pytest.raises(httpx2.TransportError):
+            client.get(f"http://127.0.0.1:{server.server_address[1]}/")
+        assert time.monotonic() - begun < 10
+        server.shutdown()
