@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -222,6 +223,36 @@ def test_odd_forms_are_refused(wire: Wire, uploaded: str) -> None:
     parts = Parts(http, dropping(wire, http))
     fields = {"token": (None, parts.token), "uploaded": (None, uploaded)}
     assert http.post(parts.page, files=fields, headers={"sec-fetch-site": "same-origin"}).status_code == 400
+
+
+def test_no_other_browser_uses_up_what_may_be_uploaded(wire: Wire) -> None:
+    """The journey belongs to the browser that sends the first part, as with any form."""
+    http, other, link = httpx2.Client(timeout=60), httpx2.Client(timeout=60), ask(wire).url
+    both = []
+    for one in (http, other):
+        browser = opened(link, http=one)
+        browser.open(url(browser).replace("/source", "/drop"))
+        both.append(Parts(one, browser))
+    assert both[0].put(uuid4().hex, 0, b"PK") == 204
+    assert both[1].put(uuid4().hex, 0, b"PK") != 204
+    assert both[0].put(uuid4().hex, 0, b"PK") == 204
+
+
+def test_a_file_is_opened_once(wire: Wire) -> None:
+    """A form that names a large file many times would fill the disk."""
+    http, file = httpx2.Client(timeout=60), uuid4().hex
+    parts = Parts(http, dropping(wire, http))
+    assert parts.put(file, 0, b"PK") == 204
+    assert parts.finish((file, "a", 1), (file, "b", 1)).status_code == 400
+
+
+def test_concurrent_parts_keep_the_limits(wire: Wire) -> None:
+    http = httpx2.Client(timeout=60)
+    parts = Parts(http, dropping(wire, http))
+    with ThreadPoolExecutor(30) as threads:
+        statuses = list(threads.map(lambda _: parts.put(uuid4().hex, 0, b"PK"), range(40)))
+    assert set(statuses) <= {204, 413, 503}
+    assert statuses.count(204) <= 20
 
 
 def test_too_many_files_are_refused(wire: Wire) -> None:

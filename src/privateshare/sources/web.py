@@ -103,7 +103,7 @@ class BoundedTransport(httpx2.BaseTransport):
 
     def _transport(self, proxy: str | None = None) -> httpx2.HTTPTransport:
         transport = httpx2.HTTPTransport(proxy=proxy)
-        transport._pool._network_backend = DeadlineBackend(self._deadline)  # noqa: SLF001 - There is no argument for it.
+        transport._pool._network_backend = DeadlineBackend(self._deadline)  # The transport has no argument for it.
         return transport
 
     def _pin_public_address(self, request: httpx2.Request) -> None:

@@ -116,6 +116,8 @@ def _named_files(text: str) -> list[tuple[str, str, int]]:
         raise InvalidRequest("The form does not name files as it should") from error
     if len(named) > MAX_FILES:
         raise InvalidRequest(f"At most {MAX_FILES} files can be uploaded at once")
+    if len({id_ for id_, _, _ in named}) < len(named):  # Each is opened, and needs its full size of the disk.
+        raise InvalidRequest("The form names a file twice")
     return named
 
 

@@ -81,11 +81,19 @@ class DroppedFiles:
         if not 0 <= number < most or not 0 < len(data) <= PART_BYTES:
             raise RequestTooLarge(f"A file has at most {most} parts of at most {PART_BYTES} bytes")
         blob = self._blob(file_id, number)
+        self._check_room(blob, most)
+        put_sealed(self.platform.blobs, blob, self.key.value, blob.encode(), [data])
+        try:
+            self._check_room(blob, most)  # Others may have been stored at the same time.
+        except RequestTooLarge:
+            self.platform.blobs.delete([blob])
+            raise
+
+    def _check_room(self, blob: str, most: int) -> None:
         others = set(self.platform.blobs.keys(f"{PREFIX}{self.owner}/")) - {blob}
-        files = {key.split("/")[2] for key in others} | {file_id}
+        files = {key.split("/")[2] for key in others | {blob}}
         if len(others) >= most or len(files) > MAX_FILES:
             raise RequestTooLarge(f"At most {MAX_FILES} files with {most} parts together can be uploaded")
-        put_sealed(self.platform.blobs, blob, self.key.value, blob.encode(), [data])
 
     def _parts(self, file_id: str) -> int:
         found = set(self.platform.blobs.keys(f"{PREFIX}{self.owner}/{file_id}/"))

@@ -61,6 +61,10 @@ async def put_part(request: Request, file_id: str, number: int) -> Response:
     check_sent_from_here(request)
     visit = await _current(request)
     check_form_token(visit.browser, request.headers.get(drop_zone.TOKEN_HEADER))
+    if visit.journey.browser_hash is None:
+        async with platform_of(request).database.transaction() as db:
+            # Bind the journey to this browser: another one with the link could use up what may be uploaded.
+            visit = await _lock(request, db)
     await drop_zone.receive_part(request, _dropped(visit), file_id, number)
     return Response(status_code=NO_CONTENT)
 
