@@ -12,13 +12,14 @@ from privateshare.sources.configuration import ClientSettings
 from privateshare.sources.contract import Source
 from privateshare.sources.github.source import GitHub
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
-from privateshare.sources.listenbrainz.source import ListenBrainz
+from privateshare.sources.listenbrainz.source import EXPORT as LISTENBRAINZ
+from privateshare.sources.listenbrainz.source import LiveListenBrainz
 from privateshare.sources.mastodon.source import Mastodon
 from privateshare.sources.oura.configuration import Settings as OuraSettings
 from privateshare.sources.oura.source import LiveOura
 from privateshare.sources.reddit.live import LiveReddit
 from privateshare.sources.reddit.source import SOURCES as REDDIT
-from privateshare.sources.routes import UploadOrSignIn
+from privateshare.sources.routes import UploadOrAnswers, UploadOrSignIn
 from privateshare.sources.spotify.live import LiveSpotify
 from privateshare.sources.spotify.source import Spotify
 from privateshare.sources.strava.live import LiveStrava
@@ -216,7 +217,7 @@ CASES = {
     ),
     "listenbrainz": Case(
         api=listenbrainz.listenbrainz,
-        source=ListenBrainz,
+        source=lambda address: UploadOrAnswers(LISTENBRAINZ, LiveListenBrainz(address)),
         counts={ObjectType.PLAY_HISTORY: 270},
         path=LISTENS,
         kind=ObjectType.PLAY_HISTORY,

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from privateshare.sources import oauth
 from privateshare.sources.contract import (
+    AskingSource,
     Connection,
     Identity,
     JsonObject,
@@ -18,19 +20,21 @@ from privateshare.sources.contract import (
 )
 
 
-class UploadOrSignIn:
-    """A source of exports that people can also sign in to, where the operator has registered the platform.
+class AskingSignInSource(SignInSource, AskingSource, Protocol):
+    """A source with a sign-in at a server that the person names."""
 
-    If the provider ends its API, an account goes on with uploads.
-    """
 
-    def __init__(self, uploads: Source, live: SignInSource) -> None:
-        self._uploads, self._live = uploads, live
+class _UploadOrLive:
+    """A source of exports that is also read live. If the live way ends, an account goes on with uploads."""
+
+    def __init__(self, uploads: Source, live: Source) -> None:
+        self._uploads, self._live_way = uploads, live
         types = dict.fromkeys((*uploads.info.object_types, *live.info.object_types))
         self.info: SourceInfo = replace(
             uploads.info,
             object_types=tuple(types),
-            signs_in=True,
+            signs_in=live.info.signs_in,
+            asks=live.info.asks,
             resumes=live.info.resumes,
             limits=live.info.limits,
         )
@@ -43,6 +47,18 @@ class UploadOrSignIn:
         """Yield the objects of these types. Raises what the source of this way raises."""
         return self._way(connection).fetch(connection, cursors)
 
+    def _way(self, connection: Connection) -> Source:
+        has_file = connection.sample is not None or connection.archive is not None
+        return self._uploads if has_file else self._live_way
+
+
+class UploadOrSignIn(_UploadOrLive):
+    """A source of exports that people can also sign in to, such as where the operator has registered the platform."""
+
+    def __init__(self, uploads: Source, live: SignInSource) -> None:
+        super().__init__(uploads, live)
+        self._live = live
+
     def sign_in(self, known: JsonObject) -> SignIn:
         """Return the sign-in parameters."""
         return self._live.sign_in(known)
@@ -52,6 +68,26 @@ class UploadOrSignIn:
         live = self._live
         return live.revoke(token) if isinstance(live, RevokingSource) else oauth.revoke(live.sign_in(token), token)
 
-    def _way(self, connection: Connection) -> Source:
-        has_file = connection.sample is not None or connection.archive is not None
-        return self._uploads if has_file else self._live
+
+class UploadOrSignInAtServer(UploadOrSignIn):
+    """A source of exports that people can also sign in to, at a server that they name."""
+
+    def __init__(self, uploads: Source, live: AskingSignInSource) -> None:
+        super().__init__(uploads, live)
+        self._server = live
+
+    def prepare(self, answers: Mapping[str, str], redirect_uri: str) -> JsonObject:
+        """Check the answers, and return what is stored. Raises Broken or TryLater."""
+        return self._server.prepare(answers, redirect_uri)
+
+
+class UploadOrAnswers(_UploadOrLive):
+    """A source of exports that is also read live with what the person types, such as a token or an app password."""
+
+    def __init__(self, uploads: Source, live: AskingSource) -> None:
+        super().__init__(uploads, live)
+        self._asking = live
+
+    def prepare(self, answers: Mapping[str, str], redirect_uri: str) -> JsonObject:
+        """Check the answers, and return what is stored. Raises Broken or TryLater."""
+        return self._asking.prepare(answers, redirect_uri)

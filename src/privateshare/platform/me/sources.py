@@ -203,7 +203,8 @@ def _ways(visitor: Visitor, account: AccountRow) -> SourceWays | None:
     if source is None or account.sample is not None:
         return None
     upload = source.info.upload
-    return SourceWays(source.info.signs_in, [visitor.words.say(step) for step in upload.instructions] if upload else [])
+    steps = [visitor.words.say(step) for step in upload.instructions] if upload else []
+    return SourceWays(source.info.signs_in or bool(source.info.asks), steps)
 
 
 async def _apps(visitor: Visitor, account: AccountRow) -> Sequence[str]:

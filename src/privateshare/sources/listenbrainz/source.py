@@ -1,39 +1,36 @@
-"""The source ListenBrainz: the listens of the person whose token it is."""
+"""The source ListenBrainz: a sample, the export that people request, or the listens of the person whose token it is."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx2
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.contract import (
-    Brand,
+    FileMark,
     Identity,
     JsonObject,
     NeedsLogin,
     ObjectSchema,
     Question,
     RequestLimit,
-    Sample,
     Source,
     SourceInfo,
 )
+from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.json_api.listing import Listing, NewestFirst
 from privateshare.sources.json_api.paging import earlier_page, list_at
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules, requested_pause
 from privateshare.sources.json_api.source import JsonApiSource
-from privateshare.sources.json_api.values import required_seconds, required_text, whole_of
-from privateshare.sources.object_building import SourceAccount, dict_of, stable_id, text_of
+from privateshare.sources.json_api.values import required_text
+from privateshare.sources.listenbrainz.mapping import account_id, id_of, listened_at, play
+from privateshare.sources.routes import UploadOrAnswers
+from privateshare.sources.scrobbles.reader import ScrobbleReader
+from privateshare.sources.scrobbles.sample import listenbrainz_sample
 
 ID = 9056
 PAGE_SIZE = 100
-SAMPLE_LISTENS = 400
-SONGS = (
-    ("Marram", "Low water", "Sandbank"),
-    ("Ferry Lights", "Two lanterns", "Harbour"),
-    ("Odd Sock", "Drawer", "Pairs"),
-)
 
 
 def pause(response: httpx2.Response) -> int | None:
@@ -43,40 +40,8 @@ def pause(response: httpx2.Response) -> int | None:
     return max(1, int(reset)) if seconds is not None and reset.isdigit() else seconds
 
 
-def listened_at(listen: JsonObject) -> int:
-    """Return when a listen was, in seconds since the epoch."""
-    return required_seconds(listen.get("listened_at")) // 1000
-
-
-def id_of(listen: JsonObject) -> str:
-    """Return the id of a listen: the API has none, and tells listens apart by these facts."""
-    about = dict_of(listen.get("track_metadata"))
-    names = (required_text(about.get("artist_name")), required_text(about.get("track_name")))
-    return f"{listened_at(listen)}_{stable_id(*names)}"
-
-
-def play(listen: JsonObject, account: SourceAccount) -> JsonObject:
-    """Map a listen to play history (406)."""
-    own_id, about = id_of(listen), dict_of(listen.get("track_metadata"))
-    more = dict_of(about.get("additional_info"))
-    artist, title, album = (text_of(about.get(f"{name}_name")) for name in ("artist", "track", "release"))
-    mapped = dict_of(about.get("mbid_mapping"))
-    recording = text_of(mapped.get("recording_mbid")) or text_of(more.get("recording_mbid"))
-    track_id = recording or stable_id(artist, title)
-    song = account.thing(
-        track_id,
-        None,
-        name=title,
-        link=f"https://musicbrainz.org/recording/{recording}" if recording else "",
-        duration=whole_of(more.get("duration_ms")) or whole_of(more.get("duration"), 1000),
-        artists=[account.thing(stable_id("artist", artist), None, name=artist)],
-        album=account.thing(stable_id("album", artist, album), None, name=album) if album else None,
-    )
-    return account.thing(own_id, listened_at(listen) * 1000, track=song, platform=text_of(more.get("media_player")))
-
-
-class ListenBrainz(JsonApiSource):
-    """The source 9056."""
+class LiveListenBrainz(JsonApiSource):
+    """The source 9056 for those who have a token."""
 
     info = SourceInfo(
         id=ID,
@@ -84,8 +49,6 @@ class ListenBrainz(JsonApiSource):
         service_group=ServiceGroup.ENTERTAINMENT,
         object_types=(ObjectType.PLAY_HISTORY,),
         schema=ObjectSchema("digime", "1.0.0"),
-        samples=(Sample("default", "A listener", "Listens of the last year of an invented person."),),
-        brand=Brand("#353070"),
         asks=(Question("token", "Your user token", "password", "It is at listenbrainz.org, in your settings."),),
         resumes=True,
         limits=(RequestLimit(30, 10, of_client=False),),
@@ -123,20 +86,29 @@ class ListenBrainz(JsonApiSource):
         if not content["valid"]:
             raise NeedsLogin("the token is not valid")
         name = required_text(content["user_name"])
-        return Identity(name, name, "USER")
+        return Identity(account_id(name), name, "USER")
 
     def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Make the listens of an invented person."""
-        del listing
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return [
-            {
-                "listened_at": int((midnight - timedelta(hours=20 * number + 3)).timestamp()),
-                "track_metadata": {"artist_name": artist, "track_name": title, "release_name": album},
-            }
-            for number in range(SAMPLE_LISTENS)
-            for artist, title, album in (SONGS[number % len(SONGS)],)
-        ]
+        """Return nothing: the sample is that of exports."""
+        del listing, now
+        return ()
 
 
-SOURCES: Sequence[Source] = (ListenBrainz(),)
+EXPORT = ReadExportSource(
+    declare(
+        ID,
+        ServiceGroup.ENTERTAINMENT,
+        (ObjectType.PLAY_HISTORY,),
+        "#353070",
+        ".zip,.json,.jsonl",
+        (FileMark(r'"track_metadata"\s*:'),),
+        (
+            "Open listenbrainz.org/settings/export in a browser, and choose to export your data.",
+            "Wait for the link to your export. Download the file and choose it here.",
+        ),
+    ),
+    "ListenBrainz",
+    ScrobbleReader,
+    listenbrainz_sample,
+)
+SOURCES: Sequence[Source] = (UploadOrAnswers(EXPORT, LiveListenBrainz()),)

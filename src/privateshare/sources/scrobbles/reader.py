@@ -15,12 +15,12 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.object_building import Mapped, dict_of, milliseconds, number_of, stable_id, text_of
+from privateshare.sources.listenbrainz import mapping as listenbrainz
+from privateshare.sources.object_building import Mapped, dict_of, milliseconds, stable_id, text_of
 from privateshare.sources.tables import TableKind, TableRow
 from privateshare.sources.text_files import opened_text, table_lines, whole_rows
 
 SECOND = 1000
-MAX_DURATION = 24 * 3600 * SECOND
 HEADERLESS_COLUMNS = 4  # Artist, album, track, and a date such as "31 Jan 2023 12:33".
 HEADERLESS_PLACES = {"artist": 0, "album": 1, "track": 2, "date": 3}
 _WRITTEN = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4},? \d\d:\d\d")
@@ -66,7 +66,7 @@ class ScrobbleReader(DeclaredReader):
         """Yield a play, or take note of whose export it is."""
         thing = found.thing
         if "track_metadata" in thing:
-            yield self._listen(thing)
+            yield ObjectType.PLAY_HISTORY, listenbrainz.play(thing, self.account)
         elif found.key == "scrobbles":
             moment = milliseconds(thing.get("date"))
             yield self._needed(moment, thing.get("track"), thing.get("artist"), thing.get("album"))
@@ -80,15 +80,13 @@ class ScrobbleReader(DeclaredReader):
         else:
             self._note(thing)
 
-    def play(self, moment: int, title: str, artist: str, album: str, duration: int | None = None) -> Mapped:
+    def play(self, moment: int, title: str, artist: str, album: str) -> Mapped:
         """Build a play. Its id is made of the second and the track, which all programs write."""
         track_id, prefix = stable_id(artist, title), self.account.entity_id
         song: JsonObject = {
             **self._part(track_id, title),
             "artists": [self._part(stable_id("artist", artist), artist)],
         }
-        if duration is not None:
-            song["duration"] = duration
         if album:
             song["album"] = self._part(stable_id("album", artist, album), album)
         own_id = f"{moment // SECOND}_{track_id}"
@@ -99,28 +97,15 @@ class ScrobbleReader(DeclaredReader):
         prefix = self.account.entity_id
         return {"accountentityid": prefix, "entityid": f"{prefix}_{own_id}", "id": own_id, "name": name}
 
-    def _listen(self, thing: JsonObject) -> Mapped:
-        about = dict_of(thing.get("track_metadata"))
-        more = dict_of(about.get("additional_info"))
-        duration = number_of(more.get("duration_ms"))
-        if duration is None and (seconds := number_of(more.get("duration"))) is not None:
-            duration = seconds * SECOND
-        moment = milliseconds(thing.get("listened_at"))
-        names = (about.get("track_name"), about.get("artist_name"), about.get("release_name"))
-        is_usual = duration is not None and 0 < duration < MAX_DURATION
-        return self._needed(moment, *names, duration=int(duration) if is_usual and duration else None)
-
-    def _needed(
-        self, moment: int | None, title: object, artist: object, album: object, *, duration: int | None = None
-    ) -> Mapped:
+    def _needed(self, moment: int | None, title: object, artist: object, album: object) -> Mapped:
         title, artist = text_of(title), text_of(artist)
         if moment is None or not title or not artist:
             raise ValueError("the play has no date, title or artist")
-        return self.play(moment, title, artist, text_of(album), duration)
+        return self.play(moment, title, artist, text_of(album))
 
     def _note(self, thing: JsonObject) -> None:
         name = text_of(thing.get("username")) or text_of(thing.get("user_id"))
-        self.note_owner(name.casefold(), name)
+        self.note_owner(listenbrainz.account_id(name), name)
 
     tables = (
         TableKind(

@@ -1,10 +1,10 @@
-"""The sources Last.fm and ListenBrainz: samples, or the plays that people exported."""
+"""The source Last.fm: a sample, or the plays that people exported. ListenBrainz uses its reader too."""
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.contract import FileMark
 from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.scrobbles.reader import ScrobbleReader
-from privateshare.sources.scrobbles.sample import lastfm_sample, listenbrainz_sample
+from privateshare.sources.scrobbles.sample import lastfm_sample
 
 SOURCES = (
     ReadExportSource(
@@ -27,22 +27,5 @@ SOURCES = (
         "Last.fm",
         ScrobbleReader,
         lastfm_sample,
-    ),
-    ReadExportSource(
-        declare(
-            9046,
-            ServiceGroup.ENTERTAINMENT,
-            (ObjectType.PLAY_HISTORY,),
-            "#353070",
-            ".zip,.json,.jsonl",
-            (FileMark(r'"track_metadata"\s*:'),),
-            (
-                "Open listenbrainz.org/settings/export in a browser, and choose to export your data.",
-                "Wait for the link to your export. Download the file and choose it here.",
-            ),
-        ),
-        "ListenBrainz",
-        ScrobbleReader,
-        listenbrainz_sample,
     ),
 )

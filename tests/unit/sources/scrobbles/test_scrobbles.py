@@ -1,27 +1,17 @@
-"""Plays of Last.fm and ListenBrainz, in the notations of several programs."""
+"""Plays of Last.fm, in the notations of several programs."""
 
 import json
 from typing import Any
 
 import pytest
-from tests.export_reading import owner_of, read_files
+from tests.export_reading import read_files
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.scrobbles.source import SOURCES
 
-LASTFM, LISTENBRAINZ = SOURCES
+(LASTFM,) = SOURCES
 STAMP = 1709615160  # 2024-03-05 05:06:00
-LISTEN: dict[str, Any] = {
-    "listened_at": STAMP,
-    "inserted_at": STAMP + 5,
-    "track_metadata": {
-        "artist_name": "Ärzte",
-        "track_name": "Eins, zwei",
-        "release_name": "Nr. 1",
-        "additional_info": {"duration_ms": 200000, "recording_mbid": "x"},
-    },
-}
 TABLES = [
     f'uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\n"{STAMP}","05 Mar 2024, 05:06","Ärzte","","Nr. 1","","Eins, zwei",""\n',
     'Ärzte,Nr. 1,"Eins, zwei",05 Mar 2024 05:06\n',
@@ -81,22 +71,6 @@ def test_json_of_several_programs_is_read(content: Any) -> None:
     left_out = LeftOut()
     (found,) = read_files(LASTFM, {"a.json": json.dumps(content)}, left_out)[ObjectType.PLAY_HISTORY]
     assert (found["track"]["name"], found["createddate"], left_out.count) == ("Eins, zwei", STAMP * 1000, 0)
-
-
-def test_an_export_of_listenbrainz_is_read() -> None:
-    """Lines of each month, and the older list. Plays without a name or a date are counted."""
-    left_out = LeftOut()
-    odd = [LISTEN | {"listened_at": None}, LISTEN | {"track_metadata": {"artist_name": "x"}}]
-    files: dict[str, str | bytes] = {
-        "user.json": json.dumps({"user_id": 7, "username": "Mira"}),
-        "listens/2024/3.jsonl": "\n".join(json.dumps(one) for one in [LISTEN, *odd]),
-        "old.json": json.dumps([LISTEN | {"listened_at": STAMP + 600}]),
-        "feedback.jsonl": json.dumps({"recording_mbid": "x", "score": 1}),
-    }
-    first, second = read_files(LISTENBRAINZ, files, left_out)[ObjectType.PLAY_HISTORY]
-    assert (first["track"]["duration"], second["createddate"]) == (200000, (STAMP + 600) * 1000)
-    assert left_out.count == 2
-    assert owner_of(LISTENBRAINZ, files).provider_account_id == "mira"
 
 
 def test_the_rest_of_a_damaged_table_is_reported() -> None:
