@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -38,7 +39,7 @@ def list_sources(as_json: AsJson = False) -> None:
                 "name": sources.listed[id_].name,
                 "group": catalogue().service_groups[source.info.service_group].reference,
                 "routes": [*_routes(source)] if as_json else ", ".join(_routes(source)),
-                "types": [*source.info.object_types] if as_json else _short(source),
+                "types": [*source.info.object_types] if as_json else _ranges(source),
                 "from": _origin(id_),
             }
         )
@@ -63,6 +64,7 @@ def show_source(name: Name, as_json: AsJson = False) -> None:
         "group": catalogue().service_groups[info.service_group].name,
         "from": _origin(info.id),
         "routes": [*_routes(source)],
+        "asks": [{"name": asked.name, "label": asked.label, "hint": asked.hint} for asked in info.asks],
         "types": [{"id": int(kind), "name": types[kind].name} for kind in info.object_types],
         "samples": [{"id": sample.id, "name": sample.name} for sample in info.samples],
         "files": info.upload.accept.split(",") if info.upload else [],
@@ -70,6 +72,8 @@ def show_source(name: Name, as_json: AsJson = False) -> None:
         "settings": [*_settings_of(info.id)],
     }
     show(facts, as_json)
+    if not as_json and not info.signs_in and any(setting["required"] for setting in facts["settings"]):
+        typer.echo(f"People can sign in too, once [{facts['settings'][0]['table']}] is in the settings of the platform.")
 
 
 @tree.command("test")
@@ -103,6 +107,7 @@ def try_one(
     else:
         for report in reports:
             show(report, as_json)
+            typer.echo("This needs to be mended.\n" if report["faults"] else "Nothing is wrong.\n")
     if any(report["faults"] for report in reports):
         raise typer.Exit(1)
 
@@ -150,13 +155,17 @@ def _routes(source: "Source") -> Iterator[str]:
         yield "file"
     if source.info.signs_in:
         yield "sign-in"
+    elif source.info.asks:
+        yield "password"
     if source.info.samples:
         yield "sample"
 
 
-def _short(source: "Source") -> str:
-    types = [str(int(kind)) for kind in source.info.object_types]
-    return ", ".join(types) if len(types) <= 10 else f"{', '.join(types[:10])} and {len(types) - 10} more"
+def _ranges(source: "Source") -> str:
+    """Return the object types in order, with three or more in a row as a range: `1, 2, 127 to 138`."""
+    kinds = sorted({int(kind) for kind in source.info.object_types})
+    runs = [[kind for _, kind in run] for _, run in groupby(enumerate(kinds), lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
 def _origin(id_: int) -> str:
@@ -210,7 +219,10 @@ def _recognised(archive: BinaryIO) -> list[str]:
         found = recognise(archive, {id_: upload.marks for id_, upload in uploads.items() if upload is not None})
     except Broken as error:
         return [str(error)]
-    return [f"{sources.listed[id_].name}: {number} files" for id_, number in found.files.items()]
+    return [
+        f"{sources.listed[id_].name}: {number} {'file' if number == 1 else 'files'}"
+        for id_, number in found.files.items()
+    ]
 
 
 def _report(trial: "Trial") -> dict[str, Any]:

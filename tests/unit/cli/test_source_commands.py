@@ -46,7 +46,7 @@ def test_a_file_is_tried(tmp_path: Path) -> None:
     file = tmp_path / "export.zip"
     file.write_bytes(spotify_zip([*(play(number) for number in range(20)), play(0, ts=None)]))
     (report,), code = run("test", "spotify", "--file", file)
-    assert (report["recognised"], report["faults"], code) == (["Spotify: 1 files"], [], 0)
+    assert (report["recognised"], report["faults"], code) == (["Spotify: 1 file"], [], 0)
     (plays,) = [row for row in report["objects"] if row["type"] == 406]
     assert (plays["objects"], plays["first"], plays["last"]) == (20, "2026-01-01", "2026-09-18")
     assert report["entries_read"] == 20
@@ -58,9 +58,25 @@ def test_a_file_of_another_source_is_refused_and_recognised(tmp_path: Path) -> N
     file = tmp_path / "export.zip"
     file.write_bytes(viewing_activity(5))
     (report,), code = run("test", "spotify", "--file", file)
-    assert report["recognised"] == ["Netflix: 1 files"]
+    assert report["recognised"] == ["Netflix: 1 file"]
     assert "the file is refused" in report["faults"][0]
     assert code == 1
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("show", "strava"), ("show", "imap"), ("test", "netflix")])
+def test_people_read_tables_and_sentences_and_no_json(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(tree, ["source", *arguments])
+    assert done.exit_code == 0
+    assert not set("{}[\"") & set(done.stdout.replace("[sources.strava]", ""))
+    assert not {"null", "true", "false", "None"} & set(done.stdout.split())
+
+
+def test_a_source_with_fields_says_what_is_asked() -> None:
+    facts, _ = run("show", "imap")
+    assert (facts["routes"], [asked["name"] for asked in facts["asks"]]) == (
+        ["password", "sample"],
+        ["server", "username", "password"],
+    )
 
 
 def test_samples_are_tried() -> None:
