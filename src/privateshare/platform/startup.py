@@ -258,5 +258,8 @@ async def _url_of_running_server(folder: Path) -> str:
             return url
         except (FileNotFoundError, psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
             if time.monotonic() > deadline:
-                raise ConfigurationError("the PrivateShare that uses this folder does not respond") from error
+                raise ConfigurationError(
+                    f"the PrivateShare that uses {folder} does not respond",
+                    hint="It may still be starting: wait until it says that it is ready, and run this again",
+                ) from error
         await asyncio.sleep(POLL_SECONDS)
