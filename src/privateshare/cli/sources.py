@@ -73,7 +73,9 @@ def show_source(name: Name, as_json: AsJson = False) -> None:
     }
     show(facts, as_json)
     if not as_json and not info.signs_in and any(setting["required"] for setting in facts["settings"]):
-        typer.echo(f"People can sign in too, once [{facts['settings'][0]['table']}] is in the settings of the platform.")
+        typer.echo(
+            f"People can sign in too, once [{facts['settings'][0]['table']}] is in the settings of the platform."
+        )
 
 
 @tree.command("test")

@@ -52,7 +52,11 @@ def test_cells_of_tables_are_plain_too() -> None:
 
 def test_characters_of_others_do_not_reach_the_terminal() -> None:
     """Neither in a fact, nor in what is within one."""
-    for lines in (fact_lines({"a": "\x1b[31m"}), fact_lines({"a": ["\x1b", {"b": "\u202e"}]}), table_lines([{"a": "\x07"}])):
+    for lines in (
+        fact_lines({"a": "\x1b[31m"}),
+        fact_lines({"a": ["\x1b", {"b": "\u202e"}]}),
+        table_lines([{"a": "\x07"}]),
+    ):
         assert not set("\x1b\u202e\x07") & set("".join(lines))
 
 

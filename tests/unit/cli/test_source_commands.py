@@ -67,7 +67,7 @@ def test_a_file_of_another_source_is_refused_and_recognised(tmp_path: Path) -> N
 def test_people_read_tables_and_sentences_and_no_json(arguments: tuple[str, ...]) -> None:
     done = CliRunner().invoke(tree, ["source", *arguments])
     assert done.exit_code == 0
-    assert not set("{}[\"") & set(done.stdout.replace("[sources.strava]", ""))
+    assert not set('{}["') & set(done.stdout.replace("[sources.strava]", ""))
     assert not {"null", "true", "false", "None"} & set(done.stdout.split())
 
 
