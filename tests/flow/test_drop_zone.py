@@ -110,6 +110,7 @@ REFUSED = {
         "was not recognized",
         "2 files: .txt (1), .jpg (1)",
     ),
+    "unknown alone": (b"Buy milk.", "can be connected here. Upload the export as you received it", "my file.zip"),
     "not asked for": (exported_chat(9), "is from WhatsApp, which cannot be connected here", "my file.zip"),
     "empty": (b"", "The file is empty", "my file.zip"),
     "damaged": (history(40)[:-300], "is damaged", "my file.zip"),
@@ -199,6 +200,15 @@ def test_parts_belong_to_one_browser(wire: Wire) -> None:
     assert other.get(f"{parts.page}/{file}", follow_redirects=False).headers.get("content-type") != "application/json"
 
 
+def test_an_empty_file_that_a_script_sends_is_called_empty_and_the_others_are_read(wire: Wire) -> None:
+    http = httpx2.Client(timeout=60)
+    parts, empty, good = Parts(http, dropping(wire, http)), uuid4().hex, uuid4().hex
+    assert (parts.put(empty, 0, b""), parts.put(good, 0, history(9))) == (204, 204)
+    done = parts.finish((empty, "a.txt", 1), (good, "b.zip", 1))
+    assert "a.txt: The file is empty" in re.sub(r"[\u2066-\u2069]", "", done.text)
+    assert "The other files were connected" in done.text
+
+
 @pytest.mark.parametrize(
     ("file", "number", "data", "status"),
     [
@@ -208,7 +218,7 @@ def test_parts_belong_to_one_browser(wire: Wire) -> None:
         ("a" * 32, -1, b"PK", 413),
         ("a" * 32, 10**9, b"PK", 413),
         ("a" * 32, "x", b"PK", 400),
-        ("a" * 32, 0, b"", 413),
+        ("a" * 32, 1, b"", 413),
         ("a" * 32, 0, bytes(PART_BYTES + 1), 413),
     ],
 )
@@ -360,6 +370,8 @@ async def test_scripts_continue_an_upload_by_themselves(browser: PageBrowser, wi
 
         await page.route("**/drop/*/*", break_once)
         await expect(page.locator("#archive")).to_have_attribute("multiple", "")
+        await page.set_input_files("#archive", [written(tmp_path, b"", f"{number}.txt") for number in range(21)])
+        assert "at most 20 files" in await page.locator("#archive").evaluate("file => file.validationMessage")
         await page.set_input_files("#archive", files)
         await page.click('[data-action="continue"]')
         await expect(page.locator("body")).to_have_attribute("data-page", "consent", timeout=60_000)

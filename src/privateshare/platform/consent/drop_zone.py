@@ -31,7 +31,11 @@ MAX_NAMED_SOURCES = 30
 INCOMPLETE = N_("Your file did not arrive completely. Choose it again: the upload continues where it stopped.")
 NOT_RECOGNISED = N_(
     "“%(name)s” was not recognized as an export of a source that can be connected here. It holds %(seen)s. "
-    "Upload the export as you received it, or choose its source by name."
+    "Upload the export as you received it. The sources that are recognized are listed below."
+)
+FILE_NOT_RECOGNISED = N_(
+    "“%(name)s” was not recognized as an export of a source that can be connected here. "
+    "Upload the export as you received it. The sources that are recognized are listed below."
 )
 NOT_OFFERED = N_("“%(name)s” is from %(sources)s, which cannot be connected here.")
 IS_TAKE_OUT = N_("“%(name)s” is from another PrivateShare. Bring it in on the page of your own data.")
@@ -196,7 +200,8 @@ def _sort(
     usable = [found for group in groups if (found := [id_ for id_ in group if id_ in offered])]
     name = file.name or words.say(THE_FILE)
     if not groups:
-        into.problems.append(words.say(NOT_RECOGNISED, name=name, seen=_seen(words, recognition.seen)))
+        seen, alone = _seen(words, recognition.seen), recognition.seen.number == 1
+        into.problems.append(words.say(FILE_NOT_RECOGNISED if alone else NOT_RECOGNISED, name=name, seen=seen))
     elif not usable:
         sources = words.comma.join(sorted({words.source(id_) for id_ in recognition.files})[:MAX_NAMED_SOURCES])
         into.problems.append(words.say(NOT_OFFERED, name=name, sources=sources))

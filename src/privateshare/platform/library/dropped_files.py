@@ -78,7 +78,8 @@ class DroppedFiles:
 
     def _put_part(self, file_id: str, number: int, data: bytes) -> None:
         most = -(-self.platform.settings.max_upload_bytes // PART_BYTES)
-        if not 0 <= number < most or not 0 < len(data) <= PART_BYTES:
+        # An empty file is its first part, so that the person is told that it is empty. No other part is empty.
+        if not 0 <= number < most or len(data) > PART_BYTES or (number and not data):
             raise RequestTooLarge(f"A file has at most {most} parts of at most {PART_BYTES} bytes")
         blob = self._blob(file_id, number)
         self._check_room(blob, most)

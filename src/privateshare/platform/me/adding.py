@@ -23,7 +23,7 @@ from privateshare.platform.http.requests import platform_of
 from privateshare.platform.keys.wrapping import derive_key_from
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.archives import add_archive
-from privateshare.platform.library.dropped_files import PART_BYTES, DroppedFiles
+from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
 from privateshare.platform.me.bringing import (
     ANOTHER_NAME,
     MAX_SHOWN,
@@ -183,6 +183,7 @@ def _page(
         "offered": sorted({visitor.words.source(id_) for id_ in _offered(visitor)}, key=str.casefold),
         "asks_for_names": True,
         "target": visitor.address("add"),
+        "max_files": MAX_FILES,
         "max_bytes": limit,
         "max_size": visitor.words.size(limit),
     }

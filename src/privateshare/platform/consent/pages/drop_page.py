@@ -28,7 +28,7 @@ from privateshare.platform.consent.visit import (
     view_visit,
 )
 from privateshare.platform.http.requests import platform_of
-from privateshare.platform.library.dropped_files import PART_BYTES, DroppedFiles
+from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.sources.contract import Broken, Source
@@ -182,6 +182,7 @@ def _page(
         "offered": offered,
         "asks_for_names": False,
         "target": visit.address("drop"),
+        "max_files": MAX_FILES,
         "max_bytes": visit.platform.settings.max_upload_bytes,
         "max_size": visit.words.size(visit.platform.settings.max_upload_bytes),
     }

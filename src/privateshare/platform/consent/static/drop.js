@@ -12,7 +12,9 @@
   if (file) file.multiple = true;
   file?.addEventListener("change", () => {
     const size = [...file.files].reduce((sum, one) => sum + one.size, 0);
-    file.setCustomValidity(size > Number(form.dataset.maxBytes) ? form.dataset.tooLarge : "");
+    const tooMany = file.files.length > Number(form.dataset.maxFiles);
+    const tooLarge = size > Number(form.dataset.maxBytes);
+    file.setCustomValidity(tooMany ? form.dataset.tooMany : tooLarge ? form.dataset.tooLarge : "");
     file.reportValidity();
   });
   addEventListener("pageshow", () => { button.disabled = false; });
