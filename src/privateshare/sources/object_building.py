@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from privateshare.protocol.dates import read_date
+
 JsonObject = dict[str, Any]
 Mapped = tuple[int, JsonObject]
 """An object with its type."""
@@ -14,6 +16,7 @@ ID_CHARACTERS = 22
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 MILLISECONDS = 1000
+DAY_MILLISECONDS = 86_400_000
 MAX_REVISIONS = 1_000_000
 MAX_MICROSECONDS = 10**18  # Larger numbers are no dates, and dividing them can overflow.
 
@@ -79,6 +82,19 @@ def milliseconds(seconds: object) -> int | None:
         if EARLIEST.timestamp() <= seconds / divisor < LATEST.timestamp():
             return int(seconds * MILLISECONDS / divisor)
     return None
+
+
+def exact_moment(value: object) -> int | None:
+    """Read a written date that has one meaning, in milliseconds since the epoch: a time, or the start of a day.
+
+    Returns None for anything else, such as 03/04/2023, a year, or the 1970 that programs write for an unknown date.
+    """
+    window = read_date(value)
+    if window is None or window.start is None or window.end is None:
+        return None
+    is_exact = window.end - window.start < DAY_MILLISECONDS
+    is_usual = EARLIEST.timestamp() <= window.start / MILLISECONDS < LATEST.timestamp()
+    return window.start if is_exact and is_usual else None
 
 
 def text_of(value: object) -> str:

@@ -6,15 +6,15 @@ Encoding, delimiter and header are found by the content. Lines before the header
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO
 from typing import Any
 
-from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.csv_rows import number_in
-from privateshare.sources.object_building import EARLIEST, LATEST, Mapped
+from privateshare.sources.object_building import Mapped, exact_moment
 from privateshare.sources.text_files import opened_text, table_lines, whole_rows
 from privateshare.sources.written_dates import MAX_CHARACTERS, WrittenDates
 
@@ -22,11 +22,11 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_CHARACTERS = 32 * 1024
 MAX_ROWS_BEFORE_HEADER = 30
 MAX_COLUMNS = 500
-DAY_MILLISECONDS = 86_400_000
 MIDNIGHT = " 00:00"  # Written dates are read with a time.
 ESCAPE = "\\"
 _YEAR_FIRST = re.compile(r"\d{4}")
 _AMBIGUOUS = re.compile(r"[+-]?\d{1,3},\d{3}")  # Either thousands or a fraction.
+_SHORTENED = re.compile(r"\d[.,]\d+E\+\d+")
 _CLOCK = re.compile(r"\d:\d\d|\d\.\d\d\b.*\d\.\d\d\.")
 
 
@@ -76,14 +76,16 @@ class TableRow:
         place = self.places.get(column, len(self.cells))
         return self.cells[place].strip() if place < len(self.cells) else ""
 
+    def identifier(self, column: str) -> str:
+        """Return the id in a column; empty if there is none, or a spreadsheet made it a number such as 1.12346E+17."""
+        text = self.text(column)
+        return "" if _SHORTENED.fullmatch(text) else text
+
     def moment(self, column: str) -> int | None:
         """Return the date in a column in milliseconds since the epoch; None if there is none that can be read."""
         text = self.text(column)
-        window = read_date(text)
-        if window is not None and window.start is not None and window.end is not None:
-            is_exact = window.end - window.start < DAY_MILLISECONDS
-            if is_exact and EARLIEST.timestamp() * 1000 <= window.start < LATEST.timestamp() * 1000:
-                return window.start
+        if (moment := exact_moment(text)) is not None:
+            return moment
         return self.dates.read(_with_time(text)) if self.dates is not None and text else None
 
     def needed_moment(self, column: str) -> int:
@@ -143,15 +145,15 @@ class FoundTable:
         if not columns:
             return None
         dates, unclear = WrittenDates(now), ""
-        for cells in self._cells():
-            row = TableRow(cells, self.places)
-            for column in columns:
-                text = row.text(column)
-                if _YEAR_FIRST.match(text):
-                    continue
-                # Also dates with one meaning, such as 4/25/2023, show the order of the others.
-                if text and dates.learn(_with_time(text)) and row.moment(column) is None:
-                    unclear = unclear or text
+        with suppress(csv.Error):  # What is before the damage is read.
+            for cells in self._cells():
+                row = TableRow(cells, self.places)
+                for column in columns:
+                    text = row.text(column)
+                    # Also dates with one meaning, such as 4/25/2023, show the order of the others.
+                    is_date = bool(text) and not _YEAR_FIRST.match(text) and dates.learn(_with_time(text))
+                    if is_date and not unclear and WrittenDates.is_ambiguous(_with_time(text)):
+                        unclear = text
         if unclear and dates.read(_with_time(unclear)) is None:
             raise UnclearTableDates
         return dates

@@ -106,6 +106,11 @@ class WrittenDates:
         """Return whether a text is a date with a time."""
         return bool(_meanings(text).moments)
 
+    @staticmethod
+    def is_ambiguous(text: str) -> bool:
+        """Return whether a text is a date that has several meanings by itself."""
+        return len(set(_meanings(text).moments.values())) > 1
+
     def learn(self, text: str) -> bool:
         """Take note of a date, and return whether the text is one."""
         found = _meanings(text)

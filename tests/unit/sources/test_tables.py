@@ -12,7 +12,7 @@ import pytest
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.csv_rows import BadTable, number_in, rows_of
-from privateshare.sources.object_building import Mapped, milliseconds, number_of
+from privateshare.sources.object_building import Mapped, exact_moment, milliseconds, number_of
 from privateshare.sources.tables import TableKind, TableRow, find_table
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -138,3 +138,46 @@ def test_a_table_that_ends_within_quotes_was_cut_off(rest: str) -> None:
         list(found)
     with pytest.raises(BadTable):
         list(rows_of(file_of(data)))
+
+
+def test_a_date_before_all_services_does_not_make_the_others_unclear() -> None:
+    """Programs write 1970 for a date that they do not know."""
+    found = rows(b"Name,Date,Rating\nA,01 Jan 1970 00:00,1\nB,03 Apr 2023 10:00,1\n")
+    assert [row.moment("date") for row in found] == [None, 1680516000000]
+
+
+def test_rows_before_damage_are_read() -> None:
+    """Also if all dates of the table have to be known first."""
+    found = find_table(file_of(b'Name,Date,Rating\nA,4/25/2023,1\n"B,4/3/2023'), [KIND]).rows(NOW)
+    assert next(found).text("name") == "A"
+    with pytest.raises(csv.Error):
+        next(found)
+
+
+def test_ids_that_a_spreadsheet_shortened_are_none() -> None:
+    """Else, different messages would have the same id."""
+    assert TableRow(["1.12346E+17"], {"id": 0}).identifier("id") == ""
+    assert TableRow(["1,12346E+17"], {"id": 0}).identifier("id") == ""
+    assert TableRow(["1e5x9"], {"id": 0}).identifier("id") == "1e5x9"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2023-04-03T10:00:00Z", 1680516000000),
+        ("2023-04-03 10:00:00 UTC", 1680516000000),
+        ("2023-04-03", 1680480000000),
+        ("03/04/2023", None),
+        ("03.04.2023 10:00", None),
+        ("2023-04", None),
+        ("2023", None),
+        ("1970-01-01T00:00:00Z", None),
+        ("9999-12-31T23:59:59Z", None),
+        ("", None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_only_dates_with_one_meaning_are_exact(value: object, expected: int | None) -> None:
+    """The first of two meanings is a wrong date as often as not."""
+    assert exact_moment(value) == expected

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from privateshare.protocol.dates import read_date
 from privateshare.sources.object_building import (
     JsonObject,
     SourceAccount,
     dict_of,
+    exact_moment,
     list_of,
     milliseconds,
     stable_id,
@@ -122,7 +122,7 @@ def _is_text(part: Any) -> bool:
 
 def _moment(value: Any) -> int | None:
     if isinstance(value, str):
-        window = read_date(value)
-        if window is not None:
-            return window.start
+        moment = exact_moment(value)
+        if moment is not None:
+            return moment
     return milliseconds(value)

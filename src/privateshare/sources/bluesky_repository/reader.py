@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.bluesky_repository.car import CarBlock, DamagedCar, NotACar, blocks_of
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
-from privateshare.sources.object_building import Mapped, dict_of, list_of, stable_id, text_of
+from privateshare.sources.object_building import Mapped, dict_of, exact_moment, list_of, stable_id, text_of
 
 POST = 2
 WEB = "https://bsky.app/profile"
@@ -129,5 +128,4 @@ def _needed_moment(content: JsonObject) -> int:
 
 
 def _moment(value: object) -> int | None:
-    window = read_date(value)
-    return window.start if window is not None else None
+    return exact_moment(value)

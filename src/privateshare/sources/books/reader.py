@@ -20,7 +20,7 @@ class GoodreadsReader(DeclaredReader):
 
     def book(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a book."""
-        title, own_id = row.needed_text("title"), row.text("id")
+        title, own_id = row.needed_text("title"), row.identifier("id")
         shelf = row.text("shelf") or READ
         shelves = [name for part in row.text("shelves").split(",") if (name := part.strip()) and name != shelf]
         added, read = row.moment("added"), row.moment("read")

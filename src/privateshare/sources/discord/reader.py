@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.object_building import Mapped, dict_of, stable_id, text_of
+from privateshare.sources.object_building import Mapped, dict_of, exact_moment, stable_id, text_of
 from privateshare.sources.tables import TableKind, TableRow
 
 MAX_CHANNELS = 100_000
@@ -37,7 +36,8 @@ class DiscordReader(DeclaredReader):
         thing = found.thing
         if "Timestamp" in thing:
             words = {name: text_of(thing.get(name)) for name in ("ID", "Timestamp", "Contents", "Attachments")}
-            yield self._message(words["ID"], words["Timestamp"], words["Contents"], words["Attachments"], found.file)
+            moment = exact_moment(words["Timestamp"])
+            yield self._message(words["ID"], moment, words["Contents"], words["Attachments"], found.file)
         elif "username" in thing:
             self._name = text_of(thing.get("global_name")) or text_of(thing.get("username"))
             self.note_owner(text_of(thing.get("id")), self._name)
@@ -49,18 +49,17 @@ class DiscordReader(DeclaredReader):
 
     def message(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a message of a table."""
-        yield self._message(row.text("id"), row.text("date"), row.text("text"), row.text("files"), row.file)
+        yield self._message(row.identifier("id"), row.moment("date"), row.text("text"), row.text("files"), row.file)
 
-    def _message(self, own_id: str, date: str, text: str, files: str, path: str) -> Mapped:
-        window = read_date(date)
-        if window is None or window.start is None:
+    def _message(self, own_id: str, moment: int | None, text: str, files: str, path: str) -> Mapped:
+        if moment is None:
             raise ValueError("the message has no date")
         found = _CHANNEL.search(path)
         channel = found[1] if found else ""
         addresses = [address for address in _SPACES.split(files) if address]
         message = self.account.thing(
-            own_id or stable_id(channel, date, text),
-            window.start,
+            own_id or stable_id(channel, moment, text),
+            moment,
             conversationid=channel,
             conversationname=self._channels.get(channel, ""),
             sendername=self._name,
@@ -74,5 +73,6 @@ class DiscordReader(DeclaredReader):
             {"id": ("ID",), "date": ("Timestamp",), "text": ("Contents",), "files": ("Attachments",)},
             ("id", "date", "text"),
             message,
+            written=("date",),
         ),
     )

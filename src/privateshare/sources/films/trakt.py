@@ -4,10 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.object_building import JsonObject, Mapped, dict_of, number_of, stable_id, text_of
+from privateshare.sources.object_building import (
+    JsonObject,
+    Mapped,
+    dict_of,
+    exact_moment,
+    number_of,
+    stable_id,
+    text_of,
+)
 
 MAX_RATINGS = 200_000
 BEST = 10
@@ -93,5 +100,4 @@ def _video(thing: JsonObject) -> JsonObject:
 
 
 def _moment(value: object) -> int | None:
-    window = read_date(value)
-    return window.start if window is not None else None
+    return exact_moment(value)

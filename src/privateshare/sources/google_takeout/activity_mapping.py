@@ -6,10 +6,17 @@ from enum import StrEnum
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.google_activity.titles import TitleFrame
-from privateshare.sources.object_building import Mapped, SourceAccount, dict_of, list_of, stable_id, text_of
+from privateshare.sources.object_building import (
+    Mapped,
+    SourceAccount,
+    dict_of,
+    exact_moment,
+    list_of,
+    stable_id,
+    text_of,
+)
 
 SECOND = 1000
 SEARCH_PATHS = ("/search", "/webhp", "/images", "/shopping", "/store/search", "/maps", "/books", "/finance", "/imgres")
@@ -114,10 +121,10 @@ def activity_object(account: SourceAccount, thing: JsonObject, frames: TitleFram
     kind, what = classify(thing)
     if kind is ActivityClass.OTHER or not what:
         return None
-    window = read_date(text_of(thing.get("time")))
-    if window is None or window.start is None:
+    found = exact_moment(text_of(thing.get("time")))
+    if found is None:
         raise ValueError("the activity has no date")
-    moment = window.start // SECOND * SECOND  # Pages have no milliseconds.
+    moment = found // SECOND * SECOND  # Pages have no milliseconds.
     own_id = f"{moment}_{stable_id(what)}"
     product = text_of(thing.get("header"))
     if kind is ActivityClass.SEARCH:

@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from privateshare.protocol.dates import read_date
-from privateshare.sources.object_building import dict_of, milliseconds, number_of
+from privateshare.sources.object_building import dict_of, exact_moment, milliseconds, number_of
 
 E7 = 10_000_000
 _POSITION = re.compile(r"(?:geo:)?\s*(-?\d{1,3}(?:\.\d+)?)\s*\u00b0?\s*,\s*(-?\d{1,3}(?:\.\d+)?)\s*\u00b0?")
@@ -58,7 +57,7 @@ def moment_of(*values: Any) -> int | None:
     for value in values:
         if (moment := milliseconds(value)) is not None:
             return moment
-        window = read_date(value) if isinstance(value, str) else None
-        if window is not None and window.start is not None:
-            return window.start
+        moment = exact_moment(value) if isinstance(value, str) else None
+        if moment is not None:
+            return moment
     return None

@@ -4,8 +4,7 @@ import html
 import re
 from typing import Any
 
-from privateshare.protocol.dates import read_date
-from privateshare.sources.object_building import JsonObject, SourceAccount, dict_of, list_of, text_of
+from privateshare.sources.object_building import JsonObject, SourceAccount, dict_of, exact_moment, list_of, text_of
 
 POST = 2
 FOLLOWER, FOLLOWING = "follower", "following"
@@ -101,8 +100,7 @@ def required_moment(value: Any) -> int:
 
 def moment_of(value: Any) -> int | None:
     """Read a date in ISO 8601, in milliseconds since the epoch; None if it is none."""
-    window = read_date(value) if isinstance(value, str) else None
-    return window.start if window is not None else None
+    return exact_moment(value) if isinstance(value, str) else None
 
 
 def count(value: Any) -> int | None:

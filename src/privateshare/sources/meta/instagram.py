@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.meta.kinds import MetaKind
 from privateshare.sources.meta.labels import LabelledEntry, entry_of, is_labelled, is_user_name
 from privateshare.sources.meta.mapping import (
@@ -22,6 +21,7 @@ from privateshare.sources.object_building import (
     Mapped,
     SourceAccount,
     dict_of,
+    exact_moment,
     list_of,
     milliseconds,
     stable_id,
@@ -239,5 +239,4 @@ def _old_rows(rows: Any) -> Iterator[tuple[int, list[str]]]:
 
 
 def _old_date(value: Any) -> int | None:
-    window = read_date(value) if isinstance(value, str) else None
-    return window.start if window is not None else None
+    return exact_moment(value) if isinstance(value, str) else None

@@ -8,9 +8,8 @@ from io import TextIOWrapper
 from itertools import islice
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
+from privateshare.sources.object_building import Mapped, SourceAccount, exact_moment, stable_id
 from privateshare.sources.text_files import opened_text, whole_rows
 from privateshare.sources.written_dates import WrittenDates
 
@@ -140,8 +139,7 @@ def _series(title: str) -> str:
 
 
 def _moment(text: str) -> int | None:
-    window = read_date(text)
-    return window.start if window is not None else None
+    return exact_moment(text)
 
 
 def _seconds(text: str) -> int | None:

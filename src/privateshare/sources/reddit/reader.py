@@ -81,7 +81,7 @@ class RedditReader(DeclaredReader):
         moment, text, sender = row.needed_moment("date"), row.text("text"), row.text("from")
         conversation = row.text("channel")
         thing = self.account.thing(
-            row.text("id") or stable_id(conversation, moment, sender, text),
+            row.identifier("id") or stable_id(conversation, moment, sender, text),
             moment,
             conversationid=conversation,
             conversationname=row.text("name") or row.text("subreddit"),

@@ -6,9 +6,8 @@ from enum import Enum, auto
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.object_building import Mapped, dict_of, list_of, text_of
+from privateshare.sources.object_building import Mapped, dict_of, exact_moment, list_of, text_of
 from privateshare.sources.spotify.mapping import (
     SpotifyAccount,
     album_object,
@@ -165,5 +164,4 @@ def _track_objects(account: SpotifyAccount, thing: JsonObject, names: tuple[str,
 
 
 def _moment(value: object) -> int | None:
-    window = read_date(value)
-    return window.start if window is not None else None
+    return exact_moment(value)

@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import START_BYTES, DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.object_building import Mapped, dict_of, list_of, milliseconds, stable_id, text_of
+from privateshare.sources.object_building import (
+    Mapped,
+    dict_of,
+    exact_moment,
+    list_of,
+    milliseconds,
+    stable_id,
+    text_of,
+)
 from privateshare.sources.telegram.pages import PageMessage, is_page, messages_of
 
 NOT_INCLUDED = "("  # Paths of files that were left out are remarks in brackets.
@@ -124,5 +131,4 @@ def _reactions(reaction: JsonObject) -> Iterator[JsonObject]:
 
 
 def _moment(value: object) -> int | None:
-    window = read_date(value)
-    return window.start if window is not None else None
+    return exact_moment(value)

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.object_building import Mapped, number_of, stable_id, text_of
+from privateshare.sources.object_building import Mapped, exact_moment, number_of, stable_id, text_of
 from privateshare.sources.tiktok.texts import entries_of
 
 PICTURE, VIDEO, POST = 0, 1, 2
@@ -214,5 +213,4 @@ def video_id(link: str) -> str:
 
 def moment_of(value: object) -> int | None:
     """Read a date, which is in UTC."""
-    window = read_date(value)
-    return window.start if window is not None else None
+    return exact_moment(value)

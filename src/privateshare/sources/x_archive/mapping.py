@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.dates import read_date
 from privateshare.sources.object_building import (
     JsonObject,
     Mapped,
     SourceAccount,
     dict_of,
+    exact_moment,
     list_of,
     number_of,
     stable_id,
@@ -199,8 +199,7 @@ def date_of(value: Any) -> int | None:
     try:
         return int(datetime.strptime(value, POST_DATE).timestamp() * 1000)
     except ValueError:
-        window = read_date(value)
-    return window.start if window is not None else None
+        return exact_moment(value)
 
 
 def moment_of_id(own_id: str) -> int | None:
