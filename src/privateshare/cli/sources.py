@@ -327,5 +327,5 @@ def _signed_in(source: "Source", callback: str) -> "Connection":
         query = parse_qs(urlsplit(returned.result(SIGN_IN_SECONDS)).query)
         if "code" not in query:
             raise InvalidRequest(f"the source answered with an error: {query.get('error', ['unknown'])[0][:100]}")
-        token = known | oauth.exchange_code(sign_in, server.address, query["code"][0], verifier)
+        token = oauth.merged(known, oauth.exchange_code(sign_in, server.address, query["code"][0], verifier))
     return Connection(token={name: value for name, value in token.items() if name != "refresh_token"})

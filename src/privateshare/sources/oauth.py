@@ -25,6 +25,7 @@ TEMPORARY_ERRORS = {"temporarily_unavailable", "server_error", "slow_down"}
 REVOKED_ACCESS_ERRORS = {"invalid_grant", "access_denied", "bad_verification_code", "bad_refresh_token"}
 # `identify` determines the person in other ways, and `expires_at` replaces `expires_in`.
 UNSTORED_FIELDS = ("id_token", "expires_in")
+TOKEN_FIELDS = ("access_token", "refresh_token", "token_type", "scope", "expires_at")
 
 log = structlog.get_logger()
 
@@ -95,7 +96,16 @@ def refresh(sign_in: SignIn, known: JsonObject) -> JsonObject:
         )
         # Keep fields that only the first response has, such as SMART's `patient`.
         kept = {name: value for name, value in known.items() if name != "expires_at"}
-        return kept | _checked(response)
+        return merged(kept, _checked(response))
+
+
+def merged(known: JsonObject, token: JsonObject) -> JsonObject:
+    """Return what is stored of a token, with what was known before.
+
+    A token endpoint replaces only fields of the token. Otherwise a server that a person named could name another
+    server, and pass off a token that it has from somebody there as a sign-in of that person.
+    """
+    return token | {name: value for name, value in known.items() if name not in TOKEN_FIELDS or name not in token}
 
 
 def revoke(sign_in: SignIn, token: JsonObject) -> bool:

@@ -166,3 +166,23 @@ def test_an_app_password_is_stored_and_never_shown_again(social: Wire) -> None:
         state, _ = person.synced()
         (account,) = state["details"].values()
         assert account["error"]["reauth"] is True
+
+
+def test_a_named_server_gets_no_code_of_another_source(social: Wire, server: ApiServer) -> None:
+    """It could send the browser to another source with the state of its own sign-in: it has a redirect URI of its own."""
+    _, browser = at_server(social, server.address)
+    back = opened(shown(browser).links["Go to Mastodon"]).left_to
+    assert back is not None
+    assert "/apps/saas/signed-in?" in back
+    before = len(server.asked)
+    browser.open(back.replace("/signed-in?", "/connected?"))
+    assert (page_of(browser), shown(browser).status) == ("connect", 422)
+    assert len(server.asked) == before
+    browser.open(back)
+    assert page_of(browser) != "consent"
+
+
+def test_a_server_does_not_name_another_as_its_own(social: Wire, server: ApiServer) -> None:
+    """The account is at the server that the person typed, whatever its token endpoint says."""
+    server.api.wrap_token = lambda token: token | {"server": "http://127.0.0.1:1", "client_id": "x"}
+    assert member(social, server).synced()[0]["state"] == "completed"

@@ -107,3 +107,15 @@ def test_a_token_response_can_be_converted(server: ApiServer) -> None:
     server.fail("/oauth/token", (200, {}, {"status": 401, "body": {}}))
     with pytest.raises(NeedsLogin):
         oauth.refresh(replace(sign_in), fresh)
+
+
+def test_a_token_response_does_not_change_what_is_known() -> None:
+    """A server could name another one, and pass off somebody's token from there as a sign-in of that person."""
+    said = {"server": "https://victim.example", "client_id": "x", "patient": "7"}
+    with running(Api(wrap_token=lambda token: token | said)) as server:
+        sign_in, known = sign_in_at(server), {"server": server.address, "client_id": "client", "access_token": "old"}
+        token = oauth.merged(known, signed_in(sign_in))
+        assert (token["server"], token["client_id"], token["patient"]) == (server.address, "client", "7")
+        again = oauth.refresh(sign_in, token)
+        assert (again["server"], again["client_id"]) == (server.address, "client")
+        assert len({"old", token["access_token"], again["access_token"]}) == 3

@@ -20,6 +20,10 @@ from privateshare.sources.contract import JsonObject, SignInSource
 
 PURPOSE = "sign-in under way"
 CALLBACK_PATH = f"{ONBOARD_PATH}connected"
+# Servers that people name get a redirect URI of their own. Such a server could send the browser to another source with
+# the state of this sign-in, and would be sent the code of that source: a mix-up attack (RFC 9207). It must not begin
+# with CALLBACK_PATH, since some providers accept longer addresses than those that are registered.
+NAMED_SERVER_CALLBACK_PATH = f"{ONBOARD_PATH}signed-in"
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,8 +151,9 @@ async def _begin_sign_in(
     request: Request, visit: Visit, source: SignInSource | AskingSource, answers: Mapping[str, str]
 ) -> Response:
     """Send the browser to the source, or connect the account. Raises TryLater, NeedsLogin or Broken."""
-    platform, redirect_uri = platform_of(request), public_address(request) + pending_sign_in.CALLBACK_PATH
-    known: JsonObject = {}
+    platform, is_named = platform_of(request), isinstance(source, AskingSource)
+    path = pending_sign_in.NAMED_SERVER_CALLBACK_PATH if is_named else pending_sign_in.CALLBACK_PATH
+    redirect_uri, known = public_address(request) + path, JsonObject()
     if isinstance(source, AskingSource):
         known = await asyncio.to_thread(source.prepare, answers, redirect_uri)
     if isinstance(source, SignInSource):

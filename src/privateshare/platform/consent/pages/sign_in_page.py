@@ -58,8 +58,9 @@ async def show_sign_in(visit: UnfinishedVisit, source_id: int) -> Response:
 
 
 @router.get("/connected")
+@router.get("/signed-in")  # For servers that people name.
 async def come_back(request: Request) -> Response:
-    """Answer the redirect URI of every source. A state of another browser, or a used one, connects nothing."""
+    """Answer the redirect URIs of all sources. A state of another browser, or a used one, connects nothing."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         returned = await _take_return(request, db)
@@ -101,6 +102,8 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
     source = await navigation.offered_source(visit, pending.source_id)
     assert isinstance(source, SignInSource)
     returned = Return(visit, source, pending, query.get("code", ""), query.get("iss"))
+    if not pending.redirect_uri.endswith(request.url.path.rpartition("/")[2]):  # Another source sent the browser here.
+        return returned.to_connect_page("failed")
     if "error" in query or not returned.code:
         return returned.to_connect_page("declined" if query.get("error") == "access_denied" else "failed")
     return returned
@@ -111,9 +114,10 @@ async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
     source, pending = returned.source, returned.pending
     sign_in = await asyncio.to_thread(source.sign_in, pending.known)
     _check_issuer(sign_in, returned.issuer)
-    token = pending.known | await asyncio.to_thread(
+    issued = await asyncio.to_thread(
         oauth.exchange_code, sign_in, pending.redirect_uri, returned.code, pending.verifier
     )
+    token = oauth.merged(pending.known, issued)
     try:
         return token, await connections.identify_signed_in(source, token)
     except SourceFailure:
