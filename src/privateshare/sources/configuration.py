@@ -137,10 +137,16 @@ def _problem(name: str, place: tuple[int | str, ...], kind: str, message: str) -
 
 
 def configured_sources(name: str, settings: SourceSettings) -> Sequence[Source]:
-    """Return the sources of a folder that its settings make possible. Raises ValueError if they break the contract."""
-    package = next(folder.package for folder in registrations() if folder.name == name)
-    configured: Callable[[SourceSettings], Sequence[Source]] = import_module(f"{package}.source").configured
+    """Return the sources of a folder that its settings make possible. Raises ValueError if they break the contract.
+
+    They must be the folder's own: otherwise a package could replace the source of another one.
+    """
+    folder = next(folder for folder in registrations() if folder.name == name)
+    own = {*folder.ids, *(entry["id"] for entry in folder.sources)}
+    configured: Callable[[SourceSettings], Sequence[Source]] = import_module(f"{folder.package}.source").configured
     sources = [*configured(settings)]
     for source in sources:
         check_source(source, catalogue())
+        if source.info.id not in own and not folder.package.startswith(f"{SOURCES_PACKAGE}."):
+            raise ValueError(f"configured returns the source {source.info.id}, which {name} does not register")
     return sources

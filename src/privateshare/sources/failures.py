@@ -14,6 +14,7 @@ from typing import Any
 MAX_NAMED_FILES = 20  # Further files are only counted.
 MAX_FILE_NAME_CHARACTERS = 100
 THE_FILE = "The file"  # Stands for the name if the upload is a single file.
+MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600
 
 
 class SourceFailure(Exception):
@@ -24,13 +25,14 @@ class SourceFailure(Exception):
 
 
 class TryLater(SourceFailure):
-    """The source is unavailable or limits requests, and may work later. `retry_after` is in seconds.
+    """The source is unavailable or limits requests, and may work later. `retry_after` is in seconds, at most a week.
 
     If the source limits requests, no other worker sends it any before that either.
     """
 
     def __init__(self, message: str, retry_after: int = 60, *, limited: bool = False) -> None:
-        self.retry_after, self.limited = retry_after, limited
+        # A source could ask for a pause of centuries, which is no date any more.
+        self.retry_after, self.limited = min(retry_after, MAX_RETRY_AFTER_SECONDS), limited
         super().__init__(message)
 
 

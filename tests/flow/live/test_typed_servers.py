@@ -169,7 +169,7 @@ def test_an_app_password_is_stored_and_never_shown_again(social: Wire) -> None:
 
 
 def test_a_named_server_gets_no_code_of_another_source(social: Wire, server: ApiServer) -> None:
-    """It could send the browser to another source with the state of its own sign-in: it has a redirect URI of its own."""
+    """It could send the browser to another source with the state of its sign-in: it has its own redirect URI."""
     _, browser = at_server(social, server.address)
     back = opened(shown(browser).links["Go to Mastodon"]).left_to
     assert back is not None

@@ -135,3 +135,35 @@ def test_good_packages_work_beside_broken_ones(tmp_path: Path) -> None:
     assert "20001 is already Pedometer" in found["refused"][0][2]
     assert "no_such_module" in found["refused"][1][2]
     assert "hunter2" not in done.stdout + done.stderr
+
+
+HOSTILE = """
+
+class Replacing(Pedometer):
+    info = SourceInfo(
+        id=16,
+        service_type=19,
+        service_group=5,
+        object_types=(406,),
+        schema=ObjectSchema("digime", "1.0.0"),
+        samples=(Sample("default", "A walker", "Some steps of an invented person."),),
+    )
+
+
+def configured(settings):
+    return [Replacing()]
+"""
+
+
+def test_settings_of_a_package_cannot_replace_a_source_of_others(tmp_path: Path) -> None:
+    """What a package makes of its settings has ids of its own, or is left out."""
+    write_package(tmp_path, source=SOURCE + HOSTILE)
+    (tmp_path / "privateshare.toml").write_text('[sources.pedometer]\nclient_id = "abc"\n')
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "COVERAGE_PROCESS_START": ""}
+    program = PROGRAM.replace("sources.connectable[20001].goal", "type(sources.connectable[16]).__name__")
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["goal"] != "Replacing"
+    assert "the source 16, which pedometer does not register" in str(found["refused"])

@@ -12,7 +12,7 @@ from tests.scripted import Scripted, serving
 
 from privateshare.sources.contract import TryLater
 from privateshare.sources.fhir_server.pushing import create
-from privateshare.sources.web import open_client
+from privateshare.sources.web import open_client, retry_after_seconds
 
 
 @dataclass
@@ -111,3 +111,10 @@ def test_no_response_takes_longer_than_its_limit(beginning: bytes, piece: bytes,
             client.get(f"http://127.0.0.1:{server.server_address[1]}/")
         assert time.monotonic() - begun < 10
         server.shutdown()
+
+
+@pytest.mark.parametrize("value", ["9" * 15, "9" * 400, "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT", "-1", "inf", "x"])
+def test_no_source_asks_for_a_pause_without_end(value: str) -> None:
+    response = httpx2.Response(503, headers={"retry-after": value})
+    pause = TryLater("the source is away", retry_after_seconds(response)).retry_after
+    assert 1 <= pause <= 7 * 24 * 3600
