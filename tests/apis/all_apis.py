@@ -14,12 +14,13 @@ from privateshare.sources.github.source import GitHub
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.listenbrainz.source import EXPORT as LISTENBRAINZ
 from privateshare.sources.listenbrainz.source import LiveListenBrainz
-from privateshare.sources.mastodon.source import Mastodon
+from privateshare.sources.mastodon.source import EXPORT as MASTODON
+from privateshare.sources.mastodon.source import LiveMastodon
 from privateshare.sources.oura.configuration import Settings as OuraSettings
 from privateshare.sources.oura.source import LiveOura
 from privateshare.sources.reddit.live import LiveReddit
 from privateshare.sources.reddit.source import SOURCES as REDDIT
-from privateshare.sources.routes import UploadOrAnswers, UploadOrSignIn
+from privateshare.sources.routes import UploadOrAnswers, UploadOrSignIn, UploadOrSignInAtServer
 from privateshare.sources.spotify.live import LiveSpotify
 from privateshare.sources.spotify.source import Spotify
 from privateshare.sources.strava.live import LiveStrava
@@ -123,12 +124,12 @@ PRIVATE = TypedServers(private=True)
 CASES = {
     "mastodon": Case(
         api=mastodon.mastodon,
-        source=lambda _: Mastodon(PRIVATE),
+        source=lambda _: UploadOrSignInAtServer(MASTODON, LiveMastodon(PRIVATE)),
         counts={PROFILE: 1, POST: 95, LIKE: 50, USER: 103},
         path=STATUSES,
         kind=POST,
         pages=3,
-        requests_to_resume=2,
+        requests_to_resume=3,
         add=adds(STATUSES, mastodon.status(200), POST),
         delete=deletes(STATUSES, POST),
         spoil=spoils(STATUSES),

@@ -20,6 +20,7 @@ def status(number: int, **more: Any) -> dict[str, Any]:
     day, hour = 1 + number // 24 % 28, number % 24
     found = {"id": str(100_000 + number), "created_at": f"2026-0{1 + number // 672}-{day:02}T{hour:02}:00:00.000Z"}
     found |= {"content": f"<p>Post<br>{number}</p>", "url": f"https://social.example/@ann/{number}"}
+    found |= {"uri": f"https://social.example/users/ann/statuses/{100_000 + number}", "visibility": "public"}
     return found | {"reblog": None, "favourites_count": 3, "reblogs_count": 0, "account": account("bo")} | more
 
 

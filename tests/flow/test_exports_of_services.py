@@ -31,7 +31,7 @@ from tests.flow.people import People
 from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import Wire, unsealed
 from tests.unit.sources.linkedin.good_archives import messages
-from tests.unit.sources.mastodon_archive.good_archives import archive
+from tests.unit.sources.mastodon.good_archives import archive
 
 PROFILE = {"profile_user": [{"string_map_data": {"Username": {"value": "mira.k"}}}]}
 
@@ -114,7 +114,7 @@ EXPORTS = [
     pytest.param(16, account_data(3), history(4), {400: 1, 401: 1, 405: 1, 406: 4}, "completed", id="spotify"),
     pytest.param(16, history(4), account_data(3), {400: 1, 401: 1, 405: 1, 406: 4}, "completed", id="spotify-turned"),
     pytest.param(9030, messages(2), messages(4), {9002: 4}, "completed", id="linkedin"),
-    pytest.param(9035, gzipped_tar(2), gzipped_tar(4), {2: 4}, "completed", id="mastodon-tar"),
+    pytest.param(9050, gzipped_tar(2), gzipped_tar(4), {2: 4}, "completed", id="mastodon-tar"),
 ]
 
 
@@ -161,5 +161,5 @@ def upload(browser: Browser, source: int, file: Path, data: bytes) -> None:
     browser.page.choose("source-id", str(source))
     browser.submit("continue")
     assert page_of(browser) == "connect"
-    browser.submit("continue", file=file)
+    browser.submit("continue", file=file, extra={"way": "upload"})
     assert page_of(browser) == "consent"

@@ -1,7 +1,9 @@
 """Tests of a source at a server that the person names: signing in, following what changes, and limits of requests."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +12,15 @@ from examples.walking import Browser
 from tests.apis.bluesky import bluesky
 from tests.apis.mastodon import mastodon, status
 from tests.apis.server import ApiServer, running
-from tests.flow.consenting import ask, asking_contract, opened, page_of
+from tests.archives import zipped
+from tests.flow.consenting import Asking, ask, asking_contract, opened, page_of
 from tests.flow.live.lending import shown
 from tests.flow.people import People
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
 
 MASTODON, BLUESKY = 9050, 9053
+PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 STATUSES = "/api/v1/accounts/id-ann/statuses"
 SOCIAL = {"dataRequest": {"serviceGroups": [{"id": 1}], "purpose": "To test"}}
 
@@ -61,7 +65,8 @@ def at_server(wire: Wire, typed: str) -> tuple[Any, Browser]:
     return asking, browser
 
 
-def member(wire: Wire, server: ApiServer) -> Member:
+def signed_in_there(wire: Wire, server: ApiServer) -> tuple[Asking, Browser]:
+    """Return a browser that has signed in at a server, and shows what will be shared."""
     asking, browser = at_server(wire, server.address)
     there = shown(browser).links["Go to Mastodon"]
     assert there.startswith(f"{server.address}/oauth/authorize?")
@@ -70,6 +75,11 @@ def member(wire: Wire, server: ApiServer) -> Member:
     browser.open(elsewhere.left_to)
     assert page_of(browser) == "consent", shown(browser).html
     assert "@ann@127.0.0.1" in shown(browser).html
+    return asking, browser
+
+
+def member(wire: Wire, server: ApiServer) -> Member:
+    asking, browser = signed_in_there(wire, server)
     browser.submit("continue")
     assert browser.left_to is not None
     return Member(wire, asking.tokens(browser.left_to), server)
@@ -87,13 +97,13 @@ def test_a_person_connects_their_own_server(social: Wire, server: ApiServer) -> 
         "profile": 1,
     }
     items = server.api.lists[STATUSES].items
-    deleted = items.pop(1)["id"]
+    deleted = items.pop(1)["uri"]
     items.insert(0, status(300))
     server.api.lists["/api/v1/accounts/id-ann/following"].items.pop()
     state, found = person.synced()
     assert state["state"] == "completed"
     ids = {thing["id"] for thing in found["post"]}
-    assert str(100_300) in ids
+    assert status(300)["uri"] in ids
     assert deleted not in ids
     assert len(ids) == len(found["post"]) == 95
     assert len(found["socialnetworkuser"]) == 102
@@ -101,6 +111,31 @@ def test_a_person_connects_their_own_server(social: Wire, server: ApiServer) -> 
     state, _ = person.synced()
     (account,) = state["details"].values()
     assert account["error"]["reauth"] is True
+
+
+def test_an_archive_after_a_sign_in_is_of_the_same_account(social: Wire, server: ApiServer, tmp_path: Path) -> None:
+    """It adds what only it has. What the sign-in brought is there once."""
+    asking, browser = signed_in_there(social, server)
+    browser.submit("another-source")
+    shown(browser).choose("source-id", str(MASTODON))
+    browser.submit("continue")
+    older = {"id": "https://social.example/users/ann/statuses/1", "published": "2020-01-01T00:00:00Z", "to": [PUBLIC]}
+    known = [
+        {"id": one["uri"], "published": one["created_at"], "to": [PUBLIC]} for one in server.api.lists[STATUSES].items
+    ]
+    outbox = {"id": "outbox.json", "orderedItems": [{"type": "Create", "object": one} for one in (older, *known)]}
+    actor = {"id": f"{server.address}/users/ann", "preferredUsername": "ann"}
+    file = tmp_path / "archive.zip"
+    file.write_bytes(zipped({"actor.json": json.dumps(actor).encode(), "outbox.json": json.dumps(outbox).encode()}))
+    browser.submit("continue", file=file, extra={"way": "upload"})
+    assert page_of(browser) == "consent", shown(browser).html
+    browser.submit("continue")
+    assert browser.left_to is not None
+    state, found = Member(social, asking.tokens(browser.left_to), server).synced()
+    assert len(state["details"]) == 1
+    ids = [post["entityid"] for post in found["post"]]
+    assert len(ids) == len(set(ids)) == 96
+    assert len(found["profile"]) == 1
 
 
 def test_what_a_limit_of_requests_lets_through_is_kept(social: Wire, server: ApiServer) -> None:
@@ -116,7 +151,7 @@ def test_what_a_limit_of_requests_lets_through_is_kept(social: Wire, server: Api
     assert 3000 < account["error"]["retryAfter"] <= 3600
     assert len(found["post"]) == 95 + 80
     asked = len(server.asked)
-    assert asked - before == 3
+    assert asked - before == 4  # The first one asks who it is.
     state, _ = person.synced()
     (account,) = state["details"].values()
     assert account["error"]["retryAfter"] <= 3600

@@ -10,7 +10,7 @@ from tests.apis.server import running
 
 from privateshare.sources import web
 from privateshare.sources.contract import Broken, Connection, TryLater
-from privateshare.sources.mastodon.source import Mastodon
+from privateshare.sources.mastodon.source import LiveMastodon
 from privateshare.sources.typed_servers import TypedServers
 from privateshare.sources.web import ServerNotAllowed, ServerReach, open_client
 
@@ -54,7 +54,7 @@ def test_no_request_reaches_a_private_server(typed: str) -> None:
     """Addresses of this machine and of private networks lead to an error, and no connection."""
     with running(mastodon()) as server:
         port = server.address.rpartition(":")[2]
-        source = Mastodon()
+        source = LiveMastodon()
         with pytest.raises((Broken, TryLater)):
             source.prepare({"server": f"{typed}:{port}" if ":" not in typed else typed}, "https://x.example/")
         assert not server.asked
@@ -75,7 +75,7 @@ def test_a_name_of_a_private_server_is_refused_by_every_request(monkeypatch: pyt
     with running(mastodon()) as server:
         monkeypatch.setattr(socket, "getaddrinfo", resolving("127.0.0.1"))
         source, token = (
-            Mastodon(),
+            LiveMastodon(),
             {"server": server.address, "access_token": "x", "client_id": "c", "client_secret": "s"},
         )
         with pytest.raises(TryLater):

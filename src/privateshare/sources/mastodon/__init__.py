@@ -1,1 +1,1 @@
-"""The source Mastodon: an account at any server with its API."""
+"""The source Mastodon: the archive of an account, or a sign-in at any server with its API."""

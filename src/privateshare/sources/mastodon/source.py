@@ -1,4 +1,4 @@
-"""The source Mastodon, for any server with its API: the person types its address, and signs in there."""
+"""The source Mastodon: a sample, the archive that people request at their server, or a sign-in at any server."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,44 +6,47 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.contract import (
-    Brand,
-    Connection,
+    FileMark,
     Identity,
     JsonObject,
     ObjectSchema,
     Question,
-    Sample,
     SignIn,
+    Source,
     SourceInfo,
 )
+from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.json_api.listing import Listing, NewestFirst
 from privateshare.sources.json_api.paging import itself, linked_page, list_at
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules
 from privateshare.sources.json_api.source import JsonApiSource
+from privateshare.sources.json_api.values import required_text
 from privateshare.sources.mastodon import mapping
 from privateshare.sources.mastodon.configuration import Settings
+from privateshare.sources.mastodon.reader import MastodonReader
 from privateshare.sources.mastodon.registering import SCOPE, register
-from privateshare.sources.mastodon.sample import sample_items
-from privateshare.sources.object_building import text_of
+from privateshare.sources.mastodon.sample import sample_files
+from privateshare.sources.routes import UploadOrSignInAtServer
 from privateshare.sources.typed_servers import TypedServers, host_of
 from privateshare.sources.web import ServerReach
 
 ID = 9050
-SERVICE_TYPE = 9050
 # The largest pages that servers provide.
 STATUSES, ACCOUNTS = 40, 80
+OWN_ID = "account_id"  # What the server calls the account in the addresses of its lists.
+ABOUT_ME = ApiRequest("api/v1/accounts/verify_credentials")
 
 
 def of_account(path: str, size: int) -> Any:
     """Return a function that builds the request for a list of the account."""
-    return lambda wanted: ApiRequest(f"api/v1/accounts/{wanted.owner}/{path}", {"limit": size})
+    return lambda wanted: ApiRequest(f"api/v1/accounts/{wanted.known[OWN_ID]}/{path}", {"limit": size})
 
 
 LISTINGS = (
     Listing(
         "profile",
         ObjectType.PROFILE,
-        lambda _: ApiRequest("api/v1/accounts/verify_credentials"),
+        lambda _: ABOUT_ME,
         itself,
         mapping.profile,
     ),
@@ -85,18 +88,16 @@ LISTINGS = (
 )
 
 
-class Mastodon(JsonApiSource):
-    """The source 9050."""
+class LiveMastodon(JsonApiSource):
+    """The source 9050 for those who sign in."""
 
     info = SourceInfo(
         id=ID,
-        service_type=SERVICE_TYPE,
+        service_type=ID,
         service_group=ServiceGroup.SOCIAL,
         object_types=(ObjectType.POST, ObjectType.LIKE, ObjectType.SOCIAL_NETWORK_USER, ObjectType.PROFILE),
         schema=ObjectSchema("digime", "1.0.0"),
-        samples=(Sample("default", "A member", "Posts, likes and contacts of the last two years."),),
         signs_in=True,
-        brand=Brand("#5b4be0"),
         asks=(
             Question(
                 "server",
@@ -141,23 +142,58 @@ class Mastodon(JsonApiSource):
         return self._servers.reach
 
     def owner(self, client: ApiClient, known: JsonObject) -> Identity:
-        """Ask the server whose account it is. The server is a part of the id: each names its accounts itself."""
-        about = client.get(ApiRequest("api/v1/accounts/verify_credentials")).content
-        host = host_of(known["server"])
-        return Identity(f"{mapping.id_of(about)}@{host}", f"@{text_of(about.get('username'))}@{host}", "USER")
+        """Ask the server whose account it is. It can only name its own accounts, so the address has its host."""
+        name = required_text(client.get(ABOUT_ME).content["username"])
+        if "@" in name:
+            raise ValueError("a name at the server itself has no @")
+        address = f"{name}@{host_of(known['server'])}"
+        return Identity(mapping.account_id(address), f"@{address}", "USER")
 
-    def own_id(self, connection: Connection) -> str:
-        """Return the id of the account at its server."""
-        return connection.provider_account_id.partition("@")[0]
+    def details(self, client: ApiClient, known: JsonObject) -> JsonObject:
+        """Ask the server for the id that it has for the account."""
+        return known | {OWN_ID: mapping.id_of(client.get(ABOUT_ME).content)}
 
     def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Make the items of a list for the sample."""
-        return sample_items(listing, now)
+        """Return nothing: the sample is that of archives."""
+        del listing, now
+        return ()
 
 
-def configured(settings: Settings) -> Sequence[Mastodon]:
+EXPORT = ReadExportSource(
+    declare(
+        ID,
+        ServiceGroup.SOCIAL,
+        (
+            ObjectType.POST,
+            ObjectType.MEDIA,
+            ObjectType.LIKE,
+            ObjectType.SOCIAL_NETWORK_USER,
+            ObjectType.PROFILE,
+            ObjectType.MESSAGE,
+        ),
+        "#563acc",
+        ".zip,.tar,.gz,.json,.csv",
+        (
+            FileMark(r'"(outbox|likes)\.json"|"orderedItems"|"preferredUsername"'),
+            FileMark(r"\A\W*Account address\W+Show boosts\b"),
+        ),
+        (
+            "Open your server, then Preferences, and “Import and export”, “Data export”.",
+            "Choose “Request your archive”. For those whom you follow, download the CSV file beside “Follows”.",
+            "You receive a message when it is ready. Download the file and choose it here.",
+        ),
+    ),
+    "Mastodon",
+    MastodonReader,
+    sample_files,
+    (".jpg", ".jpeg", ".png", ".gif", ".webp", ".mp4", ".webm", ".mov", ".mp3", ".ogg", ".m4a", ".wav", ".avif"),
+)
+
+
+def configured(settings: Settings) -> Sequence[Source]:
     """Return the source with these settings."""
-    return (Mastodon(TypedServers(private=settings.private_addresses)),)
+    live = LiveMastodon(TypedServers(private=settings.private_addresses))
+    return (UploadOrSignInAtServer(EXPORT, live),)
 
 
-SOURCES = (Mastodon(),)
+SOURCES: Sequence[Source] = (UploadOrSignInAtServer(EXPORT, LiveMastodon()),)

@@ -179,6 +179,7 @@ def test_a_tar_that_claims_too_much_is_refused() -> None:
 ODD: list[Any] = [
     {"id": "outbox.json", "orderedItems": [None, 3, {"type": "Create", "object": []}, {"type": "Announce"}]},
     {"id": "likes.json", "orderedItems": [None, {}, 7]},
+    {"id": "outbox.json", "orderedItems": [{"type": {}}, {"type": ["Create"], "object": {}}]},
     {"preferredUsername": {"a": 1}, "id": [], "attachment": {}},
     {"id": "outbox.json", "orderedItems": [note(7, to="https://[bad", cc=None, attachment={"a": 1})]},
 ]

@@ -9,6 +9,7 @@ from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.mastodon import mapping
 from privateshare.sources.object_building import Mapped, dict_of, list_of, stable_id, text_of
 from privateshare.sources.tables import TableKind, TableRow
 
@@ -42,10 +43,10 @@ class MastodonReader(DeclaredReader):
 
     def followed(self, row: TableRow) -> Iterator[Mapped]:
         """Yield somebody whom the person follows."""
-        address = row.needed_text("address")
+        address = mapping.address_of_member(row.needed_text("address"), self.account)
         name, _, server = address.partition("@")
         person = self.account.thing(
-            f"following_{address.casefold()}",
+            mapping.person_id(mapping.FOLLOWING, address),
             None,
             relation="following",
             username=address,
@@ -127,7 +128,7 @@ class MastodonReader(DeclaredReader):
         for liked in list_of(thing.get("orderedItems")):
             if address := text_of(liked):
                 like = self.account.thing(
-                    f"like_{stable_id(address)}",
+                    mapping.like_id(address),
                     None,
                     reaction="like",
                     link=address,
@@ -137,10 +138,11 @@ class MastodonReader(DeclaredReader):
                 yield ObjectType.LIKE, like
 
     def _profile(self, actor: JsonObject) -> Mapped:
-        own_id = text_of(actor.get("id"))
-        address = address_of(own_id) or text_of(actor.get("preferredUsername"))
-        name = text_of(actor.get("name"))
-        self.note_owner(address, f"@{address}")
+        own_id, name = text_of(actor.get("id")), text_of(actor.get("name"))
+        # The id of an actor ends with a number on newer servers, and with the name on others.
+        username, server = text_of(actor.get("preferredUsername")), address_of(own_id).rpartition("@")[2]
+        address = f"{username}@{server}" if username and server else address_of(own_id)
+        self.note_owner(mapping.account_id(address), f"@{address}")
         sites = [text_of_html(text_of(dict_of(one).get("value"))) for one in list_of(actor.get("attachment"))]
         profile = self.account.thing(
             "profile",

@@ -1,1 +1,0 @@
-"""Mastodon: the archive that people request at their server, and its tables."""
