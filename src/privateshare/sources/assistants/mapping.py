@@ -14,6 +14,7 @@ from privateshare.sources.object_building import (
     text_of,
 )
 
+PREFIX_OF_USERS = "user-"  # Of ids at ChatGPT.
 USER, ASSISTANT = "user", "assistant"
 _ROLES = {"user": USER, "human": USER, "assistant": ASSISTANT}
 
@@ -26,6 +27,16 @@ def is_chatgpt(thing: dict[str, Any]) -> bool:
 def is_claude(thing: dict[str, Any]) -> bool:
     """Return whether an object is a conversation of Claude."""
     return "chat_messages" in thing and "uuid" in thing
+
+
+def is_user(thing: dict[str, Any]) -> bool:
+    """Return whether an object says whose export of ChatGPT it is: `user.json`."""
+    return "email" in thing and text_of(thing.get("id")).startswith(PREFIX_OF_USERS)
+
+
+def owner_in(thing: JsonObject) -> str:
+    """Return the id of the person whose an object is; empty if it does not say so."""
+    return text_of(thing.get("id")) if is_user(thing) else text_of(dict_of(thing.get("account")).get("uuid"))
 
 
 def chatgpt_messages(account: SourceAccount, thing: JsonObject) -> Iterator[JsonObject]:

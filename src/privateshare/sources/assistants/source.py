@@ -6,7 +6,14 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.assistants.mapping import chatgpt_messages, claude_messages, is_chatgpt, is_claude
+from privateshare.sources.assistants.mapping import (
+    chatgpt_messages,
+    claude_messages,
+    is_chatgpt,
+    is_claude,
+    is_user,
+    owner_in,
+)
 from privateshare.sources.assistants.sample import chatgpt_sample, claude_sample
 from privateshare.sources.contract import (
     Brand,
@@ -37,6 +44,8 @@ UNREADABLE = Reason(
     "%(num)s of %(total)s conversations cannot be read.",
     Broken("The conversations of the export cannot be read. Request the export again."),
 )
+
+MAX_PEOPLE = 1000
 
 Messages = Callable[[SourceAccount, JsonObject], Iterator[JsonObject]]
 
@@ -70,9 +79,27 @@ class Assistant(UnnamedExportSource):
 
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield the messages. Raises Broken."""
+        return self._messages_of(export, set())
+
+    def owner_of(self, export: UploadedExport) -> Identity:
+        """Read an export completely, and return the account. Raises Broken, also if it is of several people."""
+        people: set[str] = set()
+        for _ in self._messages_of(export, people):
+            pass
+        export.left_out.check(self.nothing)
+        if len(people) > 1:
+            raise Broken("The archive holds the data of several accounts. Upload the archive of one account.")
+        return self.owner
+
+    def _messages_of(self, export: UploadedExport, people: set[str]) -> Iterator[Mapped]:
+        """Yield the messages, and add the ids of the people whose they are."""
         upload = UploadReader(self._role_of, export.left_out)
         for file in export.files:
             for found in upload.records_of(file):
+                if (person := owner_in(found.thing)) and len(people) < MAX_PEOPLE:
+                    people.add(person)
+                if not self._is_conversation(found.thing):
+                    continue
                 try:
                     messages = list(self._messages(export.account, found.thing))
                 except (ValueError, TypeError, AttributeError):
@@ -83,7 +110,7 @@ class Assistant(UnnamedExportSource):
         upload.estimate()
 
     def _role_of(self, thing: JsonObject, _: str) -> ObjectRole:
-        return ObjectRole.RECORD if self._is_conversation(thing) else ObjectRole.UNKNOWN
+        return ObjectRole.RECORD if self._is_conversation(thing) or is_user(thing) else ObjectRole.UNKNOWN
 
 
 _SAMPLES = (Sample("default", "A learner", "A year of questions of an invented person, and the answers."),)

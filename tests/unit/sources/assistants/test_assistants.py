@@ -124,3 +124,30 @@ def test_unreadable_conversations_are_counted() -> None:
     data = zipped({"c.json": json.dumps([good]).encode()})
     with pytest.raises(Broken, match="holds no conversations with Claude"):
         CLAUDE.identify(Connection(archive=io.BytesIO(data)))
+
+
+def identify(source: Any, files: dict[str, Any]) -> Any:
+    """Whose export it is."""
+    data = zipped({name: json.dumps(content).encode() for name, content in files.items()})
+    return source.identify(Connection(archive=io.BytesIO(data)))
+
+
+def test_the_conversations_of_two_people_are_not_mixed() -> None:
+    """Both exports say whose they are."""
+    talk = {
+        "mapping": {"a": node("a", "user", {"content_type": "text", "parts": ["Hi"]})},
+        "create_time": 1_700_000_000,
+    }
+    chatgpt: dict[str, Any] = {}
+    claude: dict[str, Any] = {}
+    for name in ("ann", "bob"):
+        chatgpt |= {f"{name}/conversations.json": [talk], f"{name}/user.json": {"id": f"user-{name}", "email": "a@b"}}
+        said = {"uuid": f"m-{name}", "text": "Hi", "sender": "human", "created_at": "2024-01-01T00:00:00Z"}
+        one = {"uuid": f"c-{name}", "account": {"uuid": name}, "chat_messages": [said]}
+        claude |= {f"{name}/conversations.json": [one]}
+        for source, files in ((CHATGPT, chatgpt), (CLAUDE, claude)):
+            alone = {path: content for path, content in files.items() if path.startswith(name)}
+            assert identify(source, alone).provider_account_id == "conversations"
+    for source, files in ((CHATGPT, chatgpt), (CLAUDE, claude)):
+        with pytest.raises(Broken, match="several accounts"):
+            identify(source, files)
