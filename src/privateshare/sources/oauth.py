@@ -25,6 +25,8 @@ TEMPORARY_ERRORS = {"temporarily_unavailable", "server_error", "slow_down"}
 REVOKED_ACCESS_ERRORS = {"invalid_grant", "access_denied", "bad_verification_code", "bad_refresh_token"}
 # `identify` determines the person in other ways, and `expires_at` replaces `expires_in`.
 UNSTORED_FIELDS = ("id_token", "expires_in")
+MAX_NUMBER_CHARACTERS = 30
+MAX_SECONDS = 1e11  # Since 1970, or from now on.
 TOKEN_FIELDS = ("access_token", "refresh_token", "token_type", "scope", "expires_at")
 
 log = structlog.get_logger()
@@ -142,23 +144,40 @@ def _client(sign_in: SignIn, redirect_uri: str | None = None) -> OAuth2Client:
     )
     if sign_in.private_key is not None:
         client.register_client_auth_method(PrivateKeyJWT(sign_in.token_endpoint))
-    if sign_in.read_token_response is not None:
-        convert = _converting(sign_in.read_token_response)
-        client.register_compliance_hook("access_token_response", convert)
-        client.register_compliance_hook("refresh_token_response", convert)
+    convert = _converting(sign_in.read_token_response)
+    client.register_compliance_hook("access_token_response", convert)
+    client.register_compliance_hook("refresh_token_response", convert)
     return client
 
 
-def _converting(read: Callable[[JsonObject], JsonObject]) -> Callable[[httpx2.Response], httpx2.Response]:
-    """Return a function that replaces the content of a token response."""
+def _converting(read: Callable[[JsonObject], JsonObject] | None) -> Callable[[httpx2.Response], httpx2.Response]:
+    """Return a function that replaces the content of a token response by fields that the client can use.
+
+    The library takes what it finds: a date without end, or JSON that is nested too deeply, would be an error of ours.
+    """
 
     def convert(response: httpx2.Response) -> httpx2.Response:
         content = read_object(response)
         if content is None:
-            return response
-        return httpx2.Response(response.status_code, json=read(content), request=response.request)
+            response.raise_for_status()
+            raise ValueError("the response is not a JSON object")
+        if read is not None:
+            content = read(content)
+        usable = {name: value for name, value in content.items() if _is_usable(name, value)}
+        return httpx2.Response(response.status_code, json=usable, headers=_kept(response), request=response.request)
 
     return convert
+
+
+def _kept(response: httpx2.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name == "retry-after"}
+
+
+def _is_usable(name: str, value: object) -> bool:
+    if name in ("expires_in", "expires_at"):
+        is_number = isinstance(value, int | float) or (isinstance(value, str) and value.isascii() and value.isdigit())
+        return is_number and len(str(value)) < MAX_NUMBER_CHARACTERS and 0 <= float(str(value)) < MAX_SECONDS
+    return not (name == "refresh_token" and not isinstance(value, str))
 
 
 @contextmanager

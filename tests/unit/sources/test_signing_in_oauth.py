@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import orjson
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
@@ -15,7 +16,7 @@ from tests.keys import rsa_key
 
 from privateshare.protocol.pkce import new_verifier
 from privateshare.sources import oauth
-from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, SignIn, TryLater
+from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, SignIn, SourceFailure, TryLater
 
 CALLBACK = "https://share.example/apps/saas/connected"
 
@@ -119,3 +120,54 @@ def test_a_token_response_does_not_change_what_is_known() -> None:
         again = oauth.refresh(sign_in, token)
         assert (again["server"], again["client_id"]) == (server.address, "client")
         assert len({"old", token["access_token"], again["access_token"]}) == 3
+
+
+ODD_TOKENS: dict[str, Any] = {
+    "no number": {"expires_in": "soon"},
+    "infinite": {"expires_in": float("inf")},
+    "no date": {"expires_at": "soon"},
+    "an infinite date": {"expires_at": float("inf")},
+    "a list": {"expires_in": [1]},
+    "an object": {"expires_at": {}},
+    "huge": {"expires_in": 10**400},
+    "no text": {"access_token": 5},
+    "no type": {"token_type": None},
+    "another type": {"token_type": ["bearer"]},
+    "a refresh token of another kind": {"refresh_token": {"a": 1}},
+    "a scope of another kind": {"scope": [7]},
+}
+
+
+@pytest.mark.parametrize("kind", ODD_TOKENS)
+def test_odd_token_responses_are_failures_of_the_source(kind: str) -> None:
+    """Whatever a server sends, the platform gets a token that it can use, or a failure that it can explain."""
+    api = Api()
+    with running(api) as server:
+        token = signed_in(sign_in_at(server))
+        api.wrap_token = lambda issued: issued | ODD_TOKENS[kind]
+        for get in (lambda: signed_in(sign_in_at(server)), lambda: oauth.refresh(sign_in_at(server), token)):
+            try:
+                found = get()
+            except SourceFailure:
+                continue
+            assert isinstance(found["access_token"], str)
+            assert oauth.expires_within(found, 60) in (True, False)
+            assert isinstance(found.get("refresh_token", ""), str)
+            assert orjson.dumps(found)
+
+
+CONTENTS = [b"[" * 30_000, b"[]", b"7", b"null", b"\xff", b'{"error": {"a": 1}}', b'{"error": 7}']
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("status", [200, 400])
+def test_odd_contents_of_a_token_endpoint_are_failures_of_the_source(content: bytes, status: int) -> None:
+    api = Api()
+    with running(api) as server:
+        sign_in, token = sign_in_at(server), signed_in(sign_in_at(server))
+        api.opened = {"/odd": lambda _server, _call: (status, {"content-type": "application/json"}, content)}
+        odd = replace(sign_in, token_endpoint=f"{server.address}/odd")
+        with pytest.raises(SourceFailure):
+            oauth.refresh(odd, token)
+        with pytest.raises(SourceFailure):
+            oauth.exchange_code(odd, CALLBACK, "code", new_verifier())
