@@ -33,6 +33,7 @@ MAX_RESPONSE_SECONDS = 120  # Applies to the complete response, with its headers
 READ_TIMEOUT_SECONDS = 30  # Applies between two parts of a response.
 CONNECT_TIMEOUT_SECONDS = 5
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+NAMED_HOST = "named by a person"  # Stands for it in traces: many people have a server of their own.
 DEFAULT_PORTS = {"https": 443, "http": 80}
 DEFAULT_RETRY_AFTER_SECONDS = 60
 
@@ -81,12 +82,14 @@ class BoundedTransport(httpx2.BaseTransport):
         Raises:
             ServerNotAllowed: Only public servers may be reached, by TLS, and this is none.
         """
+        traced_host = request.url.host
         if self._reach is ServerReach.PUBLIC:
             self._pin_public_address(request)
+            traced_host = NAMED_HOST
         self._deadline.begin(self._max_seconds)
         request.headers["accept-encoding"] = "identity"
         uses_proxy = request.url.scheme == "https" and not proxy_bypass(request.url.host)
-        with request_span(request.method, request.url.host) as note:
+        with request_span(request.method, traced_host) as note:
             response = (self._proxied if uses_proxy else self._direct).handle_request(request)
             note(response.status_code)
         assert isinstance(response.stream, httpx2.SyncByteStream)

@@ -5,10 +5,13 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.apis.mastodon import mastodon
 from tests.apis.server import running
 
-from privateshare.sources import web
+from privateshare.sources import request_spans, web
 from privateshare.sources.contract import Broken, Connection, TryLater
 from privateshare.sources.mastodon.source import LiveMastodon
 from privateshare.sources.typed_servers import TypedServers
@@ -131,3 +134,16 @@ def test_a_connection_to_one_name_is_not_used_for_another(monkeypatch: pytest.Mo
     (_, first), (_, again), (_, other) = used
     assert first is again
     assert other is not first
+
+
+def test_traces_do_not_name_the_server_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many people have a server of their own, so its address is about the person."""
+    exported, tracers = InMemorySpanExporter(), TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(exported))
+    monkeypatch.setattr(request_spans, "_tracer", tracers.get_tracer("test"))
+    monkeypatch.setattr(web, "public_address_of", lambda *_: "127.0.0.1")
+    with open_client({}, reach=ServerReach.PUBLIC) as client, pytest.raises(httpx2.ConnectError):
+        client.get("https://ann.example:1/ann")
+    (span,) = exported.get_finished_spans()
+    assert "ann" not in span.to_json()
+    assert "127.0.0.1" not in span.to_json()
