@@ -25,7 +25,6 @@ MAX_COLUMNS = 500
 MIDNIGHT = " 00:00"  # Written dates are read with a time.
 ESCAPE = "\\"
 _YEAR_FIRST = re.compile(r"\d{4}")
-_AMBIGUOUS = re.compile(r"[+-]?\d{1,3},\d{3}")  # Either thousands or a fraction.
 _SHORTENED = re.compile(r"\d[.,]\d+E\+\d+")
 _CLOCK = re.compile(r"\d:\d\d|\d\.\d\d\b.*\d\.\d\d\.")
 
@@ -103,8 +102,7 @@ class TableRow:
 
     def number(self, column: str) -> float | None:
         """Return the number in a column; None if there is none, or it may be two, such as 1,234."""
-        text = self.text(column)
-        return None if _AMBIGUOUS.fullmatch(text) else number_in(text)
+        return number_in(self.text(column))
 
 
 @dataclass(frozen=True, slots=True)

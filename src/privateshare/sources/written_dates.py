@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 from babel import Locale
 
-from privateshare.sources.object_building import EARLIEST, LATEST
+from privateshare.sources.object_building import EARLIEST
 
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "dmy", "mdy", "ymd"
 MAX_CHARACTERS = 80
@@ -134,7 +134,7 @@ class WrittenDates:
         if len(moments) != 1:
             return None
         moment = moments.pop()
-        return round(moment.timestamp() * 1000) if EARLIEST <= moment < LATEST else None
+        return round(moment.timestamp() * 1000) if EARLIEST <= moment <= self._now + FUTURE else None
 
     @property
     def order(self) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.csv_rows import BadTable, number_in, rows_of
+from privateshare.sources.csv_rows import BadTable, count_in, number_in, rows_of
 from privateshare.sources.object_building import Mapped, exact_moment, milliseconds, number_of
 from privateshare.sources.tables import TableKind, TableRow, find_table
 
@@ -46,6 +46,8 @@ def rows(data: bytes) -> list[TableRow]:
         ("\u22123.5", -3.5),
         ("1\u202f234,5", 1234.5),
         ("1,234,567", None),
+        ("1,234", None),
+        ("0,234", 0.234),
         ("1,2.3,4", None),
         ("1_000", None),
         ("nan", None),
@@ -181,3 +183,25 @@ def test_ids_that_a_spreadsheet_shortened_are_none() -> None:
 def test_only_dates_with_one_meaning_are_exact(value: object, expected: int | None) -> None:
     """The first of two meanings is a wrong date as often as not."""
     assert exact_moment(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10,234", 10234),
+        ("10.234", 10234),
+        ("1,010,234", 1010234),
+        ("10\xa0234", 10234),
+        ("10234", 10234),
+        ("10234.0", 10234),
+        ("1,01,234", None),
+        ("10.5", None),
+        ("0,234", None),
+        ("-3", -3),
+        ("", None),
+        ("x", None),
+    ],
+)
+def test_counts_have_thousands_and_no_fractions(text: str, expected: int | None) -> None:
+    """Ten thousand steps must not become ten."""
+    assert count_in(text) == expected

@@ -100,3 +100,8 @@ def test_impossible_years_are_no_dates(text: str) -> None:
 def test_years_with_two_digits_are_not_in_the_future(text: str, expected: str | None) -> None:
     """A date of 1999 must not become one of 2099."""
     assert read(text) == [expected]
+
+
+def test_what_has_not_happened_is_no_date() -> None:
+    """An export has nothing of 2099."""
+    assert read("Apr 3, 2099, 7:12:01 AM") == [None]

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.charsets import decoded
@@ -108,9 +109,12 @@ def _has_months_first(file: UploadedFile, header: Sequence[str], delimiter: str)
     column = next((place for place, name in enumerate(header) if name in TEXT_COLUMNS["birthday"]), None)
     if column is None:
         return None
-    written = (row[column] for row in _rows(file, delimiter) if len(row) > column)
-    found = [(int(day[1]), int(day[2])) for text in written if (day := _SLASHES.fullmatch(text)) is not None]
-    days_first, months_first = any(one > 12 for one, _ in found), any(two > 12 for _, two in found)
+    days_first = months_first = False
+    with suppress(csv.Error):  # What is before the damage is read.
+        for row in _rows(file, delimiter):
+            day = _SLASHES.fullmatch(row[column]) if len(row) > column else None
+            if day is not None:
+                days_first, months_first = days_first or int(day[1]) > 12, months_first or int(day[2]) > 12
     return None if days_first == months_first else months_first
 
 

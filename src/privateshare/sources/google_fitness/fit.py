@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.csv_rows import BadTable, number_in, rows_of
+from privateshare.sources.csv_rows import BadTable, count_in, number_in, rows_of
 from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.failures import THE_FILE, Broken, shown_name
 from privateshare.sources.fitness_objects import body_composition, sleep
@@ -140,7 +140,8 @@ class FitReader:
             return
         try:
             for place, name in fields.items():
-                value = number_in(row[place]) if place < len(row) and row[place] else None
+                cell = row[place] if place < len(row) else ""
+                value = count_in(cell) if name == "steps" or name.endswith("minutes") else number_in(cell)
                 if value is not None and value > 0:
                     self._totals.set(row[0], name, _in_unit(name, value))
         except ValueError:

@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from io import TextIOWrapper
 from itertools import islice
@@ -112,8 +113,9 @@ def _short_history(file: UploadedFile, account: SourceAccount, now: datetime) ->
     known = [dates.learn(row[1] + MIDNIGHT) for row in islice(_table(file), LEARNED_ROWS) if len(row) == SHORT_COLUMNS]
     if not known or not all(known[:1]):
         raise NotNetflix
-    for row in islice(_table(file), LEARNED_ROWS, None):
-        dates.learn(row[-1] + MIDNIGHT)
+    with suppress(csv.Error):  # What is before the damage is read.
+        for row in islice(_table(file), LEARNED_ROWS, None):
+            dates.learn(row[-1] + MIDNIGHT)
     equal: Counter[str] = Counter()
     day: int | None = None
     for number, row in enumerate(_table(file)):

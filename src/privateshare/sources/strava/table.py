@@ -12,7 +12,7 @@ from itertools import islice
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.csv_rows import BadTable, number_in, rows_of
+from privateshare.sources.csv_rows import BadTable, count_in, number_in, rows_of
 from privateshare.sources.object_building import Mapped, SourceAccount
 from privateshare.sources.strava.sports import english_name
 from privateshare.sources.workouts.recording import RUN_CADENCE, STEPS_PER_TURN, cadence_field
@@ -90,7 +90,7 @@ def _activity(row: list[str], moment: int, precise: int | None, account: SourceA
     kind = row[KIND]
     name = english_name(kind)
     measured = _measured(row, precise, name)
-    seconds = _number(row, precise, _MOVING) or number_in(row[ELAPSED]) or 0.0
+    seconds = _number(row, precise, _MOVING) or count_in(row[ELAPSED]) or 0.0
     mapped = account.thing(
         row[ID],
         moment,

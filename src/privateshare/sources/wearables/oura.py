@@ -17,6 +17,7 @@ from privateshare.sources.wearables.days import CollectedDays
 from privateshare.sources.wearables.records import (
     UNREADABLE,
     Record,
+    count,
     day_at,
     moment_in,
     name_unused,
@@ -133,7 +134,7 @@ class OuraReader:
             day,
             fields
             | {
-                "steps": whole(number(record, "steps")),
+                "steps": count(record, "steps"),
                 "activitycalories": positive(number(record, "active_calories", "activity_burn", "cal_active")),
                 "caloriesout": positive(number(record, "total_calories", "total_burn", "cal_total")),
                 "restingheartrate": positive(number(record, "average_resting_heart_rate")),

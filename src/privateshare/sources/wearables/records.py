@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.csv_rows import BadTable, number_in, rows_of
+from privateshare.sources.csv_rows import BadTable, count_in, number_in, rows_of
 from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.failures import THE_FILE, Broken, Reason, shown_name
 from privateshare.sources.object_building import EARLIEST, LATEST, milliseconds
@@ -102,6 +102,12 @@ def number(record: Record, *names: str) -> float | None:
         if found is not None and found >= 0:
             return found
     return None
+
+
+def count(record: Record, name: str) -> int | None:
+    """Return a count, such as steps; None if it is not there or negative."""
+    found = count_in(record.get(name, ""))
+    return found if found is not None and found >= 0 else None
 
 
 def seconds(record: Record, *names: str, factor: float = 1.0) -> int | None:

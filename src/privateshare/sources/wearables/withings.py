@@ -13,6 +13,7 @@ from privateshare.sources.wearables.days import CollectedDays
 from privateshare.sources.wearables.records import (
     UNREADABLE,
     Record,
+    count,
     day_at,
     first_rows,
     moment_in,
@@ -136,7 +137,7 @@ class WithingsReader:
         )
 
     def _sum(self, record: Record, field: str, factor: float) -> None:
-        value = number(record, "value")
+        value = count(record, "value") if field == "steps" else number(record, "value")
         if value is None:
             raise ValueError("a day without a value")
         if field == "distance":

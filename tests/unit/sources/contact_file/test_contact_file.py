@@ -219,3 +219,10 @@ def test_an_older_card_does_not_replace_a_newer_one() -> None:
     for order in ((old, new), (new, old)):
         text = "".join(card.format(name=name, changed=changed) for name, changed in order)
         assert read(text)[-1]["name"] == "New"
+
+
+def test_contacts_before_damage_are_read() -> None:
+    """Also if all birthdays of the table have to be known first."""
+    left_out = LeftOut()
+    (found,) = read('First Name,Last Name,E-mail Address,Birthday\nAnn,Lee,a@b.c,4/25/1980\nBob,"M', left_out)
+    assert (found["name"], found["birthday"], len(left_out.damaged)) == ("Ann Lee", "1980-04-25", 1)
