@@ -19,6 +19,7 @@ RESTORE_OPTIONS = ("--no-owner", "--no-privileges", "--exit-on-error", "--single
 READ_BYTES = 256 * 1024
 # A URL may name a descriptor of this process as the folder of the socket (`_socket_folder` in postgres.py).
 _PASSWORD = re.compile(r"[\w+]+://[^:@/?]*:([^@/?]*)@")
+_PASSWORD_IN_QUERY = re.compile(r"(?<=[?&])password=([^&#]*)&?")
 _DESCRIPTOR = re.compile(r"/proc/self/fd/(\d+)")
 
 
@@ -97,11 +98,14 @@ def _path(program: str) -> str:
 
 def _without_password(url: str) -> tuple[str, Mapping[str, str]]:
     """Return the URL without its password, and the environment with it: other users can see a program's arguments."""
-    found = _PASSWORD.match(url)
     named = re.sub(r"^(\w+)\+\w+:", r"\1:", url)
-    if found is None:
-        return named, {}
-    return named.replace(f":{found[1]}@", "@", 1), {"PGPASSWORD": unquote(found[1])}
+    in_query, found = _PASSWORD_IN_QUERY.search(named), _PASSWORD.match(url)
+    if in_query is not None:  # It counts before the other one, which is removed too.
+        named = _PASSWORD_IN_QUERY.sub("", named).rstrip("?&")
+    if found is not None:
+        named = named.replace(f":{found[1]}@", "@", 1)
+    password = in_query or found
+    return named, {"PGPASSWORD": unquote(password[1])} if password is not None else {}
 
 
 def _first_line(program: str, errors: IO[bytes], status: int) -> str:

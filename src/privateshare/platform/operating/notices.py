@@ -63,7 +63,7 @@ def _mail(server: str, sender: str, recipients: Sequence[str], notice: Notice) -
             if parts.username:
                 connection.login(unquote(parts.username), unquote(parts.password or ""))
             connection.send_message(_email(sender, recipients, notice))
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:  # A ValueError is a text that no mail can hold.
         reason = type(error).__name__
         if isinstance(error, smtplib.SMTPResponseException):
             reason = f"it answered {error.smtp_code}"
@@ -88,7 +88,8 @@ def _connect(scheme: str, host: str, port: int) -> smtplib.SMTP:
 
 def _email(sender: str, recipients: Sequence[str], notice: Notice) -> EmailMessage:
     mail = EmailMessage()
-    mail["Subject"], mail["From"], mail["To"] = notice.title, sender, ", ".join(recipients)
+    title = " ".join(notice.title.split())  # A line break would begin another header, and is refused.
+    mail["Subject"], mail["From"], mail["To"] = title, sender, ", ".join(recipients)
     mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain=sender.rpartition("@")[2])
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(notice.text)
