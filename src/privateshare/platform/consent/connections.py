@@ -26,6 +26,7 @@ from privateshare.platform.library.accounts import (
 from privateshare.platform.library.archives import StoredArchive, add_archive
 from privateshare.platform.library.credentials import without_refresh_token
 from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
 
@@ -61,7 +62,7 @@ async def check_archive(platform: Platform, source: Source, archive: SealedTempo
 
 async def identify_signed_in(source: Source, token: JsonObject) -> Identity:
     """Identify the account that the person signed in to. Raises TryLater, NeedsLogin or Broken."""
-    return await asyncio.to_thread(source.identify, Connection(token=without_refresh_token(token)))
+    return await call_source(source.identify, Connection(token=without_refresh_token(token)))
 
 
 async def connect_signed_in(visit: Visit, source: Source, identity: Identity, token: JsonObject) -> AccountRow:

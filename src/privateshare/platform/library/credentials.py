@@ -19,6 +19,7 @@ from privateshare.platform.library.libraries import (
     lock_library,
     open_library,
 )
+from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
 from privateshare.sources.contract import (
@@ -103,7 +104,7 @@ async def _refresh_token(
         token, failure = _token_of(library, account), None
         if account is not None and _must_refresh(token, refused):
             try:
-                token = await asyncio.to_thread(_request_refresh, platform.sources, account.source_id, token)
+                token = await call_source(_request_refresh, platform.sources, account.source_id, token)
                 account.sealed_credentials = seal_token(library, account_id, token)
             except NeedsLogin as error:
                 account.needs_login, failure = True, error
@@ -142,7 +143,7 @@ async def revoke_token(sources: Sources, source_id: int, token: JsonObject) -> b
         Whether the source revoked it. Also True for a source without a revocation endpoint, or without tokens.
     """
     try:
-        revoked = await asyncio.to_thread(_request_revocation, sources.connectable.get(source_id), token)
+        revoked = await call_source(_request_revocation, sources.connectable.get(source_id), token)
     except SourceFailure:
         revoked = False
     if not revoked:

@@ -11,7 +11,7 @@ from lxml import etree
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, TryLater
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
-from privateshare.sources.web import ServerNotAllowed, open_client, retry_after_seconds
+from privateshare.sources.web import MAX_RESPONSE_SECONDS, ServerNotAllowed, open_client, retry_after_seconds
 
 DAV, CALDAV, CARDDAV = "DAV:", "urn:ietf:params:xml:ns:caldav", "urn:ietf:params:xml:ns:carddav"
 MULTI_STATUS = 207
@@ -60,9 +60,11 @@ class DavClient:
     https: nobody but the server that the person chose can name them.
     """
 
-    def __init__(self, servers: TypedServers, known: JsonObject) -> None:
+    def __init__(self, servers: TypedServers, known: JsonObject, max_seconds: float = MAX_RESPONSE_SECONDS) -> None:
         self._servers, self._host = servers, host_of(known["server"])
-        self._http = open_client({"content-type": "application/xml; charset=utf-8"}, reach=servers.reach)
+        self._http = open_client(
+            {"content-type": "application/xml; charset=utf-8"}, max_seconds=max_seconds, reach=servers.reach
+        )
         self._http.auth = httpx2.BasicAuth(known["username"], known["password"])
 
     def __enter__(self) -> Self:

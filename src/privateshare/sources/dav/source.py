@@ -46,6 +46,7 @@ from privateshare.sources.typed_servers import TypedServers, host_of
 
 CALENDAR_SERVER = "http://calendarserver.org/ns/"
 RESOURCES_PER_REQUEST = 50
+SIGN_IN_SECONDS = 20  # A person waits for each of the responses.
 OK = 200
 
 Reader = Callable[[UploadedFile, SourceAccount, LeftOut], Iterator[Mapped]]
@@ -141,7 +142,7 @@ class DavServer:
         if connection.sample is not None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
         known = self._known(connection)
-        with DavClient(self._servers, known) as client:
+        with DavClient(self._servers, known, SIGN_IN_SECONDS) as client:
             principal, _ = self._home(client, known)
         # After a redirect, the server that answered: whoever can make the first one redirect does not speak for it.
         own_id, host = urlsplit(principal.address).path.strip("/"), principal.server

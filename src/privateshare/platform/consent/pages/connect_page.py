@@ -4,7 +4,6 @@ For some sources a person types something first, such as the address of their se
 stored encrypted, as tokens are, and never shown again.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request
@@ -34,6 +33,7 @@ from privateshare.platform.consent.visit import (
     view_visit,
 )
 from privateshare.platform.http.requests import platform_of, public_address
+from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.sources.contract import (
@@ -155,10 +155,10 @@ async def _begin_sign_in(
     path = pending_sign_in.NAMED_SERVER_CALLBACK_PATH if is_named else pending_sign_in.CALLBACK_PATH
     redirect_uri, known = public_address(request) + path, JsonObject()
     if isinstance(source, AskingSource):
-        known = await asyncio.to_thread(source.prepare, answers, redirect_uri)
+        known = await call_source(source.prepare, answers, redirect_uri)
     if isinstance(source, SignInSource):
         tag = visit.cookie.tag
-        pending = await asyncio.to_thread(pending_sign_in.prepare_sign_in, source, tag, redirect_uri, known)
+        pending = await call_source(pending_sign_in.prepare_sign_in, source, tag, redirect_uri, known)
         async with platform.database.transaction() as db:
             visit = await _lock(request, db)
             pending_sign_in.begin_sign_in(visit, pending)

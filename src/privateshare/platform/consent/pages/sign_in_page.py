@@ -1,6 +1,5 @@
 """Signing in at a source: the page that leads there, and the redirect URI. OAuth 2, RFC 6749 4.1."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Request
@@ -13,6 +12,7 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.visit import UnfinishedVisit, Visit, check_unfinished, journey_page, resume_visit
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.credentials import revoke_token
+from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.sources import oauth
 from privateshare.sources.contract import (
@@ -112,11 +112,9 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
 async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
     """Fetch the source's token, and identify its account. Raises TryLater, NeedsLogin or Broken."""
     source, pending = returned.source, returned.pending
-    sign_in = await asyncio.to_thread(source.sign_in, pending.known)
+    sign_in = await call_source(source.sign_in, pending.known)
     _check_issuer(sign_in, returned.issuer)
-    issued = await asyncio.to_thread(
-        oauth.exchange_code, sign_in, pending.redirect_uri, returned.code, pending.verifier
-    )
+    issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, returned.code, pending.verifier)
     token = oauth.merged(pending.known, issued)
     try:
         return token, await connections.identify_signed_in(source, token)
