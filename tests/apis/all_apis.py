@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.bluesky.source import Bluesky
+from privateshare.sources.bluesky.source import EXPORT as BLUESKY
+from privateshare.sources.bluesky.source import LiveBluesky
 from privateshare.sources.configuration import ClientSettings
 from privateshare.sources.contract import Source
 from privateshare.sources.github.source import GitHub
@@ -182,7 +183,7 @@ CASES = {
     ),
     "bluesky": Case(
         api=bluesky.bluesky,
-        source=lambda _: Bluesky(PRIVATE),
+        source=lambda address: UploadOrAnswers(BLUESKY, LiveBluesky(PRIVATE, address)),
         counts={PROFILE: 1, POST: 230, LIKE: 30, USER: 122},
         path=RECORDS,
         kind=POST,

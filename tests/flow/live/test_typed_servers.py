@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from examples.walking import Browser
 
-from tests.apis.bluesky import bluesky
+from tests.apis.bluesky import bluesky, name_by_host
 from tests.apis.mastodon import mastodon, status
 from tests.apis.server import ApiServer, running
 from tests.archives import zipped
@@ -178,6 +178,7 @@ def test_an_unusable_server_is_explained(social: Wire, typed: str, told: str) ->
 def test_an_app_password_is_stored_and_never_shown_again(social: Wire) -> None:
     """A wrong one is explained. The right one connects the account, until the person ends it."""
     with running(bluesky()) as server:
+        name_by_host(server)
         asking = ask(social)
         browser = opened(asking.url)
         shown(browser).choose("source-id", str(BLUESKY))

@@ -1,4 +1,4 @@
-"""The source Bluesky: the posts, likes and contacts of an account, by an app password.
+"""The source Bluesky: a sample, the repository that people download, or an account by an app password.
 
 The app password is stored in place of tokens: each fetch begins a session with it. Tokens of the AT Protocol without
 OAuth can do no less than the app password, and the person can end it in the app at any time.
@@ -14,27 +14,29 @@ import httpx2
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.bluesky import mapping
 from privateshare.sources.bluesky.configuration import Settings
-from privateshare.sources.bluesky.sample import sample_items
+from privateshare.sources.bluesky.directory import PUBLIC_DIRECTORY, not_of_bluesky, server_of
+from privateshare.sources.bluesky.reader import BlueskyReader
+from privateshare.sources.bluesky.sample import sample_files
 from privateshare.sources.contract import (
-    Brand,
-    Broken,
     Connection,
+    FileMark,
     Identity,
     JsonObject,
     NeedsLogin,
     ObjectSchema,
     Question,
     RequestLimit,
-    Sample,
+    Source,
     SourceInfo,
     TryLater,
 )
+from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.json_api.listing import Listing, NewestFirst, Wanted
 from privateshare.sources.json_api.paging import itself, list_at, token_page
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules
 from privateshare.sources.json_api.source import JsonApiSource
-from privateshare.sources.json_api.values import required_text
 from privateshare.sources.object_building import text_of
+from privateshare.sources.routes import UploadOrAnswers
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
 from privateshare.sources.web import ServerNotAllowed, ServerReach, open_client, read_object, retry_after_seconds
 
@@ -58,6 +60,7 @@ def about(wanted: Wanted, name: str) -> ApiRequest:
     return ApiRequest(f"xrpc/app.bsky.{name}", {"actor": wanted.owner, "limit": PAGE_SIZE})
 
 
+# Posts and reposts are objects of one type. What was deleted is recognised if both are read completely.
 LISTINGS = (
     Listing(
         "profile",
@@ -71,16 +74,23 @@ LISTINGS = (
         ObjectType.POST,
         records("post"),
         list_at("records"),
-        mapping.post,
+        mapping.posted,
         NEXT,
-        NewestFirst(mapping.uri_of),
+    ),
+    Listing(
+        "reposts",
+        ObjectType.POST,
+        records("repost"),
+        list_at("records"),
+        mapping.shared,
+        NEXT,
     ),
     Listing(
         "likes",
         ObjectType.LIKE,
         records("like"),
         list_at("records"),
-        mapping.like,
+        mapping.liked,
         NEXT,
         NewestFirst(mapping.uri_of),
     ),
@@ -103,8 +113,8 @@ LISTINGS = (
 )
 
 
-class Bluesky(JsonApiSource):
-    """The source 9053."""
+class LiveBluesky(JsonApiSource):
+    """The source 9053 for those who have an app password."""
 
     info = SourceInfo(
         id=ID,
@@ -112,8 +122,6 @@ class Bluesky(JsonApiSource):
         service_group=ServiceGroup.SOCIAL,
         object_types=(ObjectType.POST, ObjectType.LIKE, ObjectType.SOCIAL_NETWORK_USER, ObjectType.PROFILE),
         schema=ObjectSchema("digime", "1.0.0"),
-        samples=(Sample("default", "A member", "Posts, likes and contacts of the last two years."),),
-        brand=Brand("#1185fe"),
         asks=(
             Question("server", "Your server", "server", "If you do not know it: bsky.social.", "bsky.social"),
             Question("username", "Your handle", example="ann.bsky.social"),
@@ -130,16 +138,24 @@ class Bluesky(JsonApiSource):
     rules = ApiRules()
     listings = LISTINGS
 
-    def __init__(self, servers: TypedServers | None = None) -> None:
-        self._servers = servers or TypedServers()
+    def __init__(self, servers: TypedServers | None = None, directory: str = PUBLIC_DIRECTORY) -> None:
+        self._servers, self._directory = servers or TypedServers(), directory
 
     def prepare(self, answers: Mapping[str, str], redirect_uri: str) -> JsonObject:
-        """Return what is stored. Raises Broken if the server cannot be reached, or the password is not accepted."""
+        """Return what is stored. Raises Broken if the server cannot be reached, or the password is not accepted.
+
+        The server that the person typed may name any account. So the session that counts is one at the server that
+        the account itself names, which is another one for those who type bsky.social.
+        """
         del redirect_uri
-        username = answers["username"].removeprefix("@")
-        known = {"server": self._servers.origin(answers["server"]), "username": username}
+        typed, known = self._servers.origin(answers["server"]), {"username": answers["username"].removeprefix("@")}
         known["password"] = answers["password"]
-        self._begin_session(known)
+        host = host_of(typed)
+        did = text_of(self._begin_session(known | {"server": typed}).get("did"))
+        server = server_of(did, self._servers, self._directory, host)
+        known |= {"server": server, "did": did}
+        if server != typed and self._begin_session(known).get("did") != did:
+            raise not_of_bluesky(host)
         return known
 
     def api(self, known: JsonObject) -> str:
@@ -151,28 +167,26 @@ class Bluesky(JsonApiSource):
         return self._servers.reach
 
     def owner(self, client: ApiClient, known: JsonObject) -> Identity:
-        """Ask the server whose account it is. Everybody can have a server, and only the host shows which one it was."""
+        """Ask the account's server for its handle, and whether it is still the account that was looked up."""
         session = client.get(ApiRequest("xrpc/com.atproto.server.getSession")).content
-        did = required_text(session["did"])
-        return Identity(f"{did}@{host_of(known['server'])}", f"@{text_of(session.get('handle'))}", "USER")
-
-    def own_id(self, connection: Connection) -> str:
-        """Return the id of the account at its server."""
-        return connection.provider_account_id.partition("@")[0]
+        if session["did"] != known["did"]:
+            raise ValueError("the server names another account")
+        return Identity(known["did"], f"@{text_of(session.get('handle'))}", "USER")
 
     def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Make the items of a list for the sample."""
-        return sample_items(listing, now)
+        """Return nothing: the sample is that of repositories."""
+        del listing, now
+        return ()
 
     def _client(self, connection: Connection) -> ApiClient:
         if connection.token is None:
             raise NeedsLogin("nobody is signed in")
         connection.admit()
-        session = self._begin_session(connection.token)
+        session = self._begin_session(connection.token)["accessJwt"]
         return super()._client(replace(connection, token={**connection.token, "access_token": session}))
 
-    def _begin_session(self, known: JsonObject) -> str:
-        """Begin a session, and return its access token. Raises NeedsLogin, TryLater or Broken."""
+    def _begin_session(self, known: JsonObject) -> JsonObject:
+        """Begin a session, and return it with its access token. Raises NeedsLogin, TryLater or Broken."""
         host, content = host_of(known["server"]), {"identifier": known["username"], "password": known["password"]}
         try:
             with open_client({}, MAX_RESPONSE_BYTES, MAX_RESPONSE_SECONDS, self.reach()) as http:
@@ -189,15 +203,34 @@ class Bluesky(JsonApiSource):
             raise NeedsLogin("the server does not accept the app password")
         if response.status_code == httpx2.codes.TOO_MANY_REQUESTS or response.is_server_error:
             raise TryLater("the server is not available", retry_after_seconds(response))
-        token = (read_object(response) or {}).get("accessJwt") if response.is_success else None
-        if not isinstance(token, str):
-            raise Broken("%(server)s is not a server of Bluesky. Check its address.", server=host)
-        return token
+        session = (read_object(response) or {}) if response.is_success else {}
+        if not isinstance(session.get("accessJwt"), str):
+            raise not_of_bluesky(host)
+        return session
 
 
-def configured(settings: Settings) -> Sequence[Bluesky]:
+EXPORT = ReadExportSource(
+    declare(
+        ID,
+        ServiceGroup.SOCIAL,
+        (ObjectType.POST, ObjectType.LIKE, ObjectType.SOCIAL_NETWORK_USER, ObjectType.PROFILE),
+        "#1185fe",
+        ".car,.zip",
+        (FileMark(r"\A.{0,4}(?s:.{0,8})roots(?s:.{0,80})version"),),
+        (
+            "Open bsky.app in a browser, then Settings, Account, and “Export my data”.",
+            "Choose “Download CAR file”, and choose the file here.",
+        ),
+    ),
+    "Bluesky",
+    BlueskyReader,
+    sample_files,
+)
+
+
+def configured(settings: Settings) -> Sequence[Source]:
     """Return the source with these settings."""
-    return (Bluesky(TypedServers(private=settings.private_addresses)),)
+    return (UploadOrAnswers(EXPORT, LiveBluesky(TypedServers(private=settings.private_addresses))),)
 
 
-SOURCES = (Bluesky(),)
+SOURCES: Sequence[Source] = (UploadOrAnswers(EXPORT, LiveBluesky()),)

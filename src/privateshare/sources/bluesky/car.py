@@ -11,6 +11,8 @@ MAX_BLOCK_BYTES = 4 * 1024 * 1024
 MAX_VARINT_BYTES = 9
 DAG_CBOR = 0x71
 SHA_256 = 0x12
+MARK_BITS = 21
+BYTE_ORDER_MARK = 0x6F | 0x3B << 7 | 0x3F << 14  # EF BB BF, as the lowest digits of a number.
 MAX_DEPTH = 64  # Of the lists and maps in a block.
 
 
@@ -45,7 +47,7 @@ def blocks_of(stream: IO[bytes]) -> Iterator[CarBlock]:
         DamagedCar: It was cut off, or the rest is damaged.
     """
     try:
-        length = _varint(stream)
+        length = _header_length(stream)
         header = _decoded(_exactly(stream, length)) if length is not None and 0 < length <= MAX_BLOCK_BYTES else None
     except DamagedCar as error:
         raise NotACar from error
@@ -57,6 +59,14 @@ def blocks_of(stream: IO[bytes]) -> Iterator[CarBlock]:
         data = _exactly(stream, length)
         size = _cid_size(data)
         yield CarBlock(data[:size], _decoded(data[size:]))
+
+
+def _header_length(stream: IO[bytes]) -> int | None:
+    """Read the length of the header. A byte order mark, which some programs add, reads as its lowest digits."""
+    length = _varint(stream)
+    if length is not None and length & ((1 << MARK_BITS) - 1) == BYTE_ORDER_MARK:
+        return length >> MARK_BITS
+    return length
 
 
 def _varint(stream: IO[bytes]) -> int | None:

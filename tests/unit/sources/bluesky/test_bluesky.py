@@ -8,8 +8,8 @@ import pytest
 from tests.export_reading import owner_of, read_archive, read_files
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.bluesky_repository.sample import DID, car_of
-from privateshare.sources.bluesky_repository.source import SOURCES
+from privateshare.sources.bluesky.sample import DID, car_of
+from privateshare.sources.bluesky.source import SOURCES
 from privateshare.sources.contract import Connection
 from privateshare.sources.failures import Broken, LeftOut
 

@@ -2,7 +2,7 @@
 
 from tests.archives import zipped
 
-from privateshare.sources.bluesky_repository.sample import DID, car_of
+from privateshare.sources.bluesky.sample import DID, car_of
 
 
 def repository(posts: int) -> bytes:
@@ -15,5 +15,5 @@ def repository(posts: int) -> bytes:
     return zipped({"repo.car": car_of([owner, *records])})
 
 
-GOOD_ARCHIVES = {9036: repository}
+GOOD_ARCHIVES = {9053: repository}
 FOREIGN = "holds no data of"
