@@ -49,7 +49,7 @@ def backup(place: Place = None, keep: Keep = None, data: Data = None, as_json: A
         async with platform.database.transaction() as db:
             source = BackupSource(platform.database_url.get_secret_value(), await database_name(db), platform)
         await write_journal(platform)
-        made = await asyncio.to_thread(back_up, source, opened, count_lines("saved {} files"), _tell)
+        made = await asyncio.to_thread(back_up, source, opened, count_lines("files saved so far: {}"), _tell)
         if keep is not None:
             await asyncio.to_thread(prune, opened, platform.master_key, keep, made)
         return {
@@ -95,7 +95,7 @@ def restore(
     opened.check()
     manifest = opened.manifest(snapshot or opened.newest(), master_key)
     content = BackupContent(opened, manifest, [ErasureJournal(place_url(one)) for one in erasures or []])
-    result = asyncio.run(restore_content(settings, content, count_lines("restored {} files"), _tell))
+    result = asyncio.run(restore_content(settings, content, count_lines("files restored so far: {}"), _tell))
     record_action("restore")
     _show_restored(result, as_json, {"backup": manifest.name})
 
@@ -112,7 +112,7 @@ def verify(place: Place = None, snapshot: Snapshot = None, data: Data = None, as
     if place is None and snapshot is None:
 
         async def work(platform: "Platform") -> Any:
-            return await verify_platform(platform, count_lines("read {} files"))
+            return await verify_platform(platform, count_lines("files read so far: {}"))
 
         found, name = with_platform(data, work), "the platform"
     else:
@@ -120,7 +120,7 @@ def verify(place: Place = None, snapshot: Snapshot = None, data: Data = None, as
         opened, master_key = BackupPlace(_address(place, settings)), load_master_key(settings)
         opened.check()
         manifest = opened.manifest(snapshot or opened.newest(), master_key)
-        found, name = verify_backup(opened, manifest, count_lines("read {} files")), manifest.name
+        found, name = verify_backup(opened, manifest, count_lines("files read so far: {}")), manifest.name
     show({"verified": name, "intact": not found.problems} | asdict(found), as_json)
     if found.problems:
         raise typer.Exit(1)
@@ -144,7 +144,7 @@ def move(
         target_settings = TargetSettings.model_validate(tomllib.loads(target.read_text("utf-8")))
     except ValueError as error:
         raise ConfigurationError(f"{target} is not a file of settings: {type(error).__name__}") from None
-    result = asyncio.run(move_platform(source, target_settings, count_lines("moved {} files"), _tell))
+    result = asyncio.run(move_platform(source, target_settings, count_lines("files moved so far: {}"), _tell))
     record_action("move")
     _show_restored(result, as_json, {"settings": str(target)})
 

@@ -50,7 +50,7 @@ def check(
     async def work(platform: "Platform") -> "BlobCheck":
         if claim_store:
             platform.blob_ownership.claim()
-        result = await check_blobs(platform, count_lines("checked {} files"), read=read)
+        result = await check_blobs(platform, count_lines("files checked so far: {}"), read=read)
         if repair:
             await repair_losses(platform, result)
         lasting = [loss for loss in result.losses if loss.remedy != FETCHED]

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from privateshare.cli.output import AsJson, show, show_table
-from privateshare.errors import ConfigurationError, InvalidRequest
+from privateshare.errors import ConfigurationError, InvalidRequest, printable
 
 if TYPE_CHECKING:
     from privateshare.sources.contract import Connection, Source
@@ -102,7 +103,9 @@ def try_one(
         else:
             chosen = [one.id for one in source.info.samples if sample in (None, one.id)]
             if not chosen:
-                raise ConfigurationError("this source has no such sample", hint="Give a file with --file")
+                there = ", ".join(one.id for one in source.info.samples)
+                hint = f"There are: {there}" if there else "Give a file with --file"
+                raise ConfigurationError("this source has no such sample", hint=hint)
             reports = [_try_sample(source, id_) for id_ in chosen]
     if as_json:
         show_table(reports, as_json)
@@ -148,8 +151,10 @@ def _found(sources: "Sources", name: str) -> "Source":
         folder = next((folder.name for folder in registrations() if [*folder.ids] == [id_]), "")
         if wanted in (str(id_), listed.reference, listed.name.casefold(), folder):
             return source
-    known = ", ".join(sorted({sources.listed[id_].reference for id_ in sources.connectable}))
-    raise ConfigurationError(f"there is no source {name}", hint=f"There are: {known}")
+    known = {text for id_ in sources.connectable for text in (sources.listed[id_].reference, sources.listed[id_].name)}
+    close = get_close_matches(name, sorted(known), n=1)
+    hint = f"Did you mean {close[0]}?" if close else "List them with: privateshare source list"
+    raise ConfigurationError(f"there is no source {printable(name)}", hint=hint)
 
 
 def _routes(source: "Source") -> Iterator[str]:

@@ -126,14 +126,28 @@ def _read_table(name: str, folder: Registration | None, table: Any) -> SourceSet
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        problems = (_problem(name, item["loc"], item["type"], item["msg"]) for item in error.errors(include_url=False))
+        problems = (_problem(name, model, item["loc"], item["type"], item["msg"]) for item in error.errors())
         raise ValueError("; ".join(problems)) from None
 
 
-def _problem(name: str, place: tuple[int | str, ...], kind: str, message: str) -> str:
-    meanings = {"missing": "is missing", "extra_forbidden": "does not exist"}
+_MEANINGS = {
+    "missing": "is missing",
+    "extra_forbidden": "does not exist",
+    "string_type": "must be text",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "model_type": "must be a table with options",
+}
+
+
+def _problem(name: str, model: type[SourceSettings], place: tuple[int | str, ...], kind: str, message: str) -> str:
     where = ".".join([name, *(str(part) for part in place)])
-    return f"{where}: {meanings.get(kind, message.removeprefix('Value error, '))}"
+    meaning = _MEANINGS.get(kind, message.removeprefix("Value error, "))
+    close = get_close_matches(str(place[-1]), model.model_fields, n=1) if kind == "extra_forbidden" else []
+    return f"{where}: {meaning}" + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def configured_sources(name: str, settings: SourceSettings) -> Sequence[Source]:

@@ -36,9 +36,16 @@ def test_a_source_is_shown_by_id_reference_or_name(name: str) -> None:
     assert len(facts["steps"]) >= 2
 
 
-def test_an_unknown_source_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ConfigurationError, match="there is no source nothing"):
-        run("show", "nothing")
+def test_an_unknown_source_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no source xqzk\. List them with: privateshare source list"):
+        run("show", "xqzk")
+    with pytest.raises(ConfigurationError, match=r"there is no source garmn\. Did you mean garmin\?"):
+        run("show", "garmn")
+
+
+def test_an_unknown_sample_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ConfigurationError, match=r"no such sample\. There are: default, large, small"):
+        run("test", "spotify", "--sample", "huge")
 
 
 def test_a_file_is_tried(tmp_path: Path) -> None:

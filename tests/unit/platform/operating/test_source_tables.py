@@ -77,8 +77,9 @@ def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
         ("[sources.netflix]\n", "not the name of a source with settings"),
         ("[sources.pedometer]\n", "pedometer.client_id: is missing"),
         ('[sources.pedometer]\nclient_id = "abc"\nclient_key = "hunter2"\n', "pedometer.client_key: does not exist"),
-        ('[sources.pedometer]\nclient_id = "abc"\ngoal = "hunter2"\n', "pedometer.goal: "),
-        ('[sources.pedometer]\nclient_id = ["hunter2"]\n', "pedometer.client_id: "),
+        ('[sources.pedometer]\nclient_id = "abc"\ngaol = 3\n', "pedometer.gaol: does not exist (did you mean goal?)"),
+        ('[sources.pedometer]\nclient_id = "abc"\ngoal = "hunter2"\n', "pedometer.goal: must be a whole number"),
+        ('[sources.pedometer]\nclient_id = ["hunter2"]\n', "pedometer.client_id: must be text"),
         ('[sources.pedometer]\nclient_id = "abc"\nclient_secret_file = "missing"\n', "cannot read the file missing"),
         ('[sources.pedometer]\nclient_id = "abc"\nclient_secret_file = "empty"\n', "the file empty is empty"),
         (
@@ -86,7 +87,7 @@ def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
             "set one of them",
         ),
         ("sources = 3\n", "must be tables"),
-        ("[sources]\npedometer = 3\n", "pedometer: "),
+        ("[sources]\npedometer = 3\n", "pedometer: must be a table with options"),
     ],
 )
 def test_a_fault_is_named_without_values(text: str, reason: str) -> None:
