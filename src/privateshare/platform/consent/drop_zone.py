@@ -219,7 +219,7 @@ def _sort(
 def _seen(words: Translator, seen: SeenFiles) -> str:
     """Say what an upload consists of."""
     number = words.count("%(num)s file", "%(num)s files", seen.number, num=words.number(seen.number))
-    endings = [f"{ending or '–'} ({words.number(count)})" for ending, count in seen.endings.items()]
+    endings = [f"{ending or '–'} ({words.number(found)})" for ending, found in seen.endings.items()]
     return f"{number}: {words.comma.join(endings)}" if seen.number > 1 else number
 
 
