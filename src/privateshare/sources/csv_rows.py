@@ -1,8 +1,8 @@
 """Rows of CSV tables of any size, as a stream."""
 
-import csv
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.text_files import opened_text, table_lines, whole_rows
@@ -14,33 +14,19 @@ _NOT_DIGITS = re.compile(r"\D")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
 
 
-class BadTable(Exception):
-    """The rest of a file cannot be read as a table."""
-
-
-def rows_of(file: UploadedFile, delimiter: str | None = None) -> Iterator[list[str]]:
+def rows_of(file: UploadedFile) -> Iterator[list[str]]:
     """Yield the rows of a table, without white space around the cells. Rows without content are passed over.
 
-    Args:
-        file: The file.
-        delimiter: What separates cells; if it is not given, what the first line has most of.
-
-    Raises:
-        BadTable: The rest of the file is no table.
+    The delimiter is the one that the first line has most of. Raises csv.Error if the rest of the file is no table.
     """
     with opened_text(file) as text:
         lines = table_lines(text)
-        try:
-            if delimiter is None:
-                first = next(lines, "")
-                delimiter = max(DELIMITERS, key=first.count)
-                lines = _with_first(first, lines)
-            for row in whole_rows(lines, delimiter):
-                cells = [cell.strip() for cell in row]
-                if any(cells):
-                    yield cells
-        except csv.Error as error:
-            raise BadTable from error
+        first = next(lines, "")
+        delimiter = max(DELIMITERS, key=first.count)
+        for row in whole_rows(chain([first], lines), delimiter):
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield cells
 
 
 def number_in(text: str) -> float | None:
@@ -66,8 +52,3 @@ def count_in(text: str) -> int | None:
         return int(_NOT_DIGITS.sub("", text))
     number = number_in(text)
     return int(number) if number is not None and number.is_integer() else None
-
-
-def _with_first(first: str, lines: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from lines

@@ -19,7 +19,7 @@ from privateshare.sources.contract import (
     Upload,
 )
 from privateshare.sources.export_source import ExportSource, UploadedExport
-from privateshare.sources.failures import THE_FILE, Reason, shown_name
+from privateshare.sources.failures import Reason, shown_name
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.tables import NotATable, TableKind, TableRow, UnclearTableDates, find_table
@@ -94,12 +94,6 @@ class DeclaredReader:
         if own_id:
             self.owners[own_id] = name or self.owners.get(own_id, "") or own_id
 
-    def name_damaged(self, file: UploadedFile) -> None:
-        """Report a file whose rest cannot be read."""
-        name = shown_name(file.path) if file.path else THE_FILE
-        damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-        self.left_out.name_damaged(name, damaged)
-
     def checked(self, objects: Callable[[Any], Iterator[Mapped]], entry: Any) -> Sequence[Mapped]:
         """Return the objects of an entry, and count it as read or left out."""
         try:
@@ -115,7 +109,7 @@ class DeclaredReader:
             yield from self.checked(self.objects_of_record, found)
 
     def _objects_of_table(self, file: UploadedFile) -> Iterator[Mapped]:
-        name = shown_name(file.path) if file.path else THE_FILE
+        name = shown_name(file.path)
         try:
             table = find_table(file, self.tables)
 
@@ -125,7 +119,7 @@ class DeclaredReader:
             for row in table.rows(self.now):
                 yield from self.checked(objects, row)
         except NotATable:
-            self.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+            self.left_out.name_other_file(file.path)
         except UnclearTableDates:
             problem = Broken(
                 "%(name)s does not show whether 02/03 is in February or in March. Export it with other dates.",
@@ -133,7 +127,7 @@ class DeclaredReader:
             )
             self.left_out.name_damaged(name, problem)
         except csv.Error:
-            self.name_damaged(file)
+            self.left_out.name_damaged_file(file.path)
 
 
 def declare(

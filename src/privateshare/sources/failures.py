@@ -138,6 +138,17 @@ class LeftOut:
         else:
             self.more_unused += 1
 
+    def name_damaged_file(self, path: str, unopened_bytes: int = 0) -> None:
+        """Record a file that is damaged, or that lacks its end."""
+        name = shown_name(path)
+        problem = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
+        self.name_damaged(name, problem, unopened_bytes)
+
+    def name_other_file(self, path: str) -> None:
+        """Record a file of something else."""
+        name = shown_name(path)
+        self.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+
     def add(self, other: "LeftOut") -> None:
         """Add the report of another upload."""
         self.read += other.read
@@ -176,7 +187,12 @@ class LeftOut:
 
 
 def shown_name(path: str) -> str:
-    """Return the name of a file in an archive for people: without folders and unprintable characters, shortened."""
+    """Return the name of a file in an archive for people: without folders and unprintable characters, shortened.
+
+    An upload that is a single file has no path, and is called "The file".
+    """
+    if not path:
+        return THE_FILE
     name = path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     printable = "".join(letter for letter in name if letter.isprintable()) or "?"
     return printable if len(printable) <= MAX_FILE_NAME_CHARACTERS else printable[: MAX_FILE_NAME_CHARACTERS - 1] + "…"

@@ -7,7 +7,7 @@ from math import ceil
 from typing import IO, BinaryIO
 
 from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.failures import THE_FILE, Broken, LeftOut, shown_name
+from privateshare.sources.failures import Broken, LeftOut, shown_name
 from privateshare.sources.json_patterns import BOM
 from privateshare.sources.json_records import FoundRecord, NotJson, RecordReader, RoleOf
 from privateshare.sources.json_scanner import ByteStream, OtherData, TruncatedJson
@@ -96,11 +96,10 @@ class UploadReader:
 
     def _note_unused(self, file: UploadedFile) -> None:
         if file.path:
-            name = shown_name(file.path)
-            self.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+            self.left_out.name_other_file(file.path)
 
     def _note_cut(self, file: UploadedFile, reader: RecordReader) -> None:
-        name = shown_name(file.path) if file.path else THE_FILE
+        name = shown_name(file.path)
         problem = Broken("%(name)s is not JSON, or was cut off. Download the export again.", name=name)
         if reader.seen:
             problem = Broken(
@@ -133,12 +132,12 @@ def _other_than_json(file: UploadedFile, start: bytes) -> Broken:
     if text.startswith((b"<!doctype html", b"<html")):
         return Broken(
             "%(name)s is a web page and no export. Sign in where you downloaded it, and download it again.",
-            name=shown_name(file.path) if file.path else THE_FILE,
+            name=shown_name(file.path),
         )
     if text.startswith(b"<"):
         return Broken(
             "%(name)s is XML. Export the data as JSON and upload that.",
-            name=shown_name(file.path) if file.path else THE_FILE,
+            name=shown_name(file.path),
         )
     if file.path:
         return Broken("%(name)s is not JSON. Download the export again.", name=shown_name(file.path))

@@ -222,7 +222,7 @@ def test_thousands_of_other_files_are_counted() -> None:
         ("\u202ecod.json", "cod.json"),
         ("a\nb\x00.json", "ab.json"),
         ("x" * 300 + ".json", "x" * 99 + "…"),
-        ("", "?"),
+        ("", "The file"),
     ],
 )
 def test_names_are_displayed_safely(path: str, name: str) -> None:

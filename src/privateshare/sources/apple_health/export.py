@@ -17,7 +17,7 @@ from privateshare.sources.apple_health.sleep import RECORD as SLEEP_RECORD
 from privateshare.sources.apple_health.sleep import Nights
 from privateshare.sources.apple_health.workouts import Workouts
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import THE_FILE, LeftOut, shown_name
+from privateshare.sources.failures import LeftOut, shown_name
 
 Typed = tuple[int, dict[str, Any]]
 
@@ -45,7 +45,7 @@ def read_main(
     reader.close()
     yield from take()
     if faults:
-        name = shown_name(file.path) if file.path else THE_FILE
+        name = shown_name(file.path)
         left_out.name_damaged(name, damaged_file(name))
 
 

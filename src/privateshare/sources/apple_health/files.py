@@ -60,7 +60,7 @@ def _sort(file: UploadedFile, found: ExportFiles, left_out: LeftOut) -> None:
     elif is_electrocardiogram(start.decode("utf-8", "replace")):
         found.electrocardiograms.append(file)
     else:
-        left_out.name_unused(shown_name(file.path), _unknown(file))
+        left_out.name_other_file(file.path)
 
 
 def _sort_xml(file: UploadedFile, start: bytes, found: ExportFiles, left_out: LeftOut) -> None:
@@ -75,8 +75,4 @@ def _sort_xml(file: UploadedFile, start: bytes, found: ExportFiles, left_out: Le
         name = shown_name(file.path)
         left_out.name_unused(name, Broken("%(name)s repeats a part of the export. It was not needed.", name=name))
     else:
-        left_out.name_unused(shown_name(file.path), _unknown(file))
-
-
-def _unknown(file: UploadedFile) -> Broken:
-    return Broken("%(name)s holds other data. It was not needed.", name=shown_name(file.path))
+        left_out.name_other_file(file.path)

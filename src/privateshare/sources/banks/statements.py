@@ -66,7 +66,7 @@ def _read_one(
     file: UploadedFile, ids: BookingIds, left_out: LeftOut, today: date, object_type: int
 ) -> Iterator[NumberedBooking]:
     ids.next_file()
-    name = shown_name(file.path) if file.path else THE_FILE
+    name = shown_name(file.path)
     try:
         kind = format_of(file)
         for found in read_statement(file, today):

@@ -29,7 +29,7 @@ class BlueskyReader(DeclaredReader):
             except NotACar:
                 pass
             except DamagedCar:
-                self.name_damaged(file)
+                self.left_out.name_damaged_file(file.path)
                 return
         yield from super().objects_of_file(file)
 

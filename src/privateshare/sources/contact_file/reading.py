@@ -9,7 +9,7 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contact_file.building import ContactParts, contact_object
 from privateshare.sources.contact_file.cards import NoCards, contacts_of_cards
 from privateshare.sources.contact_file.tables import NoContacts, contacts_of_table
-from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name
+from privateshare.sources.failures import Broken, LeftOut, Reason
 from privateshare.sources.object_building import Mapped, SourceAccount
 
 UNREADABLE = Reason(
@@ -32,9 +32,7 @@ def contacts_of(file: UploadedFile, account: SourceAccount, left_out: LeftOut) -
                 left_out.read += 1
                 yield ObjectType.CONTACT, contact
     except csv.Error:
-        name = shown_name(file.path) if file.path else THE_FILE
-        problem = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-        left_out.name_damaged(name, problem)
+        left_out.name_damaged_file(file.path)
 
 
 def _parts_of(file: UploadedFile) -> Iterator[ContactParts | None]:

@@ -10,7 +10,6 @@ from privateshare.sources.contact_file.sample import sample_files
 from privateshare.sources.contact_file.tables import NoContacts
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
-from privateshare.sources.failures import THE_FILE, shown_name
 from privateshare.sources.object_building import Mapped, Revisions
 
 
@@ -62,9 +61,7 @@ class ContactFile(UnnamedExportSource):
                     if not revisions.is_outdated(mapped[1]):
                         yield mapped
             except NoContacts:
-                name = shown_name(file.path) if file.path else THE_FILE
-                problem = Broken("%(name)s holds other data. It was not needed.", name=name)
-                export.left_out.name_unused(name, problem)
+                export.left_out.name_other_file(file.path)
 
 
 SOURCES = (ContactFile(),)

@@ -7,7 +7,7 @@ from lxml import etree
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.failures import DAMAGED, THE_FILE, Broken, LeftOut, shown_name
+from privateshare.sources.failures import DAMAGED, Broken, LeftOut, shown_name
 from privateshare.sources.fhir_file.cda_entries import (
     Context,
     Mapper,
@@ -63,12 +63,10 @@ def is_clinical_document(start: bytes) -> bool:
 
 def document_records(file: UploadedFile, left_out: LeftOut) -> Iterator[FoundRecord]:
     """Yield the resources of a document. A document that cannot be parsed is reported."""
-    name = shown_name(file.path) if file.path else THE_FILE
     try:
         root = _parsed(file)
     except NotADocument:
-        damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-        left_out.name_damaged(name, damaged)
+        left_out.name_damaged_file(file.path)
         return
     for resource in _resources(root, left_out):
         yield FoundRecord(resource, orjson.dumps(resource), None, file.path)

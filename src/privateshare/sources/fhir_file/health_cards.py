@@ -15,7 +15,7 @@ import orjson
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.failures import THE_FILE, Broken, LeftOut, shown_name
+from privateshare.sources.failures import Broken, LeftOut, shown_name
 from privateshare.sources.fhir_file.digits import parse_exactly, write_exactly
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -45,7 +45,7 @@ def is_health_card(start: bytes) -> bool:
 
 def card_files(file: UploadedFile, left_out: LeftOut) -> Iterator[UploadedFile]:
     """Yield the FHIR Bundle of each card as a file. Cards that cannot be read are reported."""
-    name = shown_name(file.path) if file.path else THE_FILE
+    name = shown_name(file.path)
     with file.open() as stream:
         data = stream.read(MAX_FILE_BYTES + 1)
     try:
@@ -54,8 +54,7 @@ def card_files(file: UploadedFile, left_out: LeftOut) -> Iterator[UploadedFile]:
     except (NotACard, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         bundles = []
     if not bundles:
-        damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-        left_out.name_damaged(name, damaged)
+        left_out.name_damaged_file(file.path)
         return
     for bundle in bundles:
         yield UploadedFile(file.path, lambda content=bundle: nullcontext(io.BytesIO(content)), len(bundle))  # type: ignore[misc]

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name, takes_too_much
+from privateshare.sources.failures import Broken, LeftOut, Reason, takes_too_much
 from privateshare.sources.garmin.monitoring import STRESS_FIELD, Monitoring, TooMuch
 from privateshare.sources.garmin.summaries import (
     RecordKind,
@@ -141,9 +141,7 @@ class GarminReader:
                     else:
                         self._monitoring.take(name, message)
         except FitFault:
-            shown = shown_name(file.path) if file.path else THE_FILE
-            damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=shown)
-            self._left_out.name_damaged(shown, damaged)
+            self._left_out.name_damaged_file(file.path)
         except TooMuch as error:
             raise takes_too_much() from error
         self._left_out.leave_out(SEVERAL_PEOPLE, ObjectType.BODY_COMPOSITION_SUMMARY, self._monitoring.end_file())

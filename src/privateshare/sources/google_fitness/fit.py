@@ -1,5 +1,6 @@
 """The records of Google Fit in Takeout: the table of days, sessions, and weights."""
 
+import csv
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -7,15 +8,14 @@ from datetime import UTC, datetime
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.csv_rows import BadTable, count_in, number_in, rows_of
+from privateshare.sources.csv_rows import count_in, number_in, rows_of
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import THE_FILE, Broken, shown_name
 from privateshare.sources.fitness_objects import body_composition, sleep
 from privateshare.sources.google_fitness.totals import CollectedTotals
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, list_of, number_of, text_of
 from privateshare.sources.upload_records import START_BYTES, UploadReader
-from privateshare.sources.wearables.records import UNREADABLE, day_at, name_unused, positive, whole
+from privateshare.sources.wearables.records import UNREADABLE, day_at, positive, whole
 from privateshare.sources.workouts.recording import sport_name
 
 NANOSECONDS = 1_000_000  # In a millisecond.
@@ -126,13 +126,11 @@ class FitReader:
                         break
                 else:
                     self._add_day(row, fields)
-        except BadTable:
-            name = shown_name(file.path) if file.path else THE_FILE
-            damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-            self._export.left_out.name_damaged(name, damaged)
+        except csv.Error:
+            self._export.left_out.name_damaged_file(file.path)
             return
         if "steps" not in fields.values():
-            name_unused(file, self._export)
+            self._export.left_out.name_other_file(file.path)
 
     def _add_day(self, row: list[str], fields: Mapping[int, str]) -> None:
         if not _DAY.fullmatch(row[0]):

@@ -1,5 +1,6 @@
 """The records of Fitbit: JSON files of Fitbit's export and of Takeout, and tables of Takeout and of old exports."""
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -7,9 +8,8 @@ from datetime import UTC, datetime
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.csv_rows import BadTable, rows_of
+from privateshare.sources.csv_rows import rows_of
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import THE_FILE, Broken, shown_name
 from privateshare.sources.fitness_objects import body_composition, midnight_of, sleep
 from privateshare.sources.google_fitness.totals import CollectedTotals
 from privateshare.sources.json_records import ObjectRole
@@ -18,7 +18,6 @@ from privateshare.sources.upload_records import START_BYTES, UploadReader
 from privateshare.sources.wearables.records import (
     UNREADABLE,
     Record,
-    name_unused,
     number,
     plain,
     positive,
@@ -203,13 +202,11 @@ class FitbitReader:
                     is_known = True
                     record = {name: _THOUSANDS.sub("", cell) for name, cell in zip(header, row, strict=False)}
                     yield from self._checked(map_row, record)
-        except BadTable:
-            name = shown_name(file.path) if file.path else THE_FILE
-            damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-            self._export.left_out.name_damaged(name, damaged)
+        except csv.Error:
+            self._export.left_out.name_damaged_file(file.path)
             return
         if not is_known:
-            name_unused(file, self._export)
+            self._export.left_out.name_other_file(file.path)
 
     def _mapping_of(self, header: list[str]) -> Callable[[JsonObject], Iterator[Mapped]] | None:
         names = set(header)

@@ -7,7 +7,7 @@ from typing import Protocol
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name
+from privateshare.sources.failures import Broken, LeftOut, Reason, shown_name
 from privateshare.sources.google_activity.activities import is_activity, is_of_youtube
 from privateshare.sources.google_activity.pages import activities_of, is_page
 from privateshare.sources.google_takeout.activity_mapping import TitleFrames, activity_object
@@ -96,7 +96,7 @@ class TakeoutActivityReader:
 
     def _name_others(self, file: UploadedFile, number: int) -> None:
         if number:
-            name = shown_name(file.path) if file.path else THE_FILE
+            name = shown_name(file.path)
             problem = Broken(
                 "%(name)s holds %(count)d activities that are neither searches nor visits. They are not imported.",
                 name=name,

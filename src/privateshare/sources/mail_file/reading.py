@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name
+from privateshare.sources.failures import Broken, LeftOut, Reason, shown_name
 from privateshare.sources.mail_file.headers import is_deleted
 from privateshare.sources.mail_file.mailbox_files import OutlookFile, folder_name, messages_of
 from privateshare.sources.mail_file.mapping import mail_object
@@ -38,7 +38,7 @@ def mails_of(file: UploadedFile, account: SourceAccount, left_out: LeftOut) -> I
                 left_out.read += 1
                 yield ObjectType.MAIL, mail
     except OutlookFile:
-        name = shown_name(file.path) if file.path else THE_FILE
+        name = shown_name(file.path)
         problem = Broken(
             "%(name)s is a file of Outlook, which cannot be read here. Move the messages to a folder of another mail "
             "program, such as Thunderbird, and export that as mbox.",

@@ -7,7 +7,6 @@ from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
-from privateshare.sources.failures import THE_FILE, shown_name
 from privateshare.sources.mail_file.mailbox_files import NotMail
 from privateshare.sources.mail_file.reading import mails_of
 from privateshare.sources.mail_file.sample import sample_files
@@ -59,9 +58,7 @@ class MailFile(UnnamedExportSource):
             try:
                 yield from mails_of(file, export.account, export.left_out)
             except NotMail:
-                name = shown_name(file.path) if file.path else THE_FILE
-                problem = Broken("%(name)s holds other data. It was not needed.", name=name)
-                export.left_out.name_unused(name, problem)
+                export.left_out.name_other_file(file.path)
 
 
 SOURCES = (MailFile(),)

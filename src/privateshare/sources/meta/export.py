@@ -9,7 +9,7 @@ from typing import Protocol
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.failures import Broken, LeftOut, shown_name
+from privateshare.sources.failures import LeftOut
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.json_values import read_outline
 from privateshare.sources.meta.kinds import Layout, MetaKind, role_of
@@ -91,8 +91,7 @@ class MetaExportReader:
     def _objects_of_page(self, file: UploadedFile) -> Iterator[Mapped]:
         kind = self._layout.kind_of_page(file.path)
         if kind is None:
-            name = shown_name(file.path)
-            self._left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+            self._left_out.name_other_file(file.path)
             return
         self._people = []
         for block in blocks_of(file, self._now):

@@ -8,7 +8,7 @@ from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceTyp
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
-from privateshare.sources.failures import THE_FILE, Reason, shown_name
+from privateshare.sources.failures import Reason, shown_name
 from privateshare.sources.netflix.history import NotNetflix, UnclearDays, rows_of
 from privateshare.sources.netflix.sample import sample_files
 from privateshare.sources.object_building import Mapped
@@ -57,7 +57,7 @@ class Netflix(UnnamedExportSource):
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield all objects. Raises Broken."""
         for file in export.files:
-            name = shown_name(file.path) if file.path else THE_FILE
+            name = shown_name(file.path)
             try:
                 for mapped in rows_of(file, export.account, export.now):
                     if mapped is None:
@@ -66,7 +66,7 @@ class Netflix(UnnamedExportSource):
                         export.left_out.read += 1
                         yield mapped
             except NotNetflix:
-                export.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+                export.left_out.name_other_file(file.path)
             except UnclearDays:
                 problem = Broken(
                     "%(name)s does not show whether 02/03 is in February or in March. "
@@ -75,8 +75,7 @@ class Netflix(UnnamedExportSource):
                 )
                 export.left_out.name_damaged(name, problem)
             except csv.Error:
-                damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-                export.left_out.name_damaged(name, damaged)
+                export.left_out.name_damaged_file(file.path)
 
 
 SOURCES = (Netflix(),)

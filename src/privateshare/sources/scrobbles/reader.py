@@ -40,7 +40,7 @@ class ScrobbleReader(DeclaredReader):
                     if any(cells):
                         yield from self.checked(self.row, TableRow(cells, HEADERLESS_PLACES, file.path))
         except csv.Error:
-            self.name_damaged(file)
+            self.left_out.name_damaged_file(file.path)
 
     def row(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a play of a table."""

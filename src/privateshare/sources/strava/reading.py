@@ -1,12 +1,13 @@
 """Strava's export: the table of activities first, and then the file of each activity for its route."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.csv_rows import BadTable, rows_of
+from privateshare.sources.csv_rows import rows_of
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import THE_FILE, Broken, Reason, shown_name
+from privateshare.sources.failures import Broken, Reason
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.strava.table import NotActivities, listed_activities
 from privateshare.sources.workouts.reading import recordings_of
@@ -76,11 +77,8 @@ class StravaReader:
                     yield row.mapped
         except NotActivities:
             return
-        except BadTable:
-            shown = shown_name(file.path) if file.path else THE_FILE
-            left_out.name_damaged(
-                shown, Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=shown)
-            )
+        except csv.Error:
+            left_out.name_damaged_file(file.path)
         self._tables.add(file.path)
 
     def _take_profile(self, file: UploadedFile) -> None:

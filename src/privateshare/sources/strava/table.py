@@ -4,6 +4,7 @@ Two columns come twice: the elapsed time, and the distance. The second elapsed t
 follow each other in an order that has not changed; the name of the file stands three columns before it.
 """
 
+import csv
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from itertools import islice
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.csv_rows import BadTable, count_in, number_in, rows_of
+from privateshare.sources.csv_rows import count_in, number_in, rows_of
 from privateshare.sources.object_building import Mapped, SourceAccount
 from privateshare.sources.strava.sports import english_name
 from privateshare.sources.workouts.recording import RUN_CADENCE, STEPS_PER_TURN, cadence_field
@@ -55,7 +56,7 @@ def listed_activities(file: UploadedFile, account: SourceAccount, now: datetime)
 
     Raises:
         NotActivities: It is another file.
-        BadTable: The rest is damaged.
+        csv.Error: The rest is damaged.
     """
     header, dates = next(rows_of(file), []), WrittenDates(now)
     if len(header) < FIRST_COLUMNS or not _learn(file, dates):
@@ -69,7 +70,7 @@ def listed_activities(file: UploadedFile, account: SourceAccount, now: datetime)
 def _learn(file: UploadedFile, dates: WrittenDates) -> bool:
     """Take note of all dates of the table, and return whether one of its first rows is an activity."""
     is_table = False
-    with suppress(BadTable):  # What is before the damage is read.
+    with suppress(csv.Error):  # What is before the damage is read.
         for number, row in enumerate(rows_of(file)):
             if number and len(row) >= FIRST_COLUMNS and row[ID].isdigit():
                 is_table = dates.learn(row[DATE]) or is_table

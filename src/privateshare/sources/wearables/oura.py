@@ -20,7 +20,6 @@ from privateshare.sources.wearables.records import (
     count,
     day_at,
     moment_in,
-    name_unused,
     number,
     offset_in,
     plain,
@@ -78,7 +77,7 @@ class OuraReader:
             is_known = True
             yield record
         if not is_known:
-            name_unused(file, self._export)
+            self._export.left_out.name_other_file(file.path)
 
     def _map(self, record: Record) -> Iterator[Mapped]:
         if record.get("start_datetime"):

@@ -1,13 +1,14 @@
 """Records of any table or JSON file, with plain names of their fields, and their values."""
 
+import csv
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.csv_rows import BadTable, count_in, number_in, rows_of
+from privateshare.sources.csv_rows import count_in, number_in, rows_of
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import THE_FILE, Broken, Reason, shown_name
+from privateshare.sources.failures import Broken, Reason
 from privateshare.sources.object_building import EARLIEST, LATEST, milliseconds
 
 UNREADABLE = Reason(
@@ -39,10 +40,8 @@ def table_of(file: UploadedFile, export: UploadedExport, *, skipped_lines: int =
                 header = [plain(name) for name in row]
             elif header:
                 yield dict(zip(header, row, strict=False))
-    except BadTable:
-        name = shown_name(file.path) if file.path else THE_FILE
-        damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-        export.left_out.name_damaged(name, damaged)
+    except csv.Error:
+        export.left_out.name_damaged_file(file.path)
 
 
 def first_rows(file: UploadedFile, number: int = 2) -> list[list[str]]:
@@ -53,15 +52,9 @@ def first_rows(file: UploadedFile, number: int = 2) -> list[list[str]]:
             found.append(row)
             if len(found) == number:
                 break
-    except BadTable:
+    except csv.Error:
         pass
     return found
-
-
-def name_unused(file: UploadedFile, export: UploadedExport) -> None:
-    """Report a file of other data."""
-    name = shown_name(file.path) if file.path else THE_FILE
-    export.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
 
 
 def moment_in(text: str, offset: timedelta = timedelta()) -> int | None:

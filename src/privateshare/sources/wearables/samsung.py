@@ -19,7 +19,6 @@ from privateshare.sources.wearables.records import (
     day_at,
     first_rows,
     moment_in,
-    name_unused,
     number,
     offset_in,
     positive,
@@ -64,7 +63,7 @@ class SamsungReader:
                 continue
             read = self._reader_for(file)
             if read is None:
-                name_unused(file, self._export)
+                self._export.left_out.name_other_file(file.path)
                 continue
             for record in table_of(file, self._export, skipped_lines=1):
                 try:

@@ -17,7 +17,6 @@ from privateshare.sources.wearables.records import (
     day_at,
     first_rows,
     moment_in,
-    name_unused,
     number,
     offset_in,
     plain,
@@ -51,7 +50,7 @@ class WithingsReader:
         for file in self._export.files:
             read = self._reader_for(file)
             if read is None:
-                name_unused(file, self._export)
+                self._export.left_out.name_other_file(file.path)
                 continue
             for record in table_of(file, self._export):
                 try:

@@ -19,7 +19,7 @@ from privateshare.sources.contract import (
     Upload,
 )
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
-from privateshare.sources.failures import THE_FILE, LeftOut, Reason, shown_name
+from privateshare.sources.failures import LeftOut, Reason, shown_name
 from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
 from privateshare.sources.whatsapp.chat import Chat, ChatMessage, NotAChat, UnclearDates, learn_chat, messages_of
 from privateshare.sources.whatsapp.sample import sample_files
@@ -78,11 +78,11 @@ class WhatsApp(UnnamedExportSource):
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield the messages of all chats, and name other files. Raises Broken."""
         for file in export.files:
-            name = shown_name(file.path) if file.path else THE_FILE
+            name = shown_name(file.path)
             try:
                 chat = learn_chat(file, export.now)
             except NotAChat:
-                export.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+                export.left_out.name_other_file(file.path)
             except UnclearDates:
                 export.left_out.name_damaged(
                     name,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name
+from privateshare.sources.failures import Broken, LeftOut, Reason
 from privateshare.sources.workouts.fit import FitFault, FitRecordings, is_fit, messages_of
 from privateshare.sources.workouts.recording import Recording
 from privateshare.sources.workouts.track_xml import XmlFault, read_elements
@@ -23,17 +23,16 @@ TIMELESS = Reason(
 
 def recordings_of(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
     """Yield the workouts of a file. Files that are damaged or hold other things are reported in `left_out`."""
-    name = shown_name(file.path) if file.path else THE_FILE
     with file.open() as stream:
         start = stream.read(START_BYTES)
     if is_fit(start):
-        yield from _of_fit(file, name, left_out)
+        yield from _of_fit(file, left_out)
     elif _is_xml(start):
-        yield from _of_xml(file, name, left_out)
+        yield from _of_xml(file, left_out)
     elif file.path.lower().endswith(TRACK_ENDINGS):
-        left_out.name_damaged(name, _damaged(name), file.size)
+        left_out.name_damaged_file(file.path, file.size)
     else:
-        left_out.name_unused(name, _other(name))
+        left_out.name_other_file(file.path)
 
 
 def _is_xml(start: bytes) -> bool:
@@ -42,7 +41,7 @@ def _is_xml(start: bytes) -> bool:
     return start.lstrip(b" \t\r\n\0").startswith(b"<")
 
 
-def _of_fit(file: UploadedFile, name: str, left_out: LeftOut) -> Iterator[Recording]:
+def _of_fit(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
     found = FitRecordings()
     is_damaged = False
     with file.open() as stream:
@@ -53,13 +52,13 @@ def _of_fit(file: UploadedFile, name: str, left_out: LeftOut) -> Iterator[Record
             is_damaged = True
     recordings = found.recordings()
     if is_damaged:
-        left_out.name_damaged(name, _damaged(name))
+        left_out.name_damaged_file(file.path)
     elif not recordings:
-        left_out.name_unused(name, _other(name))
+        left_out.name_other_file(file.path)
     yield from recordings
 
 
-def _of_xml(file: UploadedFile, name: str, left_out: LeftOut) -> Iterator[Recording]:
+def _of_xml(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
     tracks = Tracks()
     is_damaged, count = False, 0
     with file.open() as stream:
@@ -76,14 +75,6 @@ def _of_xml(file: UploadedFile, name: str, left_out: LeftOut) -> Iterator[Record
             tracks.ready = []
     left_out.leave_out(TIMELESS, number=tracks.timeless)
     if is_damaged and (tracks.is_track_file or file.path.lower().endswith(TRACK_ENDINGS) or not file.path):
-        left_out.name_damaged(name, _damaged(name))
+        left_out.name_damaged_file(file.path)
     elif not count and not tracks.timeless:
-        left_out.name_unused(name, _other(name))
-
-
-def _damaged(name: str) -> Broken:
-    return Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-
-
-def _other(name: str) -> Broken:
-    return Broken("%(name)s holds other data. It was not needed.", name=name)
+        left_out.name_other_file(file.path)
