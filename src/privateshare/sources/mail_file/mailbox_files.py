@@ -12,6 +12,7 @@ from privateshare.sources.mail_file.message import MessageBuilder
 
 START_BYTES = 64 * 1024
 MAX_LINE_BYTES = 64 * 1024
+MAX_SEPARATOR_BYTES = 1000  # The time to look for a date grows with the square of the length.
 OUTLOOK_FOLDERS = b"!BDN"
 OUTLOOK_MESSAGE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 NAMES_WITHOUT_MEANING = frozenset({"mbox", "cur", "new", "tmp", "messages", "attachments", ""})
@@ -133,5 +134,7 @@ def _of_mbox(file: UploadedFile) -> Iterator[MessageBuilder]:
 
 def _may_separate(line: bytes, *, is_after_blank: bool) -> bool:
     """Return whether a line may begin a message. Sentences begin with "From" too."""
+    if len(line) > MAX_SEPARATOR_BYTES:
+        return False
     rest = line[5:].strip()
     return _DATE.search(rest) is not None or (is_after_blank and _SENDER.fullmatch(rest) is not None)

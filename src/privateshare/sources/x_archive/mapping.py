@@ -25,7 +25,7 @@ FIRST_MOMENT_OF_IDS = 1_288_834_974_657
 BITS_BELOW_THE_TIME = 22
 SMALLEST_ID_WITH_A_TIME = 1 << 36
 PICTURE, VIDEO = 0, 1
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def post_objects(account: SourceAccount, thing: JsonObject, notes: dict[int, str]) -> Iterator[Mapped]:

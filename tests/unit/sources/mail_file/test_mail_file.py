@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 import tracemalloc
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -295,3 +296,13 @@ def test_text_of_pages_and_odd_encodings() -> None:
     assert text_of_html("<div>" * 3000 + "x") in ("x", "")
     assert decoded(b"\xff\xfe", "utf-16") == ""
     assert decoded(b"abc", "\0") == "abc"
+
+
+@pytest.mark.parametrize("words", [b"10:00 ", b"2000 "])
+def test_long_lines_that_look_like_separators_take_no_time(words: bytes) -> None:
+    """A sentence that begins with "From" can be as long as its writer likes."""
+    start = time.process_time()
+    body = b"From " + words * 10_000 + b"\n"
+    found = read(b"From a@b Mon Apr  3 10:00:00 2023\n" + with_headers(b"From: a@b.c", body=body * 3))
+    assert len(found) == 1
+    assert time.process_time() - start < 2

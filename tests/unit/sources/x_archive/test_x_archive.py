@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,8 @@ from tests.object_schemas import check_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Connection, Identity, Page
 from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.object_building import account_of
+from privateshare.sources.x_archive.mapping import post_objects
 from privateshare.sources.x_archive.source import XArchive
 
 POST = {
@@ -166,3 +169,13 @@ def test_unreadable_entries_are_counted() -> None:
     assert (left_out.read, left_out.count) == (1, 2)
     with pytest.raises(Broken, match="holds no posts"):
         identified({"data/ads.js": script("ads", [{"ad": {}}])})
+
+
+def test_a_source_of_many_brackets_takes_no_time() -> None:
+    """The app with which a post was written is a link, from which tags are taken."""
+    brackets = "<" * 60_000
+    thing = {"id_str": "1", "created_at": "Wed Oct 10 20:19:24 +0000 2018", "source": f'{brackets}<a href="x">App</a>'}
+    start = time.process_time()
+    made = post_objects(account_of(2, "me"), thing, {})
+    assert brackets in json.dumps(made if isinstance(made, dict) else list(made))
+    assert time.process_time() - start < 1
