@@ -12,7 +12,7 @@ from typing import Any
 import httpcore2
 
 
-class Deadline:
+class ResponseDeadline:
     """The moment at which the current request of a client must have its response."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Deadline:
 class DeadlineBackend(httpcore2.NetworkBackend):
     """Opens connections that end at the moment of a deadline."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: ResponseDeadline) -> None:
         self._inner, self._deadline = httpcore2.SyncBackend(), deadline
 
     def connect_tcp(
@@ -52,7 +52,7 @@ class DeadlineBackend(httpcore2.NetworkBackend):
 
 
 class _DeadlineStream(httpcore2.NetworkStream):
-    def __init__(self, inner: httpcore2.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream, deadline: ResponseDeadline) -> None:
         self._inner, self._deadline = inner, deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:

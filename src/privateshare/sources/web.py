@@ -25,7 +25,7 @@ import orjson
 from privateshare.protocol.addresses import is_web_address
 from privateshare.protocol.public_networks import is_public
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.deadlines import Deadline, DeadlineBackend
+from privateshare.sources.deadlines import DeadlineBackend, ResponseDeadline
 from privateshare.sources.request_spans import request_span
 
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
@@ -70,7 +70,7 @@ class BoundedTransport(httpx2.BaseTransport):
 
     def __init__(self, max_bytes: int, max_seconds: float, reach: ServerReach = ServerReach.ANY) -> None:
         proxy = environment_proxy() if reach is ServerReach.ANY else None
-        self._deadline = Deadline()
+        self._deadline = ResponseDeadline()
         self._direct = self._transport()
         self._proxied = self._transport(proxy) if proxy else self._direct
         self._pinned_host = ""
