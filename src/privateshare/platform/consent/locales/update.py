@@ -17,6 +17,7 @@ from privateshare.platform.consent.locales import FALLBACK, FOLDER, LANGUAGES, c
 from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.configuration import sources_of_clients
 from privateshare.sources.failures import THE_FILE
+from privateshare.sources.installed import FIRST_ID
 from privateshare.sources.registry import Sources
 
 PAGE_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2)}
@@ -44,7 +45,8 @@ def _declared() -> Iterator[str]:
     known = catalogue()
     for entries in (known.service_groups, known.service_types, known.object_types, known.sources):
         yield from (entry.name for entry in entries.values())
-    for source in (*Sources().connectable.values(), *sources_of_clients()):
+    ours = [source for id_, source in Sources().connectable.items() if id_ < FIRST_ID]  # Packages have their own texts.
+    for source in (*ours, *sources_of_clients()):
         for sample in source.info.samples:
             yield from (sample.name, sample.description)
         for question in source.info.asks:
