@@ -309,7 +309,10 @@ class ContactPoint(DataObject):
 
 
 class Contact(DataObject):
-    """A person or organization of an address book, with the fields of vCard. `birthday` is YYYY-MM-DD or --MM-DD."""
+    """A person or organization of an address book, with the fields of vCard. `birthday` is YYYY-MM-DD or --MM-DD.
+
+    It has no date, so that it is in every time range. `revision` says when it was last changed.
+    """
 
     object_type: ClassVar[ObjectType] = ObjectType.CONTACT
 
@@ -332,6 +335,7 @@ class Contact(DataObject):
     name_prefix: str | None = None
     name_suffix: str | None = None
     department: str | None = None
+    revision: Moment | None = None
 
 
 class NoteItem(DataObject):

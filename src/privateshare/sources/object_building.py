@@ -50,9 +50,8 @@ class Revisions:
     def __init__(self) -> None:
         self._newest: dict[str, int] = {}
 
-    def is_outdated(self, thing: JsonObject) -> bool:
-        """Take note of an object, and return whether a newer one with its id came before."""
-        changed = thing.get("updateddate")
+    def is_outdated(self, thing: JsonObject, changed: object) -> bool:
+        """Take note of an object and when it was changed, and return whether a newer one with its id came before."""
         if not isinstance(changed, int):
             return False
         if changed < self._newest.get(thing["id"], changed):

@@ -138,7 +138,7 @@ def _problem(account: AccountRow, syncs: Sequence[SyncRow]) -> str:
         return ""
     if last.outcome == "done" and last.error is not None:
         if last.error.get("error", last.error).get("code") == LEFT_OUT:
-            return N_("Some of what you uploaded could not be read. The rest is here.")
+            return N_("Some entries could not be read. The rest is here.")
         return N_("Some kinds of data could not be fetched the last time. Fetch again later.")
     return PROBLEMS.get(last.outcome, "")
 

@@ -34,7 +34,7 @@ def outcome_of(
         return FAILED, _error("DataUnreadable", 410, message, _skipped(skipped))
     if left_out.is_partial:
         listed = [*_left_out(left_out), *_skipped(skipped)]
-        error = _error(LEFT_OUT, 422, "Some of what the person uploaded could not be read", listed)
+        error = _error(LEFT_OUT, 422, "Some entries of the source could not be read", listed)
         without_type = bool(left_out.damaged) or any(object_type is None for _, object_type in left_out.entries)
         return DONE, error | {ALSO_WITHOUT_TYPE: without_type}
     if skipped:

@@ -25,7 +25,7 @@ REASONS: Mapping[str, str] = {
 }
 # What else happened, by the code of the error that apps see.
 DETAILS: Mapping[str, str] = {
-    LEFT_OUT: "done, but some entries of the uploaded file could not be read",
+    LEFT_OUT: "done, but some entries of the source could not be read",
     "ObjectTypesFailed": "done, but the source did not give some kinds of data",
     "DataUnreadable": "a stored file is damaged or missing; run privateshare check",
 }

@@ -51,7 +51,7 @@ class CalendarFile(UnnamedExportSource):
         for file in export.files:
             try:
                 for mapped in events_of(file, export.account, export.left_out):
-                    if not revisions.is_outdated(mapped[1]):
+                    if not revisions.is_outdated(mapped[1], mapped[1].get("updateddate")):
                         yield mapped
             except NotACalendar:
                 export.left_out.name_other_file(file.path)

@@ -48,7 +48,8 @@ def contact_object(account: SourceAccount, parts: ContactParts, book: str) -> Js
     return account.thing(
         stable_id(parts.uid or ("contact", name, first)),
         None,
-        updateddate=parts.changed,
+        # Not a date of the object: whoever was last changed long ago is in the address book today.
+        revision=parts.changed,
         **(parts.texts | {"name": name}),
         emails=_points(parts.emails),
         phones=_points(parts.phones),

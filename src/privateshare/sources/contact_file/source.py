@@ -58,7 +58,7 @@ class ContactFile(UnnamedExportSource):
         for file in export.files:
             try:
                 for mapped in contacts_of(file, export.account, export.left_out):
-                    if not revisions.is_outdated(mapped[1]):
+                    if not revisions.is_outdated(mapped[1], mapped[1].get("revision")):
                         yield mapped
             except NoContacts:
                 export.left_out.name_other_file(file.path)

@@ -8,6 +8,7 @@ from tests.archives import zipped
 from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.protocol.object_time import object_window
 from privateshare.sources.contact_file.source import ContactFile
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
@@ -61,7 +62,7 @@ def test_a_card_of_version_3_with_groups_and_escapes() -> None:
         "xmpp:john@example.org",
     ]
     assert (contact["birthday"], contact["note"]) == ("--03-21", "Line\nTwo, and more")
-    assert (contact["groups"], contact["updateddate"]) == (["Choir", "Old, friends"], 1767323045000)
+    assert (contact["groups"], contact["revision"]) == (["Choir", "Old, friends"], 1767323045000)
 
 
 def test_a_card_of_version_2_1_of_an_old_phone() -> None:
@@ -226,3 +227,10 @@ def test_contacts_before_damage_are_read() -> None:
     left_out = LeftOut()
     (found,) = read('First Name,Last Name,E-mail Address,Birthday\nAnn,Lee,a@b.c,4/25/1980\nBob,"M', left_out)
     assert (found["name"], found["birthday"], len(left_out.damaged)) == ("Ann Lee", "1980-04-25", 1)
+
+
+def test_a_contact_is_in_every_time_range() -> None:
+    """Whoever was last changed long ago is in the address book today, so that change is no date of the object."""
+    contact = one("VERSION:3.0\nFN:Ann\nUID:1\nREV:2001-01-02T03:04:05Z\nBDAY:1980-02-03")
+    assert contact["revision"] == 978404645000
+    assert object_window("digime", contact) is None
