@@ -6,7 +6,7 @@ proxy makes no difference to which are allowed.
 
 Servers that a person names may only be public ones (`ServerReach.PUBLIC`): the name is resolved here, every address
 that it stands for must be public, and the connection is made to exactly the address that was checked. No proxy is used
-then, because the proxy would resolve the name itself. ADR 31, 55.
+then, because the proxy would resolve the name itself. ADR 31, 53.
 """
 
 import socket

@@ -73,7 +73,7 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
                 slots.add(slot)
         elif digests.has_id(own_id):
             undecided.add(own_id)
-        elif buffer.covers(object_type, entry):  # The source does not have it any more. ADR 57.
+        elif buffer.covers(object_type, entry):  # The source does not have it any more. ADR 55.
             dropped.add(pair_digest(own_id, entry.content))
     ids = sorted(undecided)
     for start in range(0, len(ids), IDS_PER_PASS):

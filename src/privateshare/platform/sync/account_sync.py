@@ -340,7 +340,7 @@ async def _fetch_part(run: AccountSync, pages: AsyncIterator[Page | Skipped]) ->
 
 
 async def _keep_positions(run: AccountSync) -> None:
-    """Store where the fetch is, after everything before was written. ADR 56."""
+    """Store where the fetch is, after everything before was written. ADR 54."""
     run.positions = dict(run.cursors)
     async with run.platform.database.transaction() as db:
         await require_waiting_session(db, run)

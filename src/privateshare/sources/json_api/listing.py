@@ -7,7 +7,7 @@ A list is read in one of three ways (`Listing.reading`):
   between its first and its last item.
 - `Since`: what is newer than the newest item of the last complete reading. The API selects it.
 
-A position is stored after each page, so that an interrupted reading continues with the next page. ADR 56, 57.
+A position is stored after each page, so that an interrupted reading continues with the next page. ADR 54, 55.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -42,7 +42,7 @@ class PlayIds:
     """The ids of plays, made of what both exports know: the minute of the end, the duration, artist and title.
 
     So a play has the same id in the account data and in the extended history. Equal plays within one minute, such as
-    tracks that were skipped at once, are numbered. ADR 67.
+    tracks that were skipped at once, are numbered. ADR 61.
     """
 
     _minute: int = -1

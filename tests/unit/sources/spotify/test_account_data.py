@@ -142,7 +142,7 @@ def test_a_play_in_both_exports_has_one_id() -> None:
 
 
 def test_the_play_with_more_details_is_kept() -> None:
-    """Whichever export comes first, and also if both come together. ADR 67."""
+    """Whichever export comes first, and also if both come together. ADR 61."""
     whole, short, again = Candidate(1, None), Candidate(2, IF_MISSING), Candidate(3, IF_MISSING)
     stored_short = Candidate(2, None)  # The library does not keep provenances of plays.
     assert find_superseded([whole], [short]) == {2}
