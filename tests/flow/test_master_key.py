@@ -187,7 +187,7 @@ async def test_people_and_apps_notice_nothing_of_a_change(tmp_path: Path) -> Non
                     "webhooks",
                     "0",
                     "not_rewrapped",
-                    "{}",
+                    "none",
                 )
             ]
             again = run_command("keys", "rewrap", "--data", data, environment={**os.environ, KEY: key})

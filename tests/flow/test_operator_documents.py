@@ -86,27 +86,6 @@ def _on_restored(block: str, wire: Wire) -> str:
     return named.replace("\n", " --data restored\n")
 
 
-async def test_changing_the_master_key(tmp_path: Path) -> None:
-    """The steps as they are printed, with a restart where the handbook says so."""
-    beginning, finishing = blocks("Changing the master key")
-    data = tmp_path / "privateshare-data"
-    with serving(data) as served:
-        wire, tokens, _ = await shared(data, served.origin)
-    both = shell(f"{beginning}\nprintf %s ${KEY}", tmp_path)
-    new, old = both.split(",")
-    with serving(data, environment={KEY: both}) as served:
-        await shared(data, served.origin, key=both)
-        shell(f"new={new} old={old}\n{finishing}", tmp_path, {KEY: both})
-    with serving(data, environment={KEY: new}) as served:
-        wire.origin = served.origin
-        assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
-    (to_file,) = re.findall(r"`(echo \"\$new\".*?)`", HANDBOOK)
-    shell(f"new={new}\n{to_file}", tmp_path)
-    with serving(data) as served:
-        wire.origin = served.origin
-        assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
-
-
 @pytest.mark.slow
 async def test_checking_files(tmp_path: Path) -> None:
     """The commands of the section about files that cannot be read; only --forget asks, and there is nothing to ask."""

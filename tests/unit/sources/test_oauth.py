@@ -80,7 +80,6 @@ def test_a_refreshed_token_keeps_missing_fields_of_the_first(server: Scripted) -
         (200, [], Broken),
         (200, {"access_token": 7, "token_type": "bearer"}, Broken),
         (200, GOOD | {"token_type": "mac"}, Broken),
-        (200, GOOD | {"expires_in": "soon"}, Broken),
         (200, GOOD | {"padding": "x" * 100_000}, TryLater),
         (302, {}, Broken),
     ],

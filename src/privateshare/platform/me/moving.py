@@ -36,6 +36,7 @@ from privateshare.platform.db.tables import (
     SessionRow,
     StorageRow,
     SyncRow,
+    UsagePersonRow,
 )
 from privateshare.platform.jobs.queue import defer_sync
 from privateshare.platform.library.accounts import account_hash, account_identity
@@ -225,6 +226,17 @@ async def _move_rows(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
     db.expunge_all()
     for table in MOVED:
         await db.execute(update(table).where(table.library_id == theirs).values(library_id=mine))
+    await _move_usage(db, theirs, mine)
+
+
+async def _move_usage(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
+    """Count a person of whom both libraries are once for each contract and month."""
+    months = select(literal(mine), UsagePersonRow.contract_id, UsagePersonRow.month)
+    of_both = insert(UsagePersonRow).from_select(
+        ["library_id", "contract_id", "month"], months.where(UsagePersonRow.library_id == theirs)
+    )
+    await db.execute(of_both.on_conflict_do_nothing())
+    await db.execute(delete(UsagePersonRow).where(UsagePersonRow.library_id == theirs))
 
 
 async def _require_empty(db: AsyncSession, library_id: UUID) -> None:

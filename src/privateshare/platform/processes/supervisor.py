@@ -37,7 +37,10 @@ def start_fork_server() -> Iterator["Supervisor"]:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([run_child.__module__])
         forkserver.ensure_running()
-        yield Supervisor(context, folder)
+        try:
+            yield Supervisor(context, folder)
+        finally:
+            os.environ.pop(METRICS_FOLDER)
 
 
 class Supervisor:
