@@ -31,6 +31,7 @@ from privateshare.sources.trial import try_source
 
 Archive = Callable[[int], bytes]
 
+EXAMPLES = 30  # For each source. Each run makes other ones.
 ROOT = Path(__file__).parents[2]
 OBJECTS = 40
 SOURCES_BY_ID = Sources().connectable
@@ -451,7 +452,7 @@ def only_broken(source: Source, data: bytes) -> None:
 
 @pytest.mark.parametrize("source", UPLOADS)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_archives_raise_only_broken(source: Source, data: st.DataObject) -> None:
     """An archive with missing, added or changed bytes is either imported or raises Broken."""
     good = good_archive(source)
@@ -466,7 +467,7 @@ def beginnings() -> Iterator[bytes]:
 
 @pytest.mark.parametrize("source", UPLOADS)
 @given(start=st.sampled_from(list(beginnings())), rest=st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_random_bytes_raise_only_broken(source: Source, start: bytes, rest: bytes) -> None:
     """Random uploads raise no error but Broken."""
     only_broken(source, start + rest)
@@ -480,7 +481,7 @@ def test_random_bytes_raise_only_broken(source: Source, start: bytes, rest: byte
     ),
     name=st.sampled_from(["Streaming_History_Audio_0.json", "record.json", "record.ndjson"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_any_json_raises_only_broken(source: Source, thing: Any, name: str) -> None:
     """Any JSON in an archive raises no error but Broken."""
     only_broken(source, zipped({name: json.dumps(thing).encode()}))
