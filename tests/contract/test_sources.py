@@ -37,7 +37,10 @@ OBJECTS = 40
 SOURCES_BY_ID = Sources().connectable
 SOURCES = [pytest.param(source, id=catalogue().sources[id_].reference) for id_, source in SOURCES_BY_ID.items()]
 # Sources that are alike but for their ids are tried once.
-ALIKE = {type(source): id_ for id_, source in reversed([*SOURCES_BY_ID.items()])}
+ALIKE = {
+    (type(source), repr(source.info.upload), source.info.object_types): id_
+    for id_, source in reversed([*SOURCES_BY_ID.items()])
+}
 SAMPLES = [
     # Large samples are the default ones at ten times the size.
     pytest.param(
