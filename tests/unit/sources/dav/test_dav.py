@@ -85,13 +85,13 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radicale]:
     try:
         wait_for(is_ready)
         server = Radicale(f"http://127.0.0.1:{port}")
-        server.make("/ann/work/", "calendar", "Work &amp; study")
+        server.make("/ann/office/", "calendar", "Work &amp; study")
         server.make("/ann/home/", "calendar", "Home")
         server.make("/ann/people/", "addressbook", "People")
         for number in range(60):  # More than one request asks for.
             server.put(f"/ann/people/c{number}.vcf", CARD.format(number))
         for number in range(5):
-            server.put(f"/ann/work/e{number}.ics", EVENT.format(number, 1 + number))
+            server.put(f"/ann/office/e{number}.ics", EVENT.format(number, 1 + number))
         server.put("/ann/home/e9.ics", EVENT.format(9, 9))
         yield server
     finally:
