@@ -72,7 +72,7 @@ def _program(
         )
         try:
             yield process
-        except BaseException:
+        except BaseException:  # An interruption must not leave the program running either.
             process.kill()
             raise
         finally:

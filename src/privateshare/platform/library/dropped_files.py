@@ -109,7 +109,7 @@ class DroppedFiles:
                 blob = self._blob(file_id, number)
                 for piece in read_sealed(self.platform.blobs, blob, self.key.value, blob.encode()):
                     file.write(piece)
-        except BaseException:
+        except BaseException:  # A cancellation must not leave the file open either.
             file.close()
             raise
         return file

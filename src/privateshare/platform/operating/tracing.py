@@ -128,7 +128,7 @@ def traced(
     ) as span:
         try:
             yield span
-        except Exception as error:
+        except Exception as error:  # The span of any failed work names the class of its error.
             span.set_attribute("error.type", type(error).__name__)
             span.set_status(Status(StatusCode.ERROR))
             raise
