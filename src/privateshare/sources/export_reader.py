@@ -174,15 +174,11 @@ class ReadExportSource(ExportSource):
         """
         self.info, self._service = info, service
         self._reader, self._sample_files = reader, sample_files
-        self._skipped = frozenset(skipped_endings)
+        self.skipped_endings = frozenset(skipped_endings)
 
     def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
         """Make the files of the sample."""
         return self._sample_files(now)
-
-    def is_skipped(self, path: str) -> bool:
-        """Return whether a file of an export is not read."""
-        return path.lower().endswith(tuple(self._skipped)) if self._skipped else False
 
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield all objects. Raises Broken."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import Broken, Connection, Identity, Page, SourceInfo, pages
@@ -33,7 +33,7 @@ class ExportSource(ABC):
     """A source of exports."""
 
     info: SourceInfo
-    skipped_endings: ClassVar[frozenset[str]] = frozenset()  # Files with these endings are not read, without a report.
+    skipped_endings: frozenset[str] = frozenset()  # Files with these endings are not read, without a report.
     inner_endings: ClassVar[frozenset[str]] = frozenset()  # Zip archives in the export that are opened.
 
     def identify(self, connection: Connection) -> Identity:
@@ -115,3 +115,35 @@ class UnnamedExportSource(ExportSource):
 
 def _sample_id(connection: Connection) -> str:
     return f"sampleDataSet-{connection.sample}"
+
+
+class ObjectReader(Protocol):
+    """A reader of one export."""
+
+    def objects(self) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+
+
+class UnnamedReaderSource(UnnamedExportSource):
+    """A source whose exports do not say whose they are, and are read by a reader of their own."""
+
+    def __init__(
+        self,
+        info: SourceInfo,
+        owner: Identity,
+        nothing: Broken,
+        reader: Callable[[UploadedExport], ObjectReader],
+        sample_files: Callable[[datetime], Iterable[UploadedFile]],
+        skipped_endings: Iterable[str] = (),
+    ) -> None:
+        self.info, self.owner, self.nothing = info, owner, nothing
+        self._reader, self._sample_files = reader, sample_files
+        self.skipped_endings = frozenset(skipped_endings)
+
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return self._sample_files(now)
+
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        return self._reader(export).objects()

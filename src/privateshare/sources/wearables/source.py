@@ -1,51 +1,15 @@
 """The sources Samsung Health, Oura and Withings."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
-from typing import Protocol
-
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
-from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
-from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
-from privateshare.sources.object_building import Mapped
+from privateshare.sources.export_source import UnnamedReaderSource
 from privateshare.sources.wearables.oura import OuraReader
 from privateshare.sources.wearables.sample import oura_files, samsung_files, withings_files
 from privateshare.sources.wearables.samsung import LOCATIONS, SamsungReader
 from privateshare.sources.wearables.withings import WithingsReader
 
 
-class Reader(Protocol):
-    """A reader of one export."""
-
-    def objects(self) -> Iterator[Mapped]:
-        """Yield all objects. Raises Broken."""
-
-
-class WearableExport(UnnamedExportSource):
-    """A source of an export that does not say whose it is."""
-
-    def __init__(
-        self,
-        info: SourceInfo,
-        owner: Identity,
-        nothing: Broken,
-        reader: Callable[[UploadedExport], Reader],
-        files: Callable[[datetime], Iterable[UploadedFile]],
-    ) -> None:
-        self.info, self.owner, self.nothing = info, owner, nothing
-        self._reader, self._files = reader, files
-
-    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
-        """Make the files of the sample."""
-        return self._files(now)
-
-    def read(self, export: UploadedExport) -> Iterator[Mapped]:
-        """Yield all objects. Raises Broken."""
-        return self._reader(export).objects()
-
-
-class SamsungHealth(WearableExport):
+class SamsungHealth(UnnamedReaderSource):
     """Source 9022, service type 9022."""
 
     def is_skipped(self, path: str) -> bool:
@@ -54,18 +18,7 @@ class SamsungHealth(WearableExport):
         return not name.endswith(".csv") and not (name.endswith(".json") and LOCATIONS in name)
 
 
-class Oura(WearableExport):
-    """Source 9023, service type 9023."""
-
-    skipped_endings = frozenset({".pdf", ".txt", ".png", ".jpg"})
-
-
-class Withings(WearableExport):
-    """Source 9024, service type 9024."""
-
-    skipped_endings = frozenset({".pdf", ".txt", ".png", ".jpg", ".json"})
-
-
+_NOT_READ = (".pdf", ".txt", ".png", ".jpg")
 _SAMSUNG = SourceInfo(
     id=9022,
     service_type=9022,
@@ -147,18 +100,20 @@ SOURCES = (
         SamsungReader,
         samsung_files,
     ),
-    Oura(
+    UnnamedReaderSource(
         _OURA,
         Identity("oura", "Oura", "USER"),
         Broken("The file holds no sleep, activity or workout of Oura. Export your data from Oura again."),
         OuraReader,
         oura_files,
+        _NOT_READ,
     ),
-    Withings(
+    UnnamedReaderSource(
         _WITHINGS,
         Identity("withings", "Withings", "USER"),
         Broken("The file holds no data of Withings. Download your data from Withings again."),
         WithingsReader,
         withings_files,
+        (*_NOT_READ, ".json"),
     ),
 )

@@ -13,7 +13,9 @@ from tests.object_schemas import check_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Connection, Page, Source
 from privateshare.sources.failures import Broken, LeftOut
-from privateshare.sources.google_fitness.source import Fitbit, GoogleFit
+from privateshare.sources.google_fitness.source import SOURCES
+
+FITBIT, GOOGLE_FIT = SOURCES
 
 DAY = ObjectType.DAILY_ACTIVITY_SUMMARY
 
@@ -72,7 +74,7 @@ def test_values_of_minutes_become_days() -> None:
             ("01/20/20 10:00:00", "10"),
         ),
     }
-    (day, *rest) = read(Fitbit(), files, left_out)[DAY]
+    (day, *rest) = read(FITBIT, files, left_out)[DAY]
     assert (utc(day), day["steps"], day["caloriesout"], day["veryactiveminutes"]) == ("2020-01-20 00:00:00", 42, 3.8, 7)
     assert (day["restingheartrate"], day["heartrate"], day["minheartrate"], day["maxheartrate"]) == (57.3, 75.0, 70, 80)
     assert day["distances"] == [{"activity": "total", "distance": 1.234}]
@@ -106,7 +108,7 @@ def test_nights_with_and_without_stages() -> None:
     classic["levels"] = {"summary": {"restless": {"minutes": 9}, "awake": {"minutes": 1}, "asleep": {"minutes": 470}}}
     left_out = LeftOut()
     bad = stages | {"endTime": "2020-01-10T07:10:30.000"}
-    first, second = read(Fitbit(), {"sleep-2020-01-01.json": [stages, classic, bad]}, left_out)[ObjectType.SLEEP]
+    first, second = read(FITBIT, {"sleep-2020-01-01.json": [stages, classic, bad]}, left_out)[ObjectType.SLEEP]
     assert (first["calendardate"], first["durationinseconds"], first["deepsleepdurationinseconds"]) == (
         "2020-01-21",
         25200,
@@ -152,7 +154,7 @@ def test_exercises_weights_and_badges() -> None:
         "category": "Daily Steps",
     }
     files = {"exercise-0.json": [exercise], "weight-2020-01-01.json": [weight], "badge.json": [badge]}
-    found = read(Fitbit(), files)
+    found = read(FITBIT, files)
     (ride,), (weighing,), (earned,) = (
         found[kind] for kind in (ObjectType.ACTIVITY, ObjectType.BODY_COMPOSITION_SUMMARY, ObjectType.ACHIEVEMENT)
     )
@@ -177,7 +179,7 @@ def test_an_old_export_with_several_tables_in_one_file_is_read() -> None:
         '"2020-01-20 11:10PM","2020-01-21 7:10AM","420","60","3","480","100","240","80"\n'
     )
     left_out = LeftOut()
-    found = read(Fitbit(), {"fitbit_export_20200121.csv": table}, left_out)
+    found = read(FITBIT, {"fitbit_export_20200121.csv": table}, left_out)
     (day,), (night,) = found[DAY], found[ObjectType.SLEEP]
     assert (day["steps"], day["caloriesout"], day["floors"], day["veryactiveminutes"]) == (10123, 2345, 12, 30)
     assert (night["calendardate"], night["durationinseconds"]) == ("2020-01-21", 25200)
@@ -194,7 +196,7 @@ def test_tables_of_newer_takeouts_do_not_double_the_files() -> None:
         "2024-01-20T10:00:00Z,60,Pixel Watch\n2024-01-20T10:01:00Z,50,Pixel Watch\n",
         "Takeout/Fitbit/Physical Activity_GoogleData/weight.csv": "timestamp,weight grams,data source\n2024-01-20T06:00:00Z,72500,Aria\n",
     }
-    found = read(Fitbit(), files)
+    found = read(FITBIT, files)
     assert [day["steps"] for day in found[DAY]] == [110]
     assert found[ObjectType.BODY_COMPOSITION_SUMMARY][0]["weight"] == 72.5
 
@@ -220,7 +222,7 @@ def test_the_table_of_days_is_read_in_any_language(header: str) -> None:
         "Takeout/Fit/Daily activity metrics/Daily activity metrics.csv": header + rows,
         "Takeout/Fit/Daily activity metrics/2020-01-20.csv": "Start time,End time,Calories (kcal),Step count\n00:00:00,00:15:00,1,2\n",
     }
-    (day,) = read(GoogleFit(), files, left_out)[DAY]
+    (day,) = read(GOOGLE_FIT, files, left_out)[DAY]
     assert (utc(day)[:10], day["steps"], day["caloriesout"], day["fairlyactiveminutes"]) == (
         "2020-01-20",
         8400,
@@ -273,7 +275,7 @@ def test_sessions_nights_and_weights_are_read() -> None:
     ]
     left_out = LeftOut()
     files = {"a_WALKING.json": walk, "b_SLEEP.json": night, "derived.json": {"Data Source": "x", "Data Points": points}}
-    found = read(GoogleFit(), files, left_out)
+    found = read(GOOGLE_FIT, files, left_out)
     (session,), (slept,), (weight,) = (
         found[kind] for kind in (ObjectType.ACTIVITY, ObjectType.SLEEP, ObjectType.BODY_COMPOSITION_SUMMARY)
     )
@@ -292,7 +294,7 @@ def test_sessions_nights_and_weights_are_read() -> None:
     assert left_out.count == 1
 
 
-@pytest.mark.parametrize("source", [Fitbit(), GoogleFit()])
+@pytest.mark.parametrize("source", [FITBIT, GOOGLE_FIT])
 @pytest.mark.parametrize(
     "content", [b"[]", b'[{"dateTime": "x", "value": 1}]', b"a,b\n1,2\n", b"Date\n", b"BEGIN:VCARD"]
 )
@@ -311,7 +313,7 @@ def test_measurements_that_are_not_imported_are_no_reason_to_accept_a_file() -> 
     }
     data = zipped({"raw.json": json.dumps({"Data Source": "raw:x", "Data Points": [point] * 3}).encode()})
     with pytest.raises(Broken, match="holds no data of Google Fit"):
-        GoogleFit().identify(Connection(archive=io.BytesIO(data)))
+        GOOGLE_FIT.identify(Connection(archive=io.BytesIO(data)))
 
 
 def test_what_fitbit_logs_of_food_and_water_is_passed_over() -> None:
@@ -319,5 +321,5 @@ def test_what_fitbit_logs_of_food_and_water_is_passed_over() -> None:
     left_out = LeftOut()
     water = {"logId": 9, "waterAmount": 500, "date": "01/20/20"}
     files = {"water_logs-0.json": [water], "steps-2020-01-01.json": values(("01/20/20 10:00:00", "12"))}
-    assert read(Fitbit(), files, left_out)[DAY][0]["steps"] == 12
+    assert read(FITBIT, files, left_out)[DAY][0]["steps"] == 12
     assert (left_out.read, left_out.count) == (1, 0)
