@@ -1,5 +1,6 @@
 """`privateshare contract edit` and `rotate-key`: changing a contract while apps use it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,19 +88,14 @@ def edit(
         if contract.kind == "write" and any(reading_only):
             raise ConfigurationError(f"the contract {contract_id} writes, so it has a purpose but reads no data")
         part = "dataPush" if contract.kind == "write" else "dataRequest"
-        raw = document_of(document, {}) if document is not None else dict(contract.document.raw)
-        asked: dict[str, Any] = {**(raw.get(part) or {})}
         given = {
             "purpose": purpose,
             "timeRanges": ranges,
             "neededDays": needed_days,
             "serviceGroups": [service_group(words) for words in read] if read else None,
         }
-        asked = merged(asked, {name: value for name, value in given.items() if value is not None} | promises)
-        if reason or required:
-            asked["serviceGroups"] = [dict(group) for group in asked.get("serviceGroups") or []]
-            add_reasons(asked, reason or [], required or [])
-        raw[part] = asked
+        raw = document_of(document, {}) if document is not None else dict(contract.document.raw)
+        raw[part] = _changed(raw.get(part) or {}, given | promises, reason or [], required or [])
         if privacy_policy is not None:
             raw["resources"] = {**(raw.get("resources") or {}), "privacyPolicy": privacy_policy}
         new = ContractEdit(raw, redirect_uri or None, once, expires and expires.replace(tzinfo=UTC))
@@ -148,3 +144,14 @@ def rotate_key(
 
         facts = in_transaction(data, work, "contract rotate-key")
     show({**facts, **({"private_key": str(key_out)} if key_out else {})}, as_json)
+
+
+def _changed(
+    asked: dict[str, Any], given: dict[str, Any], reasons: Sequence[str], required: Sequence[str]
+) -> dict[str, Any]:
+    """Return the part of a document that asks for data, with what is given in place of what there was."""
+    changed = merged(asked, {name: value for name, value in given.items() if value is not None})
+    if reasons or required:
+        changed["serviceGroups"] = [dict(group) for group in changed.get("serviceGroups") or []]
+        add_reasons(changed, reasons, required)
+    return changed
