@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow
+from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow, UnjournaledRow
 from privateshare.platform.keystore.store import KeyMissing, KeyStoreUnavailable
 from privateshare.platform.library.accounts import (
     ConnectedSource,
@@ -61,19 +61,35 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def away(platform: Platform) -> Iterator[None]:
-    """As if the disk of the key store was not mounted: there is an empty folder."""
+@asynccontextmanager
+async def away(platform: Platform) -> AsyncIterator[None]:
+    """As if the disk of the key store was not mounted: there is an empty folder.
+
+    It begins when the server has recorded earlier erasures in the journal, which is on the same disk.
+    """
     keys = platform.settings.data / "keys"
     aside = keys.with_name("keys-elsewhere")
+    await nothing_to_record(platform)
     keys.rename(aside)
     keys.mkdir(mode=0o700)
     try:
         yield
-    finally:
         assert list(keys.iterdir()) == []
-        keys.rmdir()
+    finally:
+        shutil.rmtree(keys)
         aside.rename(keys)
+
+
+async def nothing_to_record(platform: Platform) -> None:
+    """Return when no erasure waits to be recorded in the journal."""
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while True:
+        async with platform.database.transaction() as db:
+            # A row that is being recorded is locked, and counts too.
+            if not await db.scalar(select(func.count()).select_from(UnjournaledRow)):
+                return
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -108,7 +124,7 @@ async def test_an_unavailable_key_store_is_reported(
     """The status is 503, never 401; nobody counts as erased or is erased, and later everything works again."""
     tokens, library = person
     token = wire.jwt(access_token=tokens.access)
-    with away(platform):
+    async with away(platform):
         answer = wire.get(ACCOUNTS, access_token=tokens.access)
         check_error(answer, 503, "Unavailable")
         assert int(answer.headers["retry-after"]) >= 1
@@ -120,9 +136,10 @@ async def test_an_unavailable_key_store_is_reported(
 
 async def test_no_library_is_created_without_a_key_store(platform: Platform) -> None:
     """There would be no key that an erasure could destroy."""
-    with away(platform), pytest.raises(KeyStoreUnavailable):
-        async with platform.database.transaction() as db:
-            await create_library(db, platform)
+    async with away(platform):
+        with pytest.raises(KeyStoreUnavailable):
+            async with platform.database.transaction() as db:
+                await create_library(db, platform)
 
 
 async def test_a_person_can_continue_after_the_key_store_was_unavailable(people: People, platform: Platform) -> None:
@@ -133,7 +150,7 @@ async def test_a_person_can_continue_after_the_key_store_was_unavailable(people:
     browser.submit("continue")
     browser.page.choose("dataset", "small")
     before = browser.page
-    with away(platform):
+    async with away(platform):
         browser.submit("continue")
         assert page_of(browser) == "error"
     browser.page = before
@@ -147,7 +164,7 @@ async def test_an_operator_is_told_what_was_erased_and_what_was_not(
     """One line says that nothing is erased while the store is unavailable, or that only the key is left."""
     user_id, file = person[0].claims["sub"], key_file(platform, person[1])
     aside = platform.settings.data / "aside"
-    with away(platform):
+    async with away(platform):
         # The library's id from the logs is accepted too.
         assert "PRIVATESHARE_KEY_URL" in refused(served, str(person[1]))
     assert wire.get(ACCOUNTS, access_token=person[0].access).status_code == 200

@@ -94,6 +94,7 @@ class ErasureKeys:
     def _create(self, name: UUID, key: bytes) -> None:
         self.require_store_now()
         self.store.create(name, key)
+        self.require_store_now()  # A disk that was unmounted meanwhile does not have the key.
 
     def _read(self, name: UUID) -> bytes:
         try:
@@ -105,6 +106,7 @@ class ErasureKeys:
     def _destroy(self, name: UUID) -> None:
         self.require_store_now()
         self.store.destroy(name)
+        self.require_store_now()  # A disk that was unmounted meanwhile still has the key.
 
 
 def claim_store(store: KeyStore, owner: str, *, is_new: bool) -> None:

@@ -124,6 +124,7 @@ class Journals:
         self._require_keys()
         for journal in self._journals:
             journal.record(entries)
+        self._require_keys()  # A disk that was unmounted meanwhile does not have the entries.
         if self._saved_keys is not None and self._saved_keys.owner() is not None:  # Otherwise nothing is saved there.
             for entry in entries:
                 if entry.kind is Ended.KEY:
