@@ -2,17 +2,15 @@
 
 import gc
 import os
-import ssl
-from functools import cache
 from pathlib import PurePosixPath
 
-import httpcore2
 import httpx2
 import hypothesis
 import pytest
 from coverage.config import CoverageConfig
 from xdist.scheduler import LoadFileScheduling
 
+import tests.certificates  # noqa: F401 - clients share what they load
 from tests.patience import GIVE_UP_SECONDS
 
 # A platform of one process starts fastest. Those of several have tests of their own.
@@ -25,22 +23,6 @@ hypothesis.settings.load_profile("busy")
 # Whoever gives no limit waits as long as any test: on a busy machine an answer may take longer than five seconds.
 for limit in ("connect", "read", "write", "pool"):
     setattr(httpx2._config.DEFAULT_TIMEOUT_CONFIG, limit, GIVE_UP_SECONDS)
-
-# An HTTP client loads the certificates that this machine trusts, which takes 25 ms of CPU. The tests make thousands of
-# clients, so those with the same settings share what was loaded.
-_default_ssl_context = httpcore2.default_ssl_context
-
-
-@cache
-def _load_certificates(trust_env: bool, file: str | None, folder: str | None) -> ssl.SSLContext:
-    return _default_ssl_context(_trust_env=trust_env)
-
-
-def _shared_ssl_context(*, _trust_env: bool = True) -> ssl.SSLContext:
-    return _load_certificates(_trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-
-
-httpcore2.default_ssl_context = _shared_ssl_context
 
 
 def pytest_configure(config: pytest.Config) -> None:
