@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.local import LocalBlobs
 from privateshare.platform.blobs.store_errors import BlobStoreUnavailable
 from privateshare.platform.db.tables import (
     AccountRow,
-    ArchiveRow,
     BlobToDeleteRow,
     ConsentRow,
     ContractRow,
@@ -283,14 +283,20 @@ async def test_an_archive_that_is_uploaded_again_replaces_a_lost_one(platform: P
         assert list(await db.scalars(select(BlobToDeleteRow.key).where(BlobToDeleteRow.key.in_(blobs)))) == blobs[:1]
 
 
+async def add_lost_archive(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
+    """Record an archive of an account whose blob is not there."""
+    library = await open_library(db, platform, account.library_id)
+    stored = StoredArchive(library.blob(uuid4()), new_data_key(), b"content")
+    await add_archive(db, library, account, stored, LeftOut(), None)
+
+
 async def test_a_lost_archive_does_not_stop_the_rest(platform: Platform, source: Incremental) -> None:
     """The sync says that something that the person uploaded is lost, and keeps what the source has given."""
     session = await begun(platform)
     source.plays = [play(1, JANUARY)]
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == session.library_id))).one()
-        blob = f"library/{session.library_id}/{uuid4()}"
-        db.add(ArchiveRow(library_id=account.library_id, account_id=account.id, blob=blob, fingerprint=b"1"))
+        await add_lost_archive(db, platform, account)
     for _ in range(2):
         done = await sync(platform, session)
         assert done.error is not None
@@ -377,14 +383,9 @@ async def test_what_nobody_can_bring_back_is_forgotten_only_on_request(
     missing(path(platform, found[202401].blob))
     async with platform.database.transaction() as db:
         await db.execute(update(AccountRow).where(AccountRow.library_id == session.library_id).values(sample=None))
-        of_library = (session.library_id, found[202401].account_id)
-        archive = ArchiveRow(
-            library_id=of_library[0],
-            account_id=of_library[1],
-            blob=f"library/{of_library[0]}/{uuid4()}",
-            fingerprint=b"",
+        await add_lost_archive(
+            db, platform, await db.get_one(AccountRow, (session.library_id, found[202401].account_id))
         )
-        db.add(archive)
     told = json.loads(operator("check", "--repair", "--json").stdout)
     mine = [loss for loss in told["losses"] if loss["library_or_storage"] == str(session.library_id)]
     assert [(loss["what"], loss["remedy"]) for loss in mine] == [

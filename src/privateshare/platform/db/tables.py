@@ -398,9 +398,8 @@ class ArchiveRow(Base):
 
     `journey_id` is set until the person agrees in that journey: the archive is deleted if they decline. Before they
     agree it is imported only into an account that the journey itself created, to show what is in it; `imported` is true
-    then. `sealed_key` is the key of the blob, or None if the blob is encrypted with the library's
-    key. `fingerprint` detects a file that was uploaded before. `sealed_left_out` counts the entries that cannot be
-    read.
+    then. `sealed_key` is the key of the blob. `fingerprint` detects a file that was uploaded before. `sealed_left_out`
+    counts the entries that cannot be read.
     """
 
     __tablename__ = "archives"
@@ -409,10 +408,10 @@ class ArchiveRow(Base):
     account_id: Mapped[UUID]
     journey_id: Mapped[UUID | None] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"), index=True)
     blob: Mapped[str] = mapped_column(index=True)
-    sealed_key: Mapped[bytes | None]
+    sealed_key: Mapped[bytes]
     fingerprint: Mapped[bytes]
     imported: Mapped[bool] = mapped_column(default=False)
-    sealed_left_out: Mapped[bytes | None]
+    sealed_left_out: Mapped[bytes]
     created_at: Mapped[datetime] = _created()
     __table_args__ = (
         ForeignKeyConstraint(

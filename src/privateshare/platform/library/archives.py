@@ -82,16 +82,12 @@ async def add_archive(
 
 def left_out_of(archive: ArchiveRow, library: OpenLibrary) -> LeftOut:
     """Decrypt the record of what in an archive cannot be read."""
-    if archive.sealed_left_out is None:
-        return LeftOut()
     opened = library.account(archive.account_id)
     return decode_left_out(orjson.loads(opened.open(LEFT_OUT, archive.id, archive.sealed_left_out)))
 
 
 def archive_key(archive: ArchiveRow, library: OpenLibrary) -> DataKey:
     """Decrypt the key that an archive's blob is encrypted with."""
-    if archive.sealed_key is None:
-        return library.key
     return DataKey(library.account(archive.account_id).open(ARCHIVE_KEY, archive.id, archive.sealed_key))
 
 

@@ -136,7 +136,7 @@ class MappedFiles:
 
     def window(self, file: ReadableFile) -> Window | None:
         """Return a window that contains the dates of all objects in a file; None if no object has a date."""
-        if file.sealed_dates is None:  # Older versions of the platform did not record the dates of files.
+        if file.sealed_dates is None:  # A migration may clear them: see protocol/fhir_dates.py.
             return ALL_TIME
         dates = orjson.loads(self.library.account(file.account_id).open(FILE_DATES, file.blob, file.sealed_dates))
         return None if dates is None else Window(*dates)

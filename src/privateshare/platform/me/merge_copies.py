@@ -76,9 +76,7 @@ async def copies_to_make(db: AsyncSession, plan: Plan) -> list[Copy]:
         copies.append(Copy(pushed.blob, theirs.key, plan.copy_of(pushed.blob), mine.key))
     for archive in await db.scalars(select(ArchiveRow).where(ArchiveRow.library_id == theirs.id)):
         key = archive_key(archive, theirs)
-        # An archive keeps its own key, except if an older version sealed it with that of the library.
-        new_key = mine.key if archive.sealed_key is None else key
-        copies.append(Copy(archive.blob, key, plan.copy_of(archive.blob), new_key))
+        copies.append(Copy(archive.blob, key, plan.copy_of(archive.blob), key))  # An archive keeps its own key.
     return copies
 
 

@@ -770,10 +770,10 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("journey_id", sa.Uuid(), nullable=True),
         sa.Column("blob", sa.String(), nullable=False),
-        sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("imported", sa.Boolean(), nullable=False),
-        sa.Column("sealed_left_out", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_left_out", sa.LargeBinary(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
