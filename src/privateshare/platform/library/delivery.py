@@ -10,8 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 
 from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, UnreadableBlob
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow
@@ -27,6 +29,8 @@ from privateshare.protocol.window import ALL_TIME, Window
 
 READABLE_FILES = Statement("readable_files", StoredFile)
 READABLE_FILE = Statement("readable_file", StoredFile)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,9 @@ def list_readable_files(
             listed.unreadable.append(error)
             listed.entries.append(file_entry(file, 0))
         except KeyLost:  # The lost key was reported to the operator when the library was opened.
+            listed.entries.append(file_entry(file, 0))
+        except SealBroken as error:  # The account's key is not the one that its file was encrypted with.
+            log.error("the dates of a file cannot be decrypted", blob=file.blob, reason=str(error))
             listed.entries.append(file_entry(file, 0))
         else:
             if count is not None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import UnreadableBlob
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import FileRow
 from privateshare.platform.library.delivery import ReadPermission, allowed_objects, count_readable
 from privateshare.platform.library.libraries import KeyLost
@@ -79,7 +80,7 @@ def count_holdings(
         account = found.setdefault(file.account_id, AccountHoldings())
         try:
             _add_file(account.kinds.setdefault(file.object_type, Holding()), mapped_files, file, permission, budget)
-        except (UnreadableBlob, KeyLost):
+        except (UnreadableBlob, KeyLost, SealBroken):
             account.is_whole = False
     return found
 
@@ -118,11 +119,10 @@ def _add_file(
 
 def _add_dates(holding: Holding, window: Window, permission: ReadPermission) -> None:
     """Extend the dates by those of a file, as far as they are asked for."""
-    starts = [_moment(moment) for moment in (window.start, *_outer(permission, 0)) if moment is not None]
-    ends = [_moment(moment) for moment in (window.end, *_outer(permission, 1)) if moment is not None]
     if window.start is None or window.end is None:
         return
-    first, last = max(filter(None, starts), default=None), min(filter(None, ends), default=None)
+    first = _moment(max([window.start, *_outer(permission, 0)]))
+    last = _moment(min([window.end, *_outer(permission, 1)]))
     if first is not None and last is not None and first <= last:
         holding.first = min(filter(None, (holding.first, first)))
         holding.last = max(filter(None, (holding.last, last)))

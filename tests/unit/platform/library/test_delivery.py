@@ -1,13 +1,15 @@
 """Tests of which objects of a file a session may read."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from tests.unit.platform.library.stored_files import FHIR, observation, stored
 
 from privateshare.platform.blobs.cloud import CloudBlobs
 from privateshare.platform.db.tables import FileRow
@@ -15,54 +17,18 @@ from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.delivery import ReadPermission, list_readable_files, open_delivery
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
-from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.reports.portability import PortabilityReport, ReportFormat, make_portability_report
-from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
+from privateshare.protocol.catalogue import ServiceType, catalogue
 from privateshare.protocol.choice import EVERYTHING
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.object_time import object_window
 from privateshare.protocol.scope import Reach
 from privateshare.protocol.window import ALL_TIME, Window
-from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.contract import JsonObject
 from privateshare.sources.entries import entry_of
 
-FHIR = ObjectSchema("fhir", "4.0.1")
 ACCOUNT = uuid4()
 JANUARY = Window(1_767_225_600_000, 1_769_903_999_999)  # This is January 2026.
-
-
-def observation(number: int, **dates: Any) -> JsonObject:
-    return {"resourceType": "Observation", "id": f"o{number}", **dates}
-
-
-def stored(mapped_files: MappedFiles, things: list[JsonObject]) -> list[FileRow]:
-    """Return the files of these resources, as a sync writes them."""
-    found = []
-    with ObjectBuffer(FHIR) as buffer:
-        for thing in things:
-            buffer.add(ObjectType.OBSERVATION, thing)
-        for slot in buffer.slots():
-            for written in mapped_files.write_slot(ACCOUNT, FHIR, [], buffer.entries(slot)):
-                found.append(
-                    FileRow(
-                        account_id=ACCOUNT,
-                        name=f"D{slot.month}",
-                        service_group=ServiceGroup.MEDICAL,
-                        service_type=ServiceType.FHIR_FILE,
-                        object_type=ObjectType.OBSERVATION,
-                        month=slot.month or None,
-                        part=written.part,
-                        schema_standard="fhir",
-                        schema_version="4.0.1",
-                        object_count=written.object_count,
-                        sealed_dates=written.sealed_dates,
-                        updated_at=1,
-                        blob=written.blob,
-                        size=written.size,
-                        sealed_sha256=written.sealed_sha256,
-                    )
-                )
-    return found
 
 
 def read(mapped_files: MappedFiles, files: list[FileRow], may: ReadPermission) -> dict[str, list[str]]:
@@ -91,6 +57,7 @@ def test_a_file_within_the_time_limit_is_still_filtered(mapped_files: MappedFile
     """An object that begins in the file's month may end after it, and is left out if only the month may be read."""
     files = stored(
         mapped_files,
+        ACCOUNT,
         [
             observation(1, effectiveDateTime="2026-01-10"),
             observation(2, effectivePeriod={"start": "2026-01-20", "end": "2026-02-03"}),
@@ -107,7 +74,7 @@ def test_a_file_within_the_time_limit_is_still_filtered(mapped_files: MappedFile
 
 def test_a_file_with_unreadable_dates_is_filtered(mapped_files: MappedFiles) -> None:
     """Its objects without dates are delivered, and those with unreadable dates are not."""
-    files = stored(mapped_files, [observation(1), observation(2, effectiveDateTime="once"), observation(3)])
+    files = stored(mapped_files, ACCOUNT, [observation(1), observation(2, effectiveDateTime="once"), observation(3)])
     assert [file.month for file in files] == [None]
     assert read(mapped_files, files, within(JANUARY)) == {"D0": ["o1", "o3"]}
     assert read(mapped_files, files, within(ALL_TIME)) == {"D0": ["o1", "o2", "o3"]}
@@ -118,14 +85,43 @@ def test_a_file_with_unreadable_dates_is_filtered(mapped_files: MappedFiles) -> 
 
 def test_a_file_without_recorded_dates_is_filtered(mapped_files: MappedFiles) -> None:
     """A file from before dates were recorded may hold objects of any time, whatever its month is."""
-    (file,) = stored(mapped_files, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
+    (file,) = stored(mapped_files, ACCOUNT, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
     file.month, file.sealed_dates = 202601, None
     assert read(mapped_files, [file], within(JANUARY)) == {}
 
 
+def test_a_file_that_cannot_be_read_takes_nothing_else_with_it(mapped_files: MappedFiles) -> None:
+    """It is listed without objects, so that whoever reads it gets the error. The other files are listed as they are."""
+    other = uuid4()
+    library = OpenLibrary(mapped_files.library.id, mapped_files.library.key, {ACCOUNT: b"its key", other: b"another"})
+    both = MappedFiles(mapped_files.blobs, library)
+    days = [observation(1, effectiveDateTime="2026-01-10"), observation(2, effectivePeriod={"start": "2026-01-20"})]
+    (kept,), (broken,) = stored(both, ACCOUNT, days), stored(both, other, days)
+
+    def listed(of: OpenLibrary) -> tuple[list[int], int]:
+        found = list_readable_files(MappedFiles(both.blobs, of), [broken, kept], within(JANUARY))
+        return [entry.object_count for entry in found.entries], len(found.unreadable)
+
+    assert listed(library) == ([1, 1], 0)
+    assert listed(replace(library, lost_accounts=frozenset({other}))) == ([0, 1], 0)
+    wrong = replace(library, account_keys={ACCOUNT: b"its key", other: b"of somebody else"})
+    with capture_logs() as logs:
+        assert listed(wrong) == ([0, 1], 0)
+    assert [(line["log_level"], line["blob"]) for line in logs] == [("error", broken.blob)]
+    both.blobs.delete([broken.blob])
+    assert listed(library) == ([0, 1], 1)
+
+
+def test_a_file_outside_of_the_limit_is_not_opened(mapped_files: MappedFiles) -> None:
+    """Whoever guesses its name gets what they would get if it did not exist, even if its blob is lost."""
+    (file,) = stored(mapped_files, ACCOUNT, [observation(1, effectiveDateTime="2026-02-10")])
+    mapped_files.blobs.delete([file.blob])
+    assert open_delivery(mapped_files, file, within(JANUARY)) is None
+
+
 def test_an_emptied_file_is_listed_only_for_sessions_that_may_have_read_it(mapped_files: MappedFiles) -> None:
     """Other sessions must not see it, because its name reveals a month."""
-    (file,) = stored(mapped_files, [observation(1, effectiveDateTime="2026-01-10")])
+    (file,) = stored(mapped_files, ACCOUNT, [observation(1, effectiveDateTime="2026-01-10")])
     file.updated_at = 1
     (emptied,) = mapped_files.write_slot(ACCOUNT, FHIR, [file], [], lambda _: False)
     file.blob, file.object_count, file.sealed_dates = emptied.blob, emptied.object_count, emptied.sealed_dates
@@ -144,7 +140,9 @@ def test_an_emptied_file_is_listed_only_for_sessions_that_may_have_read_it(mappe
 def test_a_report_reveals_nothing_outside_of_its_limits(mapped_files: MappedFiles, format_: ReportFormat) -> None:
     """The report does not even reveal that there are other objects."""
     days = ("1998-05-05", "2025-12-31", "2026-01-10", "2026-02-01")
-    files = stored(mapped_files, [observation(number, effectiveDateTime=day) for number, day in enumerate(days)])
+    files = stored(
+        mapped_files, ACCOUNT, [observation(number, effectiveDateTime=day) for number, day in enumerate(days)]
+    )
 
     def report(limit: Window) -> str:
         service = catalogue().service_types[ServiceType.FHIR_FILE]
@@ -182,7 +180,7 @@ def test_a_session_gets_exactly_what_its_limit_contains(
     """A session reads the same objects whether its files are parsed or streamed without parsing."""
     limit = Window(start, end)
     things = [observation(number, **content) for number, content in enumerate(contents)]
-    found = read(mapped_files, stored(mapped_files, things), within(limit))
+    found = read(mapped_files, stored(mapped_files, ACCOUNT, things), within(limit))
     wanted = {
         thing["id"] for thing in things if (window := object_window("fhir", thing)) is None or limit.contains(window)
     }
