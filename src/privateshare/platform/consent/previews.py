@@ -90,4 +90,4 @@ async def finished_previews(db: AsyncSession, journey_id: UUID) -> Mapping[UUID,
         .join(SyncRow, (SyncRow.library_id == PreviewRow.library_id) & (SyncRow.id == PreviewRow.sync_id))
         .where(PreviewRow.journey_id == journey_id, SyncRow.outcome == DONE)
     )
-    return dict((await db.execute(done)).tuples().all())
+    return dict((await db.execute(done)).all())

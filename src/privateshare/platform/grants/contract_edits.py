@@ -99,5 +99,5 @@ async def _people_to_ask(db: AsyncSession, contract: ContractRow, document: Cont
     query = select(ConsentRow.document, func.count()).where(
         ConsentRow.contract_id == contract.id, ConsentRow.revoked_at.is_(None), live
     )
-    agreed = (await db.execute(query.group_by(ConsentRow.document))).tuples()
+    agreed = await db.execute(query.group_by(ConsentRow.document))
     return sum(number for seen, number in agreed if grown_subjects(seen, document, now))

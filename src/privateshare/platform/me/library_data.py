@@ -57,7 +57,7 @@ async def kind_counts(visitor: Visitor) -> Sequence[KindCount]:
     """Count the objects of a library by account, kind and month."""
     columns = (FileRow.account_id, FileRow.service_group, FileRow.object_type, FileRow.month)
     query = select(*columns, func.sum(FileRow.object_count)).where(FileRow.library_id == visitor.library.id)
-    rows = (await visitor.db.execute(query.group_by(*columns))).tuples()
+    rows = await visitor.db.execute(query.group_by(*columns))
     return [KindCount(account, group, kind, month, int(found)) for account, group, kind, month, found in rows if found]
 
 

@@ -222,7 +222,7 @@ async def _live_consents(visitor: Visitor, account: AccountRow) -> Sequence[tupl
         .where(ConsentRow.revoked_at.is_(None), live)
         .order_by(ConsentRow.created_at.desc())
     )
-    return list((await visitor.db.execute(query)).tuples())
+    return list(await visitor.db.execute(query))
 
 
 async def _consent_for(visitor: Visitor, account: AccountRow) -> tuple[ConsentRow, ContractRow] | None:

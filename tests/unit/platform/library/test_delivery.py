@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_read_takes_nothing_else_with_it(mapped_files: Map
     days = [observation(1, effectiveDateTime="2026-01-10"), observation(2, effectivePeriod={"start": "2026-01-20"})]
     (kept,), (broken,) = stored(both, ACCOUNT, days), stored(both, other, days)
 
-    def listed(of: OpenLibrary) -> tuple[list[int], int]:
+    def listed(of: OpenLibrary) -> tuple[list[int | None], int]:
         found = list_readable_files(MappedFiles(both.blobs, of), [broken, kept], within(JANUARY))
         return [entry.object_count for entry in found.entries], len(found.unreadable)
 
