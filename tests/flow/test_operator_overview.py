@@ -65,6 +65,7 @@ OUTCOMES = [
     ("later", "ServiceUnavailable", "come back later"),
     ("needs-login", "ServiceAuthorizationError", "sign in again"),
     ("broken", "SourceBroken", "could not be read"),
+    ("too-long", "SourceTooSlow", "took longer"),
     ("failed", "InternalError", "the platform itself failed"),
     ("failed", "DataUnreadable", "privateshare check"),
 ]

@@ -186,6 +186,30 @@ async def test_a_source_that_stays_unavailable_is_given_up(
     assert await execute(alone, f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} AND status <> 'succeeded'") == 0
 
 
+class Endless(Spotify):
+    """A source that always has another page."""
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        page = Page(next(iter(self.info.object_types)), (), None)
+        while True:
+            yield page
+
+
+@pytest.mark.protocol("6.1")
+async def test_a_source_without_end_is_ended(alone: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tries of a sync together have one limit of time, and the app learns why its session is incomplete."""
+    assert isinstance(alone.sources.connectable, dict)
+    monkeypatch.setitem(alone.sources.connectable, SPOTIFY, Endless())
+    session = await begun(alone)
+    longest = alone.settings.max_sync_duration
+    await execute(alone, f"UPDATE syncs SET started_at = now() - interval '{longest.total_seconds() - 1} seconds'")
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        await work(alone)
+    told = await error(alone, session)
+    assert (told["code"], told["statusCode"]) == ("SourceTooSlow", 504)
+    assert await execute(alone, f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} AND status <> 'succeeded'") == 0
+
+
 async def test_an_interrupted_fetch_starts_again(alone: Platform, source: Unreliable) -> None:
     """The cursors of a failed fetch are not kept, so the next sync fetches the data again."""
     source.before_failing = [Page(next(iter(source.info.object_types)), (), "so far")]

@@ -27,7 +27,7 @@ from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.operating.settings import MEGABYTE
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import is_clock_suspect
-from privateshare.platform.sync.outcomes import BROKEN, FAILED, LATER
+from privateshare.platform.sync.outcomes import BROKEN, FAILED, LATER, TOO_LONG
 from privateshare.platform.sync.worker import WORKER_DEAD_AFTER_SECONDS
 from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.installed import installed_packages
@@ -282,7 +282,7 @@ THOROUGH_LOOKS: Sequence[Look] = (_master_key, audit_log)
 
 async def _sources(db: AsyncSession) -> list[Finding]:
     """Find sources that failed for everybody lately."""
-    failures = SyncRow.outcome.in_([BROKEN, FAILED, LATER])
+    failures = SyncRow.outcome.in_([BROKEN, FAILED, LATER, TOO_LONG])
     query = (
         select(AccountRow.service_type, func.count(), func.count().filter(failures))
         .join(AccountRow, (AccountRow.library_id == SyncRow.library_id) & (AccountRow.id == SyncRow.account_id))

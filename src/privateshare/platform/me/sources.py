@@ -26,7 +26,7 @@ from privateshare.platform.me.data_pages import KindCard, kind_cards
 from privateshare.platform.me.kind_charts import Chart, months_chart
 from privateshare.platform.me.library_data import kind_counts
 from privateshare.platform.me.visitor import MyForm, MyFormData, MyPage, Visitor
-from privateshare.platform.sync.outcomes import BROKEN, FAILED, LATER, LEFT_OUT, NEEDS_LOGIN, STOPPED
+from privateshare.platform.sync.outcomes import BROKEN, FAILED, LATER, LEFT_OUT, NEEDS_LOGIN, STOPPED, TOO_LONG
 from privateshare.platform.sync.sessions import new_session, sync_for_person
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.catalogue import ObjectType
@@ -41,6 +41,10 @@ PROBLEMS: Mapping[str, str] = {
     ),
     LATER: N_("The source was not available. It is tried again when an app asks for your data, or when you fetch now."),
     BROKEN: N_("What the source sent could not be read. Fetch again later; if it stays like this, connect it again."),
+    TOO_LONG: N_(
+        "The source took too long, so fetching was ended. "
+        "It goes on when an app asks for your data, or when you fetch now."
+    ),
     FAILED: N_("Fetching failed here, and the operator was informed. Try again later."),
     STOPPED: "",
 }

@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     workers: int = Field(
         default=2, ge=0, description="Syncs that each worker process runs at once; with 0 it runs none."
     )
+    max_sync_duration: Duration = Field(
+        default=timedelta(hours=12),
+        description="How long a sync may take, with all of its tries; then it is ended, and the app and the person "
+        "are told. What was fetched of sources that can resume is kept.",
+    )
     unreachable_retention: Duration = Field(
         default=timedelta(days=365),
         description="How long data is kept that nobody can open any more, because the person's browsers have expired, "

@@ -43,7 +43,14 @@ from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
-from privateshare.platform.sync.outcomes import FAILED, PLATFORM_FAILURE, STOPPED, StoredDataUnreadable, outcome_of
+from privateshare.platform.sync.outcomes import (
+    FAILED,
+    PLATFORM_FAILURE,
+    STOPPED,
+    StoredDataUnreadable,
+    TookTooLong,
+    outcome_of,
+)
 from privateshare.platform.sync.retries import (
     MAX_TRIES,
     TEMPORARY_ERRORS,
@@ -185,11 +192,12 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
         account = await db.get(AccountRow, (library_id, sync.account_id))
         if account is None:
             return None
-        sync.started_at = datetime.now(UTC)
+        sync.started_at = sync.started_at or datetime.now(UTC)  # All tries together have one limit of time.
+        deadline = sync.started_at + platform.settings.max_sync_duration
         source = platform.sources.connectable.get(account.source_id)
         if source is None:
             raise SourceRemoved(account.source_id)
-        run = AccountSync(platform, library, sync_id, account, source, left_out=left_out)
+        run = AccountSync(platform, library, sync_id, account, source, deadline, left_out=left_out)
         run.known_cursors = dict.fromkeys(source.info.object_types)
         if account.sealed_cursors is not None:
             known: dict[str, str] = orjson.loads(
@@ -228,6 +236,9 @@ async def _fetch(run: AccountSync) -> SourceFailure | None:
             await _fetch_renewing_token(run)
     except (TryLater, NeedsLogin, Broken) as failure:
         return failure
+    except TookTooLong as failure:
+        log.warning("a sync was ended because it took too long", sync=str(run.sync_id), source=run.source.info.id)
+        return failure
     return None
 
 
@@ -252,7 +263,13 @@ async def _fetch_all(run: AccountSync) -> None:
         identity = account_identity(run.account, run.library)
         limits = SourceLimits(run.platform.database, run.source.info, run.account)
         await limits.check_pause()
-        connection = Connection(None, None, run.token, identity.objects_owner, admit=limits.taker())
+        take = limits.taker()
+
+        def admit() -> None:
+            run.require_time()
+            take()
+
+        connection = Connection(None, None, run.token, identity.objects_owner, admit=admit)
         try:
             await _fetch_from(run, connection)
         except TryLater as failure:
@@ -289,6 +306,7 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
         found = run.platform.archive_readers.objects(run.source, opened, identity.objects_owner, types)
         async with aclosing(found) as pages:
             async for page in pages:
+                run.require_time()
                 if isinstance(page, LeftOut):
                     run.left_out.add(page)
                     continue
@@ -326,11 +344,12 @@ async def _fetch_part(run: AccountSync, pages: AsyncIterator[Page | Skipped]) ->
             async for page in pages:
                 await check_may_fetch(run)
                 await asyncio.to_thread(_add_page, run, buffer, page)
+                run.require_time()
                 is_large = time.monotonic() > begun + SECONDS_BETWEEN_PARTS or buffer.count > OBJECTS_OF_PART
                 if resumes and is_large and isinstance(page, Page) and page.cursor is not None:
                     await write_objects(run, buffer, from_source=True)
                     return True
-        except (TryLater, NeedsLogin, Broken):
+        except (TryLater, NeedsLogin, Broken, TookTooLong):
             if resumes:
                 await write_objects(run, buffer, from_source=True)
                 await _keep_positions(run)

@@ -7,7 +7,7 @@ from privateshare.protocol.messages import AccountError, ErrorSummary, ObjectTyp
 from privateshare.sources.contract import Broken, NeedsLogin, Skipped, SourceFailure, TryLater
 from privateshare.sources.failures import LeftOut
 
-DONE, LATER, NEEDS_LOGIN, BROKEN = "done", "later", "needs-login", "broken"
+DONE, LATER, NEEDS_LOGIN, BROKEN, TOO_LONG = "done", "later", "needs-login", "broken", "too-long"
 LEFT_OUT = "EntriesLeftOut"
 # This field of a stored error, which apps do not see, says that the error concerns more than the listed object types.
 ALSO_WITHOUT_TYPE = "ofNoType"
@@ -17,6 +17,10 @@ STOPPED, FAILED = "stopped", "failed"
 
 class StoredDataUnreadable(SourceFailure):
     """Data that the platform stored before cannot be read, so that a sync could not import or write everything."""
+
+
+class TookTooLong(SourceFailure):
+    """A sync was ended because it took longer than the settings allow."""
 
 
 def outcome_of(
@@ -29,6 +33,8 @@ def outcome_of(
         return LATER, _error("ServiceUnavailable", 503, "The source is not available", retry_after=failure.retry_after)
     if isinstance(failure, Broken):
         return BROKEN, _error("SourceBroken", 422, "The source's data cannot be read")
+    if isinstance(failure, TookTooLong):
+        return TOO_LONG, _error("SourceTooSlow", 504, "The source took too long, so the sync was ended")
     if isinstance(failure, StoredDataUnreadable):
         message = "Some stored data is damaged or missing. The operator of the platform was informed"
         return FAILED, _error("DataUnreadable", 410, message, _skipped(skipped))

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.jobs.queue import SYNC
 from privateshare.platform.reports.people import source_name
-from privateshare.platform.sync.outcomes import BROKEN, DONE, FAILED, LATER, LEFT_OUT, NEEDS_LOGIN, STOPPED
+from privateshare.platform.sync.outcomes import BROKEN, DONE, FAILED, LATER, LEFT_OUT, NEEDS_LOGIN, STOPPED, TOO_LONG
 from privateshare.sources.registry import Sources
 
 # What happened, and what follows, by the outcome of a sync.
@@ -20,6 +20,7 @@ REASONS: Mapping[str, str] = {
     LATER: "the source did not answer, or asked to come back later; the next session tries again",
     NEEDS_LOGIN: "the source wants the person to sign in again; the app and /me tell them so",
     BROKEN: "what the source sent, or the uploaded file, could not be read; look at the log for the id of this sync",
+    TOO_LONG: "it took longer than PRIVATESHARE_MAX_SYNC_DURATION allows; the next session goes on",
     STOPPED: "nobody waited for it any more, because the consent or the account ended",
     FAILED: "the platform itself failed; look at the log for the id of this sync",
 }
@@ -30,7 +31,7 @@ DETAILS: Mapping[str, str] = {
     "DataUnreadable": "a stored file is damaged or missing; run privateshare check",
 }
 WAITING, RUNNING = "waiting", "running"
-PROBLEMS = (LATER, NEEDS_LOGIN, BROKEN, FAILED)
+PROBLEMS = (LATER, NEEDS_LOGIN, BROKEN, TOO_LONG, FAILED)
 
 # list_syncs: return syncs with their account and the job that runs them, unfinished ones first, then the newest.
 _SYNCS = text("""

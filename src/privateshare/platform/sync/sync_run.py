@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import Select, exists, func, select
@@ -20,6 +21,7 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.library.libraries import OpenLibrary, lock_library
 from privateshare.platform.reports.medmij import DataServiceRequest
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.outcomes import TookTooLong
 from privateshare.platform.sync.retries import RetryLater
 from privateshare.sources.contract import JsonObject, NeedsLogin, Skipped, Source
 from privateshare.sources.failures import LeftOut
@@ -38,6 +40,7 @@ class AccountSync:
         library: The person's library.
         sync_id: The id of the sync.
         account: The account that is synchronised.
+        deadline: When the sync is ended, however much the source still has.
         source: The account's source.
         known_cursors: The cursor that the last complete sync left for each object type; None to fetch everything.
         positions: Where the fetch continues after a part of it was written, for sources that can resume.
@@ -58,6 +61,7 @@ class AccountSync:
     sync_id: UUID
     account: AccountRow
     source: Source
+    deadline: datetime
     known_cursors: dict[int, str | None] = field(default_factory=dict)
     positions: dict[int, str | None] = field(default_factory=dict)
     token: JsonObject | None = field(default=None, repr=False)
@@ -80,6 +84,13 @@ class AccountSync:
         complete = dict.fromkeys(set(object_types) & self.known_cursors.keys())
         self.known_cursors |= complete
         self.positions |= complete
+
+    def require_time(self) -> None:
+        """Raise TookTooLong if the sync has taken too long. It is called before each request to a source that counts
+        its requests, and after each page of all sources; each request has a limit of its own.
+        """
+        if datetime.now(UTC) >= self.deadline:
+            raise TookTooLong("the sync takes too long")
 
     @property
     def start_cursors(self) -> dict[int, str | None]:

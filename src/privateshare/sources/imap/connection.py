@@ -20,15 +20,16 @@ TLS_PORT = 993
 TIMEOUT_SECONDS = 60  # Applies between two parts of a response.
 CONNECT_SECONDS = 10
 SIGN_IN_SECONDS = 30  # A person waits for it. It applies from the connection to the response to the password.
-REQUEST_SECONDS = 900
+REQUEST_SECONDS = 900  # So long the longest response to one request may take.
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # What is beyond is attachments, of which only the size is kept.
 MAX_FOLDERS = 2000
 MESSAGES_PER_REQUEST = 50
+BYTES_PER_REQUEST = 16 * 1024 * 1024  # Of messages: the client keeps a whole response in memory.
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 _LISTED = re.compile(rb'^\((?P<flags>[^)]*)\) (?P<delimiter>"(?:[^"\\]|\\.)"|NIL) (?P<name>.*)$', re.DOTALL)
-_SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
-_UID = re.compile(rb"UID (\d+)")
+_SIZE = re.compile(rb"RFC822\.SIZE (\d{1,18})")
+_UID = re.compile(rb"UID (\d{1,18})")
 
 
 class _BoundedSocket(io.RawIOBase):
@@ -144,18 +145,46 @@ class Mailbox:
         # The server names the last message even if its number is smaller.
         return sorted(number for word in words if word.isdigit() and (number := int(word)) >= since)
 
-    def messages(self, numbers: Sequence[int]) -> Iterator[tuple[bytes, bool]]:
-        """Yield messages of the selected folder, and whether each is complete."""
-        wanted = ",".join(map(str, numbers))
+    def batches(self, numbers: Sequence[int]) -> Iterator[list[int]]:
+        """Divide messages of the selected folder into parts that are small enough for one request each."""
+        for start in range(0, len(numbers), MESSAGES_PER_REQUEST):
+            batch: list[int] = []
+            total, part = 0, numbers[start : start + MESSAGES_PER_REQUEST]
+            sizes = self._sizes(part)
+            for number in part:
+                size = min(sizes.get(number, MAX_MESSAGE_BYTES), MAX_MESSAGE_BYTES)
+                if batch and total + size > BYTES_PER_REQUEST:
+                    yield batch
+                    batch, total = [], 0
+                batch.append(number)
+                total += size
+            yield batch
+
+    def messages(self, numbers: Sequence[int]) -> Iterator[bytes]:
+        """Yield messages of the selected folder, a batch of them. Of very large ones the end is missing."""
         with _failures():
-            self._imap.allow(MAX_RESPONSE_BYTES + len(numbers) * MAX_MESSAGE_BYTES)
-            status, found = self._imap.uid("FETCH", wanted, f"(UID RFC822.SIZE BODY.PEEK[]<0.{MAX_MESSAGE_BYTES}>)")
+            self._imap.allow(MAX_RESPONSE_BYTES + BYTES_PER_REQUEST)
+        for part in self._fetched(numbers, f"(UID BODY.PEEK[]<0.{MAX_MESSAGE_BYTES}>)"):
+            if isinstance(part, tuple) and len(part) > 1 and _UID.search(part[0]) is not None:
+                yield part[1]
+
+    def _sizes(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Return the sizes of messages by their numbers."""
+        with _failures():
+            self._imap.allow()
+        sizes = {}
+        for part in self._fetched(numbers, "(UID RFC822.SIZE)"):
+            number, size = (found.search(part) if isinstance(part, bytes) else None for found in (_UID, _SIZE))
+            if number is not None and size is not None:
+                sizes[int(number[1])] = int(size[1])
+        return sizes
+
+    def _fetched(self, numbers: Sequence[int], fields: str) -> list[Any]:
+        with _failures():
+            status, found = self._imap.uid("FETCH", ",".join(map(str, numbers)), fields)
         if status != "OK":
             raise TryLater("the server does not provide the messages")
-        for part in found:
-            if isinstance(part, tuple) and len(part) > 1 and _UID.search(part[0]) is not None:
-                size = _SIZE.search(part[0])
-                yield part[1], size is None or int(size[1]) <= MAX_MESSAGE_BYTES
+        return found
 
     def _listed(self) -> list[tuple[set[str], str, str]]:
         with _failures():

@@ -26,7 +26,7 @@ from privateshare.sources.contract import (
 )
 from privateshare.sources.failures import UNKNOWN, LeftOut
 from privateshare.sources.imap.configuration import Settings
-from privateshare.sources.imap.connection import MESSAGES_PER_REQUEST, TLS_PORT, Folder, Mailbox
+from privateshare.sources.imap.connection import TLS_PORT, Folder, Mailbox
 from privateshare.sources.mail_file.mailbox_files import NotMail
 from privateshare.sources.mail_file.reading import mails_of
 from privateshare.sources.mail_file.sample import sample_files
@@ -101,9 +101,8 @@ def _of_folder(
     if folder.next_number and since >= folder.next_number:
         return
     numbers = mailbox.numbers(since)
-    for start in range(0, len(numbers), MESSAGES_PER_REQUEST):
-        part = numbers[start : start + MESSAGES_PER_REQUEST]
-        mails = [mail for one in mailbox.messages(part) for mail in _mails(*one, folder.shown, account, left_out)]
+    for part in mailbox.batches(numbers):
+        mails = [mail for data in mailbox.messages(part) for mail in _mails(data, folder.shown, account, left_out)]
         positions[folder.name] = [folder.validity, part[-1] + 1]
         found = list(pages(mails))
         yield from found[:-1]
@@ -111,8 +110,7 @@ def _of_folder(
         yield Page(ObjectType.MAIL, last, orjson.dumps(positions).decode())
 
 
-def _mails(data: bytes, is_complete: bool, folder: str, account: SourceAccount, left_out: LeftOut) -> Iterator[Mapped]:
-    del is_complete  # What is cut off are attachments.
+def _mails(data: bytes, folder: str, account: SourceAccount, left_out: LeftOut) -> Iterator[Mapped]:
     file = UploadedFile(f"{folder}/message.eml", lambda: nullcontext(io.BytesIO(data)), len(data))
     try:
         yield from mails_of(file, account, left_out)

@@ -48,6 +48,7 @@ class ImapServer:
     validity: int = 7
     faults: dict[str, list[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    told_sizes: dict[int, int] = field(default_factory=dict)
     address: str = ""
 
     def answer(self, handler: socketserver.StreamRequestHandler) -> None:
@@ -92,6 +93,10 @@ class ImapServer:
             elif command == "FETCH":
                 for number in map(int, given.split(" ")[1].split(",")):
                     data = selected[number - 1]
+                    if "BODY" not in given:
+                        size = self.told_sizes.get(number, len(data))
+                        send(f"* {number} FETCH (UID {number} RFC822.SIZE {size})")
+                        continue
                     handler.wfile.write(
                         f"* {number} FETCH (UID {number} RFC822.SIZE {len(data)} BODY[]<0> {{{len(data)}}}\r\n".encode()
                         + data
@@ -281,6 +286,40 @@ def test_an_endless_response_is_ended(server: ImapServer, kind: str, monkeypatch
     server.faults["LIST"] = [ENDLESS[kind]]
     with pytest.raises(TryLater):
         read(source, connection)
+
+
+def fetched(server: ImapServer) -> list[int]:
+    """Return how many messages each request for messages asked for."""
+    return [len(asked.split()[2].split(",")) for asked in server.asked if "FETCH" in asked and "BODY" in asked]
+
+
+def test_large_messages_are_fetched_in_small_parts(server: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response is in memory as a whole, so one request asks for as many messages as a limit of bytes allows."""
+    monkeypatch.setattr(imap_connection, "BYTES_PER_REQUEST", 1000)
+    server.folders = {"INBOX": [message(number) + b"x" * 400 * (number < 4) for number in range(10)]}
+    source, connection = connected(server.address)
+    assert len(read(source, connection)[0]) == 10
+    assert fetched(server) == [1, 1, 1, 4, 3]
+
+
+def test_a_server_that_lies_about_sizes_is_ended(server: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that its messages are small, and sends large ones."""
+    monkeypatch.setattr(imap_connection, "BYTES_PER_REQUEST", 1000)
+    monkeypatch.setattr(imap_connection, "MAX_RESPONSE_BYTES", 1000)
+    server.folders = {"INBOX": [message(number) + b"x" * 10_000 for number in range(5)]}
+    server.told_sizes = dict.fromkeys(range(1, 6), 1)
+    source, connection = connected(server.address)
+    with pytest.raises(TryLater):
+        read(source, connection)
+
+
+def test_a_server_that_does_not_tell_sizes_is_asked_for_few(server: ImapServer) -> None:
+    """Each message may be as large as the limit then, so that two are in one request."""
+    server.folders = {"INBOX": [message(number) for number in range(5)]}
+    server.faults["FETCH"] = ["{tag} OK done"]
+    source, connection = connected(server.address)
+    assert len(read(source, connection)[0]) == 5
+    assert fetched(server) == [2, 2, 1]
 
 
 @pytest.mark.parametrize("command", ["LOGIN", "CAPABILITY"])
