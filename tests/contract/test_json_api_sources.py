@@ -37,6 +37,11 @@ from privateshare.sources.contract import (
 CALLBACK = "http://127.0.0.1/apps/saas/connected"
 
 
+def slow(value: Any) -> Any:
+    """Return a parameter that is tried by `make test-slow` only."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 @dataclass
 class Live:
     """A source at the local server of its API, and somebody who is signed in there."""
@@ -255,7 +260,7 @@ def test_a_requested_pause_is_passed_on(live: Live) -> None:
     assert live.fetched()
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("status", [slow(502), 503, slow(504)])
 def test_an_api_that_is_away_is_tried_later(live: Live, status: int) -> None:
     live.server.fail(live.case.path, (status, {"Retry-After": "23"}, b"<html>"))
     with pytest.raises(TryLater) as told:
@@ -267,15 +272,15 @@ def test_an_api_that_is_away_is_tried_later(live: Live, status: int) -> None:
     "answer",
     [
         (500, {}, b"oops"),
-        (403, {}, {"error": "forbidden"}),
-        (404, {}, {}),
+        slow((403, {}, {"error": "forbidden"})),
+        slow((404, {}, {})),
         (302, {"Location": "https://evil.example/"}, b""),
         (200, {}, b"<html>not JSON"),
-        (200, {}, b'{"truncated": ['),
+        slow((200, {}, b'{"truncated": [')),
         (200, {}, []),
-        (200, {}, "text"),
-        (200, {}, None),
-        (200, {}, 7),
+        slow((200, {}, "text")),
+        slow((200, {}, None)),
+        slow((200, {}, 7)),
         (200, {}, b"[" * 100_000),
         (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
     ],
@@ -297,7 +302,9 @@ def test_a_failing_list_does_not_affect_the_others(live: Live, answer: Any) -> N
         assert not any(isinstance(page, Page) and page.covered for page in found if page.object_type == live.case.kind)
 
 
-@pytest.mark.parametrize("junk", [None, 7, "x", [], {}, {"id": None}, {"id": {"a": 1}, "created_at": 5}])
+@pytest.mark.parametrize(
+    "junk", [None, slow(7), slow("x"), slow([]), {}, slow({"id": None}), {"id": {"a": 1}, "created_at": 5}]
+)
 def test_an_item_that_cannot_be_read_is_counted(live: Live, junk: Any) -> None:
     """The readable items are there, the other one is counted, and nothing counts as deleted because of it."""
     if live.case.spoil is None:

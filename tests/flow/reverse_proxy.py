@@ -51,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
     """Passes one request on, and its answer back."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # The body would wait 40 ms for the confirmation of the headers.
     server: ThreadingHTTPServer
 
     def do_GET(self) -> None:

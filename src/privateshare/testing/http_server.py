@@ -18,6 +18,8 @@ def make_handler(state: PlatformState) -> type[BaseHTTPRequestHandler]:
 class _Handler(BaseHTTPRequestHandler):
     state: PlatformState
     protocol_version = "HTTP/1.1"
+    # Headers and body are sent one after the other. The body would wait 40 ms for the confirmation of the headers.
+    disable_nagle_algorithm = True
 
     def _serve(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -26,6 +26,8 @@ from privateshare.testing.state import (
     account,
 )
 
+STOP_CHECK_SECONDS = 0.02  # Leaving the `with` block takes up to this time.
+
 
 class InMemoryPlatform:
     """A platform with one contract and one person, whose library has what a test puts there. Use it in a `with` block.
@@ -41,7 +43,7 @@ class InMemoryPlatform:
     def __enter__(self) -> "InMemoryPlatform":
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(self._state))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_CHECK_SECONDS,), daemon=True)
         self._thread.start()
         self.base_url = f"http://127.0.0.1:{self._server.server_port}{self._state.path}{API_PATH}"
         return self

@@ -29,6 +29,7 @@ def prepared_platform(key: RSAPublicKey, files: int) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # The body would wait 40 ms for the confirmation of the headers.
 
         def do_GET(self) -> None:
             name = self.path.split("?")[0].rsplit("/", 1)[1]
@@ -47,7 +48,7 @@ def prepared_platform(key: RSAPublicKey, files: int) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1.7/"

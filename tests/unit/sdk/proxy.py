@@ -65,6 +65,7 @@ def running(target: str, identity: Identity) -> Iterator[Proxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # The body would wait 40 ms for the confirmation of the headers.
 
         def do_CONNECT(self) -> None:
             proxy.connected.append((self.path, {name.lower() for name in self.headers}))
@@ -106,7 +107,7 @@ def running(target: str, identity: Identity) -> Iterator[Proxy]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     proxy.address = f"http://127.0.0.1:{server.server_port}"
     yield proxy

@@ -60,7 +60,7 @@ def file_list(names: list[str], state: str = "completed", updated: int = 1) -> d
 def scripted(platform: Scripted) -> Iterator[Scripted]:
     """Serves it."""
     server = _Server(("127.0.0.1", 0), _handler(platform))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     platform.api = f"http://127.0.0.1:{server.server_port}/v1.7/"
     try:
@@ -81,6 +81,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(platform: Scripted) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # The body would wait 40 ms for the confirmation of the headers.
 
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")

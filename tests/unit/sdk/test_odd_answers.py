@@ -87,6 +87,7 @@ def odd() -> Iterator[Odd]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # The body would wait 40 ms for the confirmation of the headers.
 
         def _serve(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -109,7 +110,7 @@ def odd() -> Iterator[Odd]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     answer.api = f"http://127.0.0.1:{server.server_port}/v1.7/"
     yield answer
