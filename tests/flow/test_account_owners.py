@@ -13,6 +13,7 @@ from privateshare.platform.db.tables import AccountRow, JourneyRow, MergeRow
 from privateshare.platform.library.accounts import (
     ConnectedSource,
     account_identity,
+    adopt_accounts,
     connect_account,
     is_proof_of_person,
     is_same,
@@ -38,10 +39,11 @@ async def connected(
     signs_in: bool = False,
     brought_in: bool = False,
     sample: str | None = None,
+    journey: UUID | None = None,
 ) -> AccountRow:
     source, token = platform.sources.connectable[SPOTIFY].info, TOKEN if signs_in else None
     found = ConnectedSource(source, identity, sample=sample, token=token, brought_in=brought_in)
-    return await connect_account(db, platform, library, found)
+    return await connect_account(db, platform, library, found, unproven_on=journey)
 
 
 async def merged(platform: Platform, mine: UUID, theirs: UUID) -> None:
@@ -78,6 +80,7 @@ async def test_only_a_sign_in_says_who_proves_to_be_the_person(platform: Platfor
         assert not is_same(account, library, MALLORY)
         assert await is_proof_of_person(db, library, SPOTIFY, ALICE)
         assert not await is_proof_of_person(db, library, SPOTIFY, MALLORY)
+        assert not await is_proof_of_person(db, library, SPOTIFY, replace(ALICE, named=False))
         assert (await connected(db, platform, library, ALICE, signs_in=True)).id == account.id
 
 
@@ -150,3 +153,17 @@ async def test_an_upload_leaves_a_sign_in_as_it_is(platform: Platform) -> None:
         again = await connected(db, platform, library, ALICE)
         assert again.sealed_credentials is None
         assert not again.needs_login
+
+
+async def test_a_proof_adopts_what_its_journey_connected(platform: Platform) -> None:
+    """Not what another journey did, nor an account that the person has, nor one whose key is lost: those stay apart."""
+    journey, bob, eve = uuid4(), Identity("bob", "Bob"), Identity("eve", "Eve")
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform)
+        await connected(db, platform, library, ALICE)
+        mine = {one: await connected(db, platform, library, one, journey=journey) for one in (ALICE, MALLORY, bob)}
+        other = await connected(db, platform, library, eve, journey=uuid4())
+        await adopt_accounts(db, replace(library, lost_accounts=frozenset({mine[bob].id})), journey)
+        adopted = [one.display_name for one, account in mine.items() if account.unproven_on is None]
+        assert (adopted, other.unproven_on is None) == (["Mallory"], False)
+        assert (await connected(db, platform, library, MALLORY)).id == mine[MALLORY].id

@@ -74,19 +74,19 @@ async def fresh_token(
     """
     async with platform.database.transaction() as db:
         await lock_library(db, library.id)
-        account = await db.get(AccountRow, (library.id, account_id))
-        token = _token_of(library, account)
-    if account is None or not _must_refresh(token, refused):
+        account, token = await _signed_in_account(db, library, account_id)
+    if not _must_refresh(token, refused):
         return without_refresh_token(token)
+    place = platform.token_refreshes[account.source_id]
     try:
         async with asyncio.timeout(MAX_WAIT_FOR_REFRESH_SECONDS):
-            await platform.token_refreshes[account.source_id].acquire()
+            await place.acquire()
     except TimeoutError as error:
         raise TryLater("The source is slow to issue tokens") from error
     try:
         return await _refresh_token(platform, library, account_id, refused)
     finally:
-        platform.token_refreshes[account.source_id].release()
+        place.release()
 
 
 async def _refresh_token(
@@ -100,9 +100,9 @@ async def _refresh_token(
     """
     async with platform.database.transaction() as db:
         await lock_library(db, library.id)
-        account = await db.get(AccountRow, (library.id, account_id), with_for_update={"key_share": True})
-        token, failure = _token_of(library, account), None
-        if account is not None and _must_refresh(token, refused):
+        account, token = await _signed_in_account(db, library, account_id, lock=True)
+        failure = None
+        if _must_refresh(token, refused):
             try:
                 token = await call_source(_request_refresh, platform.sources, account.source_id, token)
                 account.sealed_credentials = seal_token(library, account_id, token)
@@ -113,10 +113,15 @@ async def _refresh_token(
     return without_refresh_token(token)
 
 
-def _token_of(library: OpenLibrary, account: AccountRow | None) -> JsonObject:
+async def _signed_in_account(
+    db: AsyncSession, library: OpenLibrary, account_id: UUID, *, lock: bool = False
+) -> tuple[AccountRow, JsonObject]:
+    """Return an account and its token. Raises NeedsLogin if nobody is signed in, or the account is gone."""
+    locked = {"key_share": True} if lock else None
+    account = await db.get(AccountRow, (library.id, account_id), with_for_update=locked)
     if account is None or account.sealed_credentials is None:
         raise NeedsLogin("Nobody is signed in to this source")
-    return open_token(library, account.id, account.sealed_credentials)
+    return account, open_token(library, account.id, account.sealed_credentials)
 
 
 def _must_refresh(token: JsonObject, refused: JsonObject | None) -> bool:

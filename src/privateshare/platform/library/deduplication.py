@@ -221,14 +221,12 @@ def _could_apply_to(deletion: ObjectProvenance, candidate: Candidate, subjects: 
     A deletion does not name the subject of the deleted object. `subjects` are those of the object's versions in the
     same history.
     """
-    provenance, origin = candidate.provenance, deletion.origin
-    if provenance is None:
-        return True
-    if _differ(origin.server, provenance.origin.server):
+    origin, known = deletion.origin, _origin(candidate)
+    if _differ(origin.server, known.server):
         return False
-    if not origin.server and _differ(origin.folder, provenance.origin.folder):
+    if not origin.server and _differ(origin.folder, known.folder):
         return False
-    return bool(origin.server) or not subjects or provenance.subject in (*subjects, "")
+    return bool(origin.server) or not subjects or _subject(candidate) in (*subjects, "")
 
 
 def _is_same_history(deletion: ObjectProvenance, candidate: Candidate) -> bool:

@@ -232,3 +232,9 @@ def test_any_number_of_objects_of_one_id_takes_linear_time() -> None:
         begun = time.process_time()
         stay([*many, *removed], [replace(one, content=one.content + 8_000) for one in many])
         assert time.process_time() - begun < 10
+
+
+def test_of_unknown_origins_only_the_unknown_are_versions_of_each_other() -> None:
+    """Both uploads also name servers that the other does not: those are different objects."""
+    kept = [thing(1, server=A, event_time=5), thing(2, event_time=5)]
+    assert stay([thing(3, server=B, event_time=5), thing(4, event_time=5)], kept) == {1, 3, 4}

@@ -117,6 +117,9 @@ def test_a_file_outside_of_the_limit_is_not_opened(mapped_files: MappedFiles) ->
     (file,) = stored(mapped_files, ACCOUNT, [observation(1, effectiveDateTime="2026-02-10")])
     mapped_files.blobs.delete([file.blob])
     assert open_delivery(mapped_files, file, within(JANUARY)) is None
+    over_its_end = observation(2, effectivePeriod={"start": "2026-01-20", "end": "2026-02-03"})
+    (file,) = stored(mapped_files, ACCOUNT, [over_its_end])  # The dates touch the limit, and the object does not fit.
+    assert open_delivery(mapped_files, file, within(JANUARY)) is None
 
 
 def test_an_emptied_file_is_listed_only_for_sessions_that_may_have_read_it(mapped_files: MappedFiles) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from privateshare.platform.consent.translation import Translator
-from privateshare.platform.library.object_lines import title_of
+from privateshare.platform.library.object_lines import ObjectLine, describe_object, title_of
 from privateshare.platform.me.charts import Bar, Point, columns, line, rows
 from privateshare.platform.me.kind_charts import content_charts, months_chart
 from privateshare.platform.me.library_data import ListedObject
@@ -65,6 +65,28 @@ def test_titles(thing: dict[str, Any], title: str) -> None:
 def test_second_lines(thing: dict[str, Any], text: str) -> None:
     """The values that matter most."""
     assert second_line(thing, WORDS) == text
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        ({"name": "Lunch", "amount": 7.5, "currency": "EUR"}, "Lunch · 7.5 EUR"),
+        ({"name": "Lunch", "amount": "7.50"}, "Lunch · 7.50"),
+        ({"name": "Lunch", "amount": True}, "Lunch"),
+        ({"code": {"text": "Weight"}, "valueQuantity": {"value": 81.255, "unit": "kg"}}, "Weight · 81.25 kg"),
+        ({"code": {"text": "Weight"}, "valueQuantity": {"value": 1e300}}, "Weight"),
+        ({"code": [[[[{"text": "too deep"}]]]], "name": "x" * 500}, "x" * 120),
+    ],
+)
+def test_lines(thing: dict[str, Any], text: str) -> None:
+    """An object in one line, with its value, for people who decide whether to share it."""
+    assert describe_object("digime", thing).text == text
+
+
+@pytest.mark.parametrize("created", [10**18, -(10**18), "once", None])
+def test_a_line_has_no_date_that_no_calendar_has(created: object) -> None:
+    """Whatever a stranger's file says."""
+    assert describe_object("digime", {"name": "x", "createddate": created}) == ObjectLine("x", None)
 
 
 def test_fields_are_named_in_words_and_keep_their_digits() -> None:
