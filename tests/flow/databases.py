@@ -8,12 +8,18 @@ which tests cause, and need not survive a crash of the machine.
 import asyncio
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy.engine import make_url
 
 from privateshare.platform.db.migrate import upgrade
-from privateshare.platform.embedded.postgres import EmbeddedPostgres
+from privateshare.platform.embedded.postgres import DATABASE, EmbeddedPostgres
 from tests.flow.command_line import FORKS
 
 UNFLUSHED = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
@@ -22,10 +28,31 @@ _kept: list[TemporaryDirectory[str]] = []
 
 def copy_database(data: Path) -> None:
     """Give a data folder that does not exist yet an empty database of this version."""
-    postgres = data / "postgres"
+    copy_cluster(data / "postgres")
+
+
+def copy_cluster(postgres: Path) -> None:
+    """Copy the cluster, with the migrated and otherwise empty database, to a folder that does not exist yet."""
     postgres.mkdir(parents=True, mode=0o700)
     shutil.copystat(_made().parent, postgres)
     subprocess.run(["cp", "--archive", _made(), postgres], check=True)
+
+
+@asynccontextmanager
+async def copied_postgres(postgres: Path) -> AsyncIterator[str]:
+    """Run a PostgreSQL on a copy of the cluster in this folder, and provide the URL of its migrated database."""
+    copy_cluster(postgres)
+    async with EmbeddedPostgres(postgres) as url:
+        yield url
+
+
+async def new_database(url: str, *, migrated: bool) -> str:
+    """Create one more database in the PostgreSQL of `copied_postgres`, and return its URL."""
+    server, name = make_url(url), f"test_{uuid4().hex}"
+    administration = server.set(database="postgres").render_as_string(hide_password=False)
+    async with await psycopg.AsyncConnection.connect(administration, autocommit=True) as connection:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {DATABASE if migrated else 'template0'}")
+    return server.set(database=name).render_as_string(hide_password=False)
 
 
 @cache

@@ -32,6 +32,7 @@ from privateshare.platform.startup import operator_platform, running_platform
 from privateshare.protocol import jwt
 from tests.flow.command_line import OperatorCommand
 from tests.flow.consenting import asking_contract
+from tests.flow.databases import copy_database
 from tests.flow.people import People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving
@@ -59,6 +60,7 @@ class Log:
 async def log(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Log]:
     """Provide a log that tests tamper with, each in a transaction that it rolls back."""
     folder = tmp_path_factory.mktemp("audit") / "data"
+    copy_database(folder)
     async with running_platform(Settings(data=folder, database_pool_size=5)) as (platform, _):
         async with platform.database.transaction() as db:
             library = await create_library(db, platform)

@@ -45,6 +45,7 @@ from privateshare.sources.failures import LeftOut
 from privateshare.sources.registry import Sources
 from privateshare.sources.spotify.source import Spotify
 from tests.flow.command_line import OperatorCommand, run_command
+from tests.flow.databases import copy_database
 from tests.flow.people import SPOTIFY
 from tests.flow.syncing import begun
 
@@ -79,6 +80,7 @@ def source() -> Incremental:
 async def without_worker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """Provide a platform on which only the test runs syncs."""
     data = tmp_path_factory.mktemp("lost") / "data"
+    copy_database(data)
     async with running_platform(Settings(data=data, database_pool_size=5)) as (platform, _):
         yield platform
 
@@ -414,6 +416,8 @@ async def test_a_store_of_files_belongs_to_one_database(tmp_path: Path) -> None:
     one, empty_folder = (SecretStr((tmp_path / name).as_uri()) for name in ("one", "empty"))
     keys, other_keys = (SecretStr((tmp_path / name).as_uri()) for name in ("keys", "other-keys"))
     first = Settings(data=tmp_path / "data", blob_url=one, key_url=keys)
+    copy_database(tmp_path / "data")
+    copy_database(tmp_path / "other")
     async with running_platform(first) as (platform, _):
         await sync(platform, await begun(platform))
     with pytest.raises(ConfigurationError, match="belongs to another database"):

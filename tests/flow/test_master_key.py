@@ -6,18 +6,16 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.db.tables import CertificateAuthorityRow, LibraryRow, SigningKeyRow
-from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.keys import rewrapping
 from privateshare.platform.keys.rewrapping import rewrap, rows_without_key
 from privateshare.platform.keys.wrapping import load_master_key
@@ -26,7 +24,7 @@ from privateshare.platform.library.libraries import KeyNotOpened, create_library
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform, running_platform
 from tests.flow.command_line import run_command
-from tests.flow.databases import copy_database
+from tests.flow.databases import copied_postgres, copy_database, new_database
 from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import serving
@@ -43,17 +41,20 @@ STATE = "SELECT (SELECT count(*) FROM signing_keys), (SELECT min(version_num) FR
 async def postgres() -> AsyncIterator[str]:
     """Provide a PostgreSQL of these tests."""
     with TemporaryDirectory(prefix="ps-") as folder:
-        async with EmbeddedPostgres(Path(folder) / "postgres") as address:
+        async with copied_postgres(Path(folder) / "postgres") as address:
             yield address
 
 
 @pytest.fixture
+async def empty(postgres: str) -> str:
+    """Provide a database without tables in the tests' PostgreSQL."""
+    return await new_database(postgres, migrated=False)
+
+
+@pytest.fixture
 async def url(postgres: str) -> str:
-    """Provide an empty database in the tests' PostgreSQL."""
-    name = f"test_{uuid4().hex}"
-    async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as connection:
-        await connection.execute(f"CREATE DATABASE {name}")
-    return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    """Provide a database with the platform's tables, which are empty."""
+    return await new_database(postgres, migrated=True)
 
 
 def settings(data: Path, url: str | None = None, key: str | None = None) -> Settings:
@@ -82,6 +83,7 @@ def serve(data: Path) -> str:
 async def test_a_missing_or_wrong_key_file_is_reported_in_one_line(tmp_path: Path) -> None:
     """No key is created or replaced, and with the old key everything works again."""
     data = tmp_path / "data"
+    copy_database(data)
     await start(settings(data))
     file = data / "master.key"
     key = file.read_bytes()
@@ -133,10 +135,10 @@ async def test_older_keys_must_stay_listed(url: str, tmp_path: Path) -> None:
         await start(settings(tmp_path, url, NEW))
 
 
-async def test_two_first_starts_on_one_database_create_one_key(url: str, tmp_path: Path) -> None:
+async def test_two_first_starts_on_one_database_create_one_key(empty: str, tmp_path: Path) -> None:
     """Each has its own folder: one creates the key, and the other reports that it needs that key."""
     folders = [tmp_path / "first", tmp_path / "second"]
-    ended = await asyncio.gather(*(start(settings(folder, url)) for folder in folders), return_exceptions=True)
+    ended = await asyncio.gather(*(start(settings(folder, empty)) for folder in folders), return_exceptions=True)
     (failure,) = filter(None, ended)
     assert isinstance(failure, ConfigurationError)
     assert "is missing" in str(failure)

@@ -13,6 +13,7 @@ import pytest
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.command_line import run_command
+from tests.flow.databases import copied_postgres
 from tests.flow.people import People
 from tests.flow.served import Served, serving
 from tests.flow.sessions import QUERY
@@ -129,9 +130,7 @@ def test_the_setting_decides_how_addresses_are_logged(tmp_path: Path, form: str,
 @pytest.mark.protocol("13")
 async def test_two_processes_share_a_limit(tmp_path: Path, short_path: Path) -> None:
     """What one has counted counts at the other, for contracts and for addresses."""
-    from privateshare.platform.embedded.postgres import EmbeddedPostgres
-
-    async with EmbeddedPostgres(short_path / "postgres") as url:
+    async with copied_postgres(short_path / "postgres") as url:
         environment: Mapping[str, str] = {
             "DATABASE_URL": url,
             "BLOB_URL": (tmp_path / "blobs").as_uri(),

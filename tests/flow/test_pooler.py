@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
+from tests.flow.databases import copied_postgres
 from tests.flow.people import People
 from tests.flow.poolers import pgbouncer
 from tests.flow.served import serving
@@ -19,7 +19,7 @@ from tests.flow.sessions import QUERY, triggered, wait_until_over
 @pytest.fixture
 async def people(short_path: Path, tmp_path: Path) -> AsyncIterator[People]:
     """Provide people of a platform behind pgbouncer."""
-    async with EmbeddedPostgres(short_path / "postgres") as url:
+    async with copied_postgres(short_path / "postgres") as url:
         os.chmod(short_path, 0o755)
         with pgbouncer(short_path, url) as pooled:
             environment = {"DATABASE_URL": url, "PRIVATESHARE_DATABASE_POOLER_URL": pooled}

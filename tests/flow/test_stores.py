@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from tests.flow.command_line import run_command
+from tests.flow.databases import copied_postgres, new_database
 from tests.flow.served import serving
 from tests.s3 import S3, serving_s3
 
@@ -37,17 +37,20 @@ def s3() -> Iterator[S3]:
 async def postgres() -> AsyncIterator[str]:
     """Provide a PostgreSQL of these tests."""
     with TemporaryDirectory(prefix="ps-") as folder:
-        async with EmbeddedPostgres(Path(folder) / "postgres") as address:
+        async with copied_postgres(Path(folder) / "postgres") as address:
             yield address
 
 
 @pytest.fixture
+async def empty(postgres: str) -> str:
+    """Provide a database without tables in the tests' PostgreSQL."""
+    return await new_database(postgres, migrated=False)
+
+
+@pytest.fixture
 async def url(postgres: str) -> str:
-    """Provide an empty database in the tests' PostgreSQL."""
-    name = f"test_{uuid4().hex}"
-    async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as connection:
-        await connection.execute(f"CREATE DATABASE {name}")
-    return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    """Provide a database with the platform's tables, which are empty."""
+    return await new_database(postgres, migrated=True)
 
 
 async def refusal(data: Path, **environment: str) -> str:
@@ -207,31 +210,31 @@ async def test_a_bucket_that_is_lost_meanwhile_is_not_ready(s3: S3, url: str, tm
         "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('a'), ('b')",
     ],
 )
-async def test_a_database_of_another_product_is_left_alone(url: str, tmp_path: Path, tables: str) -> None:
+async def test_a_database_of_another_product_is_left_alone(empty: str, tmp_path: Path, tables: str) -> None:
     """One line, and no table of ours beside those of others."""
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(empty, autocommit=True) as connection:
         await connection.execute(tables)
-    before = await table_names(url)
-    line = await refusal(tmp_path / "data", DATABASE_URL=url)
+    before = await table_names(empty)
+    line = await refusal(tmp_path / "data", DATABASE_URL=empty)
     assert "database" in line
-    assert await table_names(url) == before
+    assert await table_names(empty) == before
 
 
-async def test_a_database_whose_user_may_not_create_tables(url: str, tmp_path: Path) -> None:
+async def test_a_database_whose_user_may_not_create_tables(empty: str, tmp_path: Path) -> None:
     """One line says so."""
     role = f"reader_{uuid4().hex}"
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(empty, autocommit=True) as connection:
         await connection.execute(f"CREATE ROLE {role} LOGIN")
-    address = make_url(url).update_query_dict({"user": role}).render_as_string(hide_password=False)
+    address = make_url(empty).update_query_dict({"user": role}).render_as_string(hide_password=False)
     line = await refusal(tmp_path / "data", DATABASE_URL=address)
     assert "cannot use the database: permission denied" in line
 
 
-async def test_an_extension_is_no_other_product(url: str, tmp_path: Path) -> None:
+async def test_an_extension_is_no_other_product(empty: str, tmp_path: Path) -> None:
     """Its tables may be there before ours."""
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(empty, autocommit=True) as connection:
         await connection.execute("CREATE VIEW statistics AS SELECT 1")
-    with serving(tmp_path / "data", environment={"DATABASE_URL": url}) as served:
+    with serving(tmp_path / "data", environment={"DATABASE_URL": empty}) as served:
         assert httpx2.get(f"{served.origin}/readyz").status_code == 200
 
 
