@@ -31,6 +31,7 @@ class Case:
         partial: Whether the app learns that something is missing.
         refused: Whether the page refuses the last of them.
         holds: What is in the JSON that the app reads, as it is written there.
+        slow: Whether the case combines what others show each.
     """
 
     files: Sequence[str]
@@ -40,6 +41,7 @@ class Case:
     partial: bool = False
     refused: bool = False
     holds: Sequence[str] = ()
+    slow: bool = False
 
 
 def fhir(name: str, delivered: int, **more: Any) -> Case:
@@ -79,7 +81,7 @@ CASES = [
     ),
     spotify("ts-space-UTC.zip", 1, holds=['"createddate":1614864450000']),
     Case(["spotify-username-then-none-a.zip", "spotify-username-then-none-b.zip"], SPOTIFY, 3),
-    Case(["spotify-username-then-none-b.zip", "spotify-username-then-none-a.zip"], SPOTIFY, 3),
+    Case(["spotify-username-then-none-b.zip", "spotify-username-then-none-a.zip"], SPOTIFY, 3, slow=True),
     Case(["two-zips-one-journey-a.zip", "two-zips-one-journey-b.zip"], SPOTIFY, 2),
     Case(["two-zips-one-journey-a.zip", "two-zips-one-journey-a.zip"], SPOTIFY, 1),
     Case(
@@ -87,6 +89,7 @@ CASES = [
         SPOTIFY,
         100,
         partial=True,
+        slow=True,
     ),
     Case(["zip-backslash-names.zip"], SPOTIFY, 1),
     Case(["zip-deflate64.zip"], SPOTIFY, refused=True, told=["Deflate64", "Unpack the archive"]),
@@ -98,7 +101,10 @@ async def wire(people: People) -> Wire:
     return await asking_contract(people, document={"dataRequest": EVERYTHING})
 
 
-@pytest.mark.parametrize("case", CASES, ids=[" ".join(case.files) for case in CASES])
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=" ".join(case.files), marks=[pytest.mark.slow] if case.slow else []) for case in CASES],
+)
 def test_an_uploaded_file_is_read_by_the_app(wire: Wire, case: Case) -> None:
     """Readable data reaches the app unchanged, and the rest is reported to the person and the app."""
     asking = ask(wire, f"&service={case.source}")

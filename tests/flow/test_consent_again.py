@@ -81,7 +81,7 @@ async def test_an_account_left_out_stays_out(wire: Wire, home: httpx2.Client) ->
     assert [box.chosen for box in boxes] == [False, True]
 
 
-@pytest.mark.parametrize("same_browser", [True, False])
+@pytest.mark.parametrize("same_browser", [pytest.param(True, marks=pytest.mark.slow), False])
 async def test_declining_leaves_a_known_persons_library(wire: Wire, home: httpx2.Client, same_browser: bool) -> None:
     """Declining a later request removes nothing from an existing library, whoever declines."""
     tokens = known_person(wire, home)
@@ -213,7 +213,10 @@ def test_a_person_keeps_access_to_a_source(wire: Wire) -> None:
     assert account["accessTokenStatus"]["authorized"] is True
 
 
-@pytest.mark.parametrize("page", ["source", "connect/16", "consent"])
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param("source", marks=pytest.mark.slow), pytest.param("connect/16", marks=pytest.mark.slow), "consent"],
+)
 async def test_a_journey_has_its_own_pages_only(wire: Wire, page: str) -> None:
     """Pages of other journeys cannot be opened, so withdrawing never leads to a consent or a code."""
     browser = opened(withdrawal(wire, known_person(wire)))
@@ -227,7 +230,7 @@ async def test_a_journey_has_its_own_pages_only(wire: Wire, page: str) -> None:
     assert (page_of(browser), browser.page.status) == ("error", 404)
 
 
-@pytest.mark.parametrize("same_browser", [True, False])
+@pytest.mark.parametrize("same_browser", [pytest.param(True, marks=pytest.mark.slow), False])
 async def test_declining_removes_accounts_of_the_journey(
     wire: Wire, platform: Platform, home: httpx2.Client, same_browser: bool
 ) -> None:
@@ -262,7 +265,7 @@ def test_onboarding_needs_a_live_consent(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.3")
-@pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
+@pytest.mark.parametrize("column", ["revoked_at", pytest.param("expires_at", marks=pytest.mark.slow)])
 async def test_onboarding_needs_a_consent_that_was_not_withdrawn(wire: Wire, platform: Platform, column: str) -> None:
     """A consent that was withdrawn or lapsed meanwhile accepts no new account either."""
     tokens = known_person(wire)
@@ -300,7 +303,7 @@ async def test_a_contract_for_one_read_says_so(people: People) -> None:
 
 
 @pytest.mark.protocol("8.1")
-@pytest.mark.parametrize("page", ["onboard", "reauthorize"])
+@pytest.mark.parametrize("page", ["onboard", pytest.param("reauthorize", marks=pytest.mark.slow)])
 async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: str) -> None:
     """It could not read accounts that are connected later, so nobody is asked to add one."""
     once = await asking_contract(people, once=True)

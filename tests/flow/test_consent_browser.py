@@ -67,7 +67,10 @@ async def to_consent(page: Page, url: str) -> None:
     await at(page, "consent")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize(
+    "scripts",
+    [pytest.param(True, id="with scripts", marks=pytest.mark.slow), pytest.param(False, id="without scripts")],
+)
 async def test_a_person_shares_their_own_history(browser: Browser, app: str, tmp_path: Path, scripts: bool) -> None:
     """They upload an archive, agree and return to the app, which shows the archive's content."""
     archive = spotify_archive(tmp_path / "my_spotify_data.zip", artist="The Unmistakables", plays=50)
@@ -209,6 +212,7 @@ async def test_sample_data_waits_until_the_page_is_visible(browser: Browser, wir
         assert [("success=true" in came) for came in landing.came] == [True, True]
 
 
+@pytest.mark.slow
 async def test_direction_overrides_do_not_affect_other_text(browser: Browser, people: People, landing: Landing) -> None:
     """A text of the app that overrides the writing direction does not move the text beside it."""
     request = {"serviceGroups": [{"id": 5}], "dataRetention": {"description": "\u202eabc"}}
@@ -286,7 +290,7 @@ async def test_a_german_browser_gets_german_pages(browser: Browser, wire: Wire, 
         await expect(page.locator("h1")).to_have_text("Share your data with Genrefy?")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 async def test_pages_fit_a_phone_and_are_readable(browser: Browser, wire: Wire, landing: Landing, scheme: str) -> None:
     """At 360 pixels nothing overflows, buttons are large enough, and all text has enough contrast (AA)."""
     async with visiting(browser, viewport=PHONE, color_scheme=scheme) as page:
@@ -335,6 +339,7 @@ NAMELESS_FIELDS = """() => [...document.querySelectorAll("input:not([type=hidden
   .filter(field => !field.labels.length && !field.ariaLabel).map(field => field.outerHTML)"""
 
 
+@pytest.mark.slow
 async def test_the_keyboard_is_enough(browser: Browser, wire: Wire, landing: Landing) -> None:
     """A person without a mouse can use every page and sees the focus."""
     async with visiting(browser) as page:

@@ -177,7 +177,14 @@ def test_the_redirect_uris_own_query_is_kept(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.3")
-@pytest.mark.parametrize("query", ["", "?userId=17", "?userId=17&success=false&code=x&state=y"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("", marks=pytest.mark.slow),
+        pytest.param("?userId=17", marks=pytest.mark.slow),
+        "?userId=17&success=false&code=x&state=y",
+    ],
+)
 def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
     """The page `onboard` also returns success to its callback, as clients of 7.1 and 9.0 expect."""
     tokens = known_person(wire)

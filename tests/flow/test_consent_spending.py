@@ -34,6 +34,10 @@ from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 
 PAGES = ["authorize", "onboard", "reauthorize", "user-reauth", "revoke"]
+SOME_QUICKLY = [
+    *("authorize", "onboard"),
+    *(pytest.param(page, marks=pytest.mark.slow) for page in ("reauthorize", "user-reauth", "revoke")),
+]
 VISITORS: list[dict[str, str]] = [
     {"User-Agent": "Mozilla/5.0 (compatible; a mail scanner)"},
     {"User-Agent": "a preview of a chat", "Range": "bytes=0-4095"},
@@ -73,7 +77,7 @@ async def stored(platform: Platform) -> dict[str, str | None]:
 
 
 @pytest.mark.protocol("8.1")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SOME_QUICKLY)
 async def test_opening_a_link_writes_nothing(wire: Wire, platform: Platform, page: str) -> None:
     """Scanners, previews and prefetches may send GET and HEAD to the link and every page of its journey."""
     asking = await link_to(wire, page)
@@ -94,7 +98,7 @@ async def test_opening_a_link_writes_nothing(wire: Wire, platform: Platform, pag
 
 
 @pytest.mark.protocol("8.1")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SOME_QUICKLY)
 async def test_the_first_form_claims_the_link(wire: Wire, page: str) -> None:
     """Two browsers open it and both send a form: the first continues, and the second is told and may leave."""
     http = httpx2.Client()

@@ -61,7 +61,13 @@ BROKEN: dict[str, tuple[Callable[[Path], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in {"not a zip", "truncated", "bomb"} else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in BROKEN
+    ],
+)
 async def test_a_broken_archive_leaves_nothing(
     wire: Wire, served: Served, platform: Platform, tmp_path: Path, kind: str
 ) -> None:

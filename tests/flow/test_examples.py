@@ -46,15 +46,25 @@ def run_demo(folder: Path) -> str:
     return done.stdout
 
 
-def test_the_demo_shows_the_data(demo_folder: Path) -> None:
-    """The demo ends with tables and leaves its platform running, and a second demo uses it again."""
-    first = run_demo(demo_folder)
+def check_demo(first: str) -> str:
+    """Check what a demo printed, and return the address of its platform."""
     for words in ("What was read", "Top artists", "Conditions", "Steps", "Spending", "spotify playhistory"):
         assert words in first
     address = re.findall(r"http://127\.0\.0\.1:\d+", first)[-1]
     assert httpx2.get(f"{address}/readyz").status_code == 200
-    second = run_demo(demo_folder)
-    assert address in second
+    return str(address)
+
+
+def test_the_demo_shows_the_data(demo_folder: Path) -> None:
+    """The demo ends with tables and leaves its platform running."""
+    check_demo(run_demo(demo_folder))
+
+
+@pytest.mark.slow
+def test_a_second_demo_uses_the_platform_again(demo_folder: Path) -> None:
+    """Its pages have the same address."""
+    address = check_demo(run_demo(demo_folder))
+    assert address in run_demo(demo_folder)
 
 
 def test_a_callback_address_accepts_one_visit() -> None:

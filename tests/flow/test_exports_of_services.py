@@ -102,18 +102,30 @@ def gzipped_tar(posts: int) -> bytes:
 # The id of a source, an older and a newer export, and how many objects both have together, by type.
 EXPORTS = [
     pytest.param(420, instagram(2), instagram(3), {7: 3, 19: 1}, "partial", id="instagram"),
-    pytest.param(2, post_archive(2), post_archive(4), {2: 4}, "completed", id="x"),
+    pytest.param(2, post_archive(2), post_archive(4), {2: 4}, "completed", id="x", marks=pytest.mark.slow),
     pytest.param(9003, exported_chat(2), exported_chat(4), {9002: 4}, "completed", id="whatsapp"),
-    pytest.param(281, watch_history(2), watch_history(4), {9003: 4}, "completed", id="youtube"),
-    pytest.param(9004, timeline(2), timeline(4), {9005: 4}, "completed", id="timeline"),
-    pytest.param(9005, conversations(2), conversations(4), {9006: 4}, "completed", id="chatgpt"),
-    pytest.param(9007, viewing_activity(2), viewing_activity(4), {9003: 4}, "completed", id="netflix"),
-    pytest.param(9010, mailbox(2), mailbox(4), {9007: 4}, "completed", id="mail"),
+    pytest.param(281, watch_history(2), watch_history(4), {9003: 4}, "completed", id="youtube", marks=pytest.mark.slow),
+    pytest.param(9004, timeline(2), timeline(4), {9005: 4}, "completed", id="timeline", marks=pytest.mark.slow),
+    pytest.param(
+        9005, conversations(2), conversations(4), {9006: 4}, "completed", id="chatgpt", marks=pytest.mark.slow
+    ),
+    pytest.param(
+        9007, viewing_activity(2), viewing_activity(4), {9003: 4}, "completed", id="netflix", marks=pytest.mark.slow
+    ),
+    pytest.param(9010, mailbox(2), mailbox(4), {9007: 4}, "completed", id="mail", marks=pytest.mark.slow),
     pytest.param(9020, tracks(2), tracks(4), {300: 4, 9001: 4}, "completed", id="workouts"),
-    pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
+    pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook", marks=pytest.mark.slow),
     pytest.param(16, account_data(3), history(4), {400: 1, 401: 1, 405: 1, 406: 4}, "completed", id="spotify"),
-    pytest.param(16, history(4), account_data(3), {400: 1, 401: 1, 405: 1, 406: 4}, "completed", id="spotify-turned"),
-    pytest.param(9030, messages(2), messages(4), {9002: 4}, "completed", id="linkedin"),
+    pytest.param(
+        16,
+        history(4),
+        account_data(3),
+        {400: 1, 401: 1, 405: 1, 406: 4},
+        "completed",
+        id="spotify-turned",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(9030, messages(2), messages(4), {9002: 4}, "completed", id="linkedin", marks=pytest.mark.slow),
     pytest.param(9050, gzipped_tar(2), gzipped_tar(4), {2: 4}, "completed", id="mastodon-tar"),
 ]
 

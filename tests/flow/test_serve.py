@@ -62,7 +62,7 @@ def test_data_is_private_to_its_user(served: Served) -> None:
     assert [path for path in found if path.stat().st_mode & 0o077] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_stops_cleanly_and_restarts(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end it and its PostgreSQL with status 0, and a restart has all data."""
     data = tmp_path / "data"

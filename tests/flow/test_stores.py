@@ -118,11 +118,11 @@ async def test_a_missing_bucket_is_named(s3: S3, url: str, tmp_path: Path) -> No
     ("status", "body", "told"),
     [
         (403, DENIED, "the secret key is wrong"),
-        (403, b"", "access is denied (403 Forbidden)"),
-        (401, b"", "access is denied (401 Unauthorized)"),
+        pytest.param(403, b"", "access is denied (403 Forbidden)", marks=pytest.mark.slow),
+        pytest.param(401, b"", "access is denied (401 Unauthorized)", marks=pytest.mark.slow),
         (404, b"<html>", "the bucket or container does not exist (404 Not Found)"),
-        (500, b"", "the store answered 500 Internal Server Error"),
-        (301, b"", "check the region"),
+        pytest.param(500, b"", "the store answered 500 Internal Server Error", marks=pytest.mark.slow),
+        pytest.param(301, b"", "check the region", marks=pytest.mark.slow),
         (200, b"<html>", "cannot use the blob store"),
     ],
 )

@@ -125,8 +125,11 @@ def of_another_key(path: Path) -> None:
     path.write_bytes(content[:1] + os.urandom(len(content) - 1))
 
 
+DAMAGES = [missing, changed, *(pytest.param(damage, marks=pytest.mark.slow) for damage in (empty, cut, of_another_key))]
+
+
 @pytest.mark.protocol("13")
-@pytest.mark.parametrize("damage", [missing, empty, cut, changed, of_another_key])
+@pytest.mark.parametrize("damage", DAMAGES)
 async def test_a_damaged_file_raises_an_alarm_and_a_final_error(watched: Watched, lent: Lent, damage: Damage) -> None:
     """The status is 410, on which no client retries, the log names the owner, and other files can be read."""
     name, *others = lent.files
@@ -242,7 +245,7 @@ async def test_a_damaged_stored_file_gives_the_same_error(watched: Watched, wire
 
 
 @pytest.mark.protocol("6.1")
-@pytest.mark.parametrize("damage", [missing, empty, cut, changed, of_another_key])
+@pytest.mark.parametrize("damage", DAMAGES)
 async def test_a_sync_replaces_a_damaged_file(watched: Watched, lent: Lent, damage: Damage) -> None:
     """The source has its objects still, so the next read has all of them, and the account has no error."""
     name, *others = lent.files

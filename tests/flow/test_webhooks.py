@@ -250,7 +250,9 @@ async def test_a_message_is_tried_for_three_days(inside: Platform, receiver: Rec
     assert Reference(receiver.secret).verify(body.decode(), headers)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 400, 401, 404])
+@pytest.mark.parametrize(
+    "status", [302, 404, *(pytest.param(status, marks=pytest.mark.slow) for status in (301, 303, 307, 308, 400, 401))]
+)
 async def test_only_success_is_delivery_and_redirects_are_not_followed(
     inside: Platform, receiver: Receiver, message: str, status: int
 ) -> None:

@@ -164,8 +164,14 @@ def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunke
 
 
 @pytest.mark.protocol("11.3")
-@pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize("kind", ["multipart/form-data", FORM_TYPE, "application/json", ""])
+@pytest.mark.parametrize(
+    ("kind", "chunked"),
+    [
+        *((kind, False) for kind in ("multipart/form-data", FORM_TYPE, "application/json", "")),
+        (FORM_TYPE, True),
+        *(pytest.param(kind, True, marks=pytest.mark.slow) for kind in ("multipart/form-data", "application/json", "")),
+    ],
+)
 def test_ciphertext_is_stored_unchanged(wire: Wire, storage: str, kind: str, chunked: bool) -> None:
     """A body that does not begin with its boundary is not a form, whatever its Content-Type says."""
     content = b"--the-bound" + os.urandom(120_000)

@@ -8,7 +8,7 @@ import pytest
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import asking_contract
-from tests.flow.live.lending import Patient, fhir_servers, observation, patient, shared
+from tests.flow.live.lending import OBSERVATIONS, Patient, fhir_servers, observation, patient, shared
 from tests.flow.people import People
 from tests.flow.served import Served, serving
 from tests.flow.wire import Wire
@@ -23,7 +23,8 @@ def city() -> Iterator[Hospital]:
     """Provide a hospital with the records of two patients."""
     with hospital("stu3") as running:
         condition = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"}}
-        history = [observation(number) for number in range(250)]
+        running.do("set", page_size=10)
+        history = [observation(number) for number in range(OBSERVATIONS)]
         running.do("keep", patient="p1", resources=[patient("p1", "Ada"), condition, *history])
         running.do("keep", patient="p2", resources=[patient("p2", "Bob"), observation(1)])
         yield running

@@ -17,6 +17,7 @@ from tests.hospital.running import Hospital
 PUSH = "permission-access/import/h:accountId/fhir/stu3"
 HOSPITAL = 9100
 NAME = "City Hospital"
+OBSERVATIONS = 25  # These are three pages.
 OBSERVATION = {
     "resourceType": "Observation",
     "status": "final",

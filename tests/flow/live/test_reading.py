@@ -9,7 +9,7 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of
 from tests.flow.live.conftest import MEDICAL
-from tests.flow.live.lending import HOSPITAL, NAME, Patient, observation, shared
+from tests.flow.live.lending import HOSPITAL, NAME, OBSERVATIONS, Patient, observation, shared
 from tests.flow.people import People
 from tests.flow.served import serving
 from tests.flow.sessions import read, triggered, wait_until_over
@@ -28,7 +28,9 @@ def test_an_app_reads_what_the_hospital_has(person: Patient) -> None:
         one for entry in listed["fileList"] for one in read(person.wire, person.tokens, session, entry["name"])[0]
     ]
     assert {one["resourceType"] for one in objects} == {"Patient", "Condition", "Observation"}
-    assert {one["id"] for one in objects if one["resourceType"] == "Observation"} >= {f"o{n}" for n in range(250)}
+    assert {one["id"] for one in objects if one["resourceType"] == "Observation"} >= {
+        f"o{n}" for n in range(OBSERVATIONS)
+    }
     assert {entry["schema"]["version"] for entry in listed["fileList"]} == {"3.0.2"}
 
 
@@ -42,7 +44,7 @@ def test_later_sessions_request_only_changes(person: Patient, city: Hospital) ->
     names = [entry["name"] for entry in listed["fileList"] if entry["objectType"] == "observation"]
     found = [one for name in names for one in read(person.wire, person.tokens, session, name)[0]]
     assert [one["status"] for one in found if one["id"] == "o3"] == ["amended"]
-    assert len({one["id"] for one in found}) == len(found) >= 250
+    assert len({one["id"] for one in found}) == len(found) >= OBSERVATIONS
 
 
 @pytest.mark.protocol("6.1")

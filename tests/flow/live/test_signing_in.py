@@ -81,7 +81,7 @@ def test_a_second_sign_in_replaces_the_first(wire: Wire) -> None:
     assert page_of(browser) == "consent"
 
 
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("scripts", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_signing_in_with_a_real_browser(browser: Chromium, people: People, city: Hospital, scripts: bool) -> None:
     """The way leads through the hospital's single sign-on on another host, and violates no content security policy."""
     wire = await asking_contract(people, redirect_uris=("http://127.0.0.1/back",), document=MEDICAL)
