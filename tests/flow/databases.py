@@ -22,7 +22,7 @@ from privateshare.platform.db.migrate import upgrade
 from privateshare.platform.embedded.postgres import DATABASE, EmbeddedPostgres
 from tests.flow.command_line import FORKS
 
-UNFLUSHED = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+UNFLUSHED = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nwal_init_zero = off\nwal_recycle = off\n"
 _kept: list[TemporaryDirectory[str]] = []
 
 

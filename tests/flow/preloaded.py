@@ -15,6 +15,8 @@ from sqlalchemy.orm import configure_mappers
 
 import tests.certificates  # noqa: F401 - clients share what they load
 from privateshare import cli
+from privateshare.platform.consent import rendering
+from privateshare.platform.consent.locales import FALLBACK, LANGUAGES, translations
 from privateshare.sources import archive_sources
 
 for module in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}."):
@@ -22,6 +24,12 @@ for module in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}."):
 for package in set(archive_sources.package_of_source().values()):
     import_module(f"{package}.source")
 configure_mappers()
+for language in LANGUAGES:
+    translations(language)
+rendering._languages()
+pages = rendering._environment(FALLBACK)
+for name in pages.list_templates(filter_func=lambda name: name.endswith(".html")):
+    pages.get_template(name)
 for trusts_environment in (True, False):
     httpcore2.default_ssl_context(_trust_env=trusts_environment)
 

@@ -33,7 +33,7 @@ from tests.flow.wire import Tokens, Wire, ps512
 from tests.patience import GIVE_UP_SECONDS
 
 CHECKS = (not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance)
-QUICK, THOROUGH = 6, 100  # cases for each operation
+QUICK, THOROUGH = 4, 100  # cases for each operation
 UNSAFE = {"v1_7_delete_person"}  # This call would erase the person that the other calls need.
 
 
@@ -245,7 +245,7 @@ async def test_responses_have_the_described_headers(document: dict[str, Any], ca
 FILES_OF_THE_PAGE = ("icon.svg", "swagger-ui-bundle.js", "swagger-ui.css", "viewer.css", "viewer.js")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
 async def test_people_can_read_the_description(
     served: Served, browser: Browser, document: dict[str, Any], width: int, scheme: str
 ) -> None:

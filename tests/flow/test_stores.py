@@ -256,6 +256,7 @@ async def test_an_older_version_refuses_a_newer_database(url: str, tmp_path: Pat
 # --- operators' commands ---
 
 
+@pytest.mark.slow
 async def test_a_command_whose_store_refuses_ends_with_one_line(url: str, tmp_path: Path) -> None:
     """It shows no traceback, and no key."""
     environment = {

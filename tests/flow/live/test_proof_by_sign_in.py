@@ -54,6 +54,7 @@ def test_signing_in_as_before_shows_the_persons_accounts(wire: Wire, ada: Patien
     assert len(accounts(wire, renewed.access)) == 2
 
 
+@pytest.mark.slow
 def test_the_browser_is_known_from_then_on(wire: Wire, ada: Patient) -> None:
     """A person who proved it in a browser and agreed there need not prove it again."""
     home = httpx2.Client(timeout=60)
@@ -121,6 +122,7 @@ def test_signing_in_twice_is_no_proof(wire: Wire) -> None:
         assert record["id"] not in {account["id"] for account in accounts(wire, got.access)}
 
 
+@pytest.mark.slow
 def test_connecting_an_account_again_is_proof(wire: Wire, ada: Patient) -> None:
     """`reauthorize` needs no proof but signing in to that account, in any browser. Protocol 7.3."""
     browser = again(ada)
