@@ -7,7 +7,7 @@ import os
 import tarfile
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
@@ -21,10 +21,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.archives import zipped
 
+from privateshare.platform.archive_readers import ReadExport
 from privateshare.platform.consent.locales.update import texts
+from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
 from privateshare.protocol.catalogue import ObjectType, catalogue, registrations
 from privateshare.protocol.object_time import object_time
-from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, FileMark, Page, Sample, Source
+from privateshare.sources.contract import (
+    OWNER_UNKNOWN_YET,
+    PAGE_OBJECTS,
+    Broken,
+    Connection,
+    FileMark,
+    Page,
+    ReadOnceSource,
+    Sample,
+    Source,
+)
+from privateshare.sources.entries import page_entries
+from privateshare.sources.failures import encode_left_out
+from privateshare.sources.frames import EntryPage
 from privateshare.sources.recognition import choices, recognise
 from privateshare.sources.registry import Sources
 from privateshare.sources.trial import try_source
@@ -296,6 +311,40 @@ def test_a_good_archive_is_accepted_and_imported(source: Source) -> None:
     assert trial.faults == []
     assert not trial.left_out.is_partial
     assert sum(report.objects for report in trial.types) > 0
+
+
+OWNER = 'the "owner" of this – @example.org'
+
+
+@pytest.mark.parametrize("source", UPLOADS)
+async def test_reading_an_upload_once_gives_the_same(source: Source, tmp_path: Path) -> None:
+    """Identity, report and objects are those of `identify` and `fetch`, for whatever account they are stored."""
+    if not isinstance(source, ReadOnceSource) or not source.reads_once:
+        pytest.skip("the objects depend on whose export it is")
+    data, info = good_archive(source), source.info
+    once = Connection(archive=io.BytesIO(data), provider_account_id=OWNER_UNKNOWN_YET)
+    stored = ReadObjects(tmp_path, len(data) + 10_000_000)
+    reading = source.read_once(once)
+
+    async def pages() -> AsyncIterator[EntryPage | ReadExport]:
+        try:
+            while True:
+                yield EntryPage(list(page_entries(info.schema, next(reading))))
+        except StopIteration as end:
+            yield ReadExport(end.value, once.left_out, OWNER_UNKNOWN_YET)
+
+    summary = await stored.fill(pages())
+    kept = io.BytesIO(b"".join(stored.pieces()))
+    stored.close()
+    checked = of_archive(data)
+    assert summary.identity == source.identify(checked)
+    assert encode_left_out(summary.left_out) == encode_left_out(checked.left_out)
+    again = Connection(archive=io.BytesIO(data), provider_account_id=OWNER)
+    expected = [entry for page in fetched(source, again) for entry in page_entries(info.schema, page)]
+    stored_again = stored_pages(kept, stored_head(kept), info.schema, info.service_type, OWNER)
+    found = [entry for page in stored_again for entry in page.entries]
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    assert sum(kind.number for kind in summary.kinds.values()) == len(expected)
 
 
 def ids_of(source: Source, given_pages: Sequence[Page]) -> set[tuple[int, str]]:

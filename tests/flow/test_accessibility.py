@@ -18,6 +18,7 @@ from privateshare.platform.consent.locales import LANGUAGES
 from privateshare.platform.consent.rendering import page as rendered_page
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.operating.settings import Settings
+from tests.archives import play, spotify_zip
 from tests.flow.accessibility import DESKTOP, Inspection
 from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import Asking, ask, asking_contract, link, withdrawal
@@ -26,6 +27,8 @@ from tests.flow.wire import REDIRECT_URI, Wire
 
 TEMPLATES = Path(rendered_page.__code__.co_filename).parent / "templates"
 PARTS = {
+    "drop-offered",
+    "found-exports",
     "layout",
     "me-layout",
     "export-style",
@@ -172,6 +175,9 @@ async def walk_to_consent(walk: Walk) -> Asking:
     await walk.look("drop")
     await walk.send_unchecked()
     await walk.look_at_problem("drop", "#archive")
+    await walk_to_found(walk, "found")
+    await walk.press('main a[href*="/drop"]')
+    await walk.at("drop")
     await walk.press('main a[href*="/source"]')
     await walk.at("pick-source")
     await walk.choose(SPOTIFY_TILE)
@@ -187,6 +193,16 @@ async def walk_to_consent(walk: Walk) -> Asking:
     await walk.press(CONTINUE)
     await walk.at("consent")
     return asking
+
+
+async def walk_to_found(walk: Walk, template: str) -> None:
+    """Upload a file without saying what it is, and wait until the page says what is in it."""
+    plays = spotify_zip([*(play(number, username="listener") for number in range(9)), play(0, ts="some day")])
+    await walk.page.set_input_files("#archive", {"name": "a.zip", "mimeType": "application/zip", "buffer": plays})
+    await walk.press(CONTINUE)
+    await walk.at(template)
+    await expect(walk.page.locator(".decision")).to_have_count(1)  # The page renews itself until the file is read.
+    await walk.look(template)
 
 
 async def walk_the_review(walk: Walk, asking: Asking) -> None:
@@ -254,6 +270,7 @@ async def walk_my_data(walk: Walk, archive: Path) -> None:
     for path, template in MY_PAGES.items():
         await walk.open(home + path)
         await walk.look(template)
+    await walk_to_found(walk, "me-found")
     for link_to, came_from, template in (
         ("/data/406/", "/data/406", "me-object"), ("/receipts/", "/history", "me-receipt"),
         ("/sources/", "", "me-source"), ("/apps/", "", "me-app"), ("/recovery", "", "me-recovery"),

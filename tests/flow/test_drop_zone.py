@@ -4,6 +4,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -74,12 +75,60 @@ def history(plays: int) -> bytes:
     return spotify_zip([play(number, username="listener") for number in range(plays)])
 
 
-def test_a_file_is_recognised_and_reviewed(wire: Wire, tmp_path: Path) -> None:
-    """Without scripts, one file is sent with the form, and the consent page shows what is in it."""
-    browser = dropping(wire)
-    browser.submit("continue", file=written(tmp_path, history(40)))
-    assert page_of(browser) == "consent"
+def read_to_the_end(browser: Browser) -> None:
+    """Open the page with what was found until everything is read."""
+
+    def is_read() -> bool:
+        assert page_of(browser) == "found", text(browser)
+        if "read to its end" in text(browser):
+            browser.open(url(browser))
+            return False
+        return True
+
+    wait_for(is_read)
+
+
+async def test_a_file_is_shown_before_anything_is_added(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """Without scripts, one file is sent with the form. The page says what is in it, and adds it when confirmed."""
+    asking = ask(wire)
+    browser = opened(asking.url)
+    browser.open(url(browser).replace("/source", "/drop"))
+    plays = [play(number, username="listener") for number in range(40)]
+    browser.submit("continue", file=written(tmp_path, spotify_zip([*plays, play(0, ts="some day")])))
+    read_to_the_end(browser)
+    said = " ".join(text(browser).split())
+    for words in ("Spotify", "my file.zip", "Whoselistener", "40 entries", "What you listened to and when40 ·"):
+        assert words in said, said
+    assert "Left out: 1 of 41" in said
+    assert (await journey_of(platform, asking)).library_id is None
+    browser.submit("continue")
+    assert page_of(browser) == "consent", text(browser)
     assert "Spotify" in text(browser)
+    journey = (await journey_of(platform, asking)).id
+    assert list(platform.blobs.keys(f"previewed/{journey}/")) == []
+
+
+async def test_what_is_not_confirmed_is_deleted(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """At once if the person says so or cancels, and otherwise after a day."""
+    asking = ask(wire)
+    browser = opened(asking.url)
+    drop = url(browser).replace("/source", "/drop")
+    browser.open(drop)
+    browser.submit("continue", file=written(tmp_path, history(5)))
+    read_to_the_end(browser)
+    journey = (await journey_of(platform, asking)).id
+    (field,) = set(re.findall(r'name="(decision-[^"]+)"', html(browser)))
+    browser.submit("continue", extra={field: "somebody"})
+    assert "Choose for each file" in text(browser)
+    browser.submit("continue", extra={field: "drop"})
+    assert page_of(browser) == "drop"
+    assert list(platform.blobs.keys(f"previewed/{journey}/")) == []
+    browser.submit("continue", file=written(tmp_path, history(5)))
+    read_to_the_end(browser)
+    assert len(list(platform.blobs.keys(f"previewed/{journey}/"))) == 2
+    delete_old_parts(platform, datetime.now(UTC) + timedelta(days=1, minutes=1))
+    assert list(platform.blobs.keys(f"previewed/{journey}/")) == []
+    assert (await journey_of(platform, asking)).library_id is None
 
 
 async def test_a_question_is_asked_once_and_the_file_is_kept(wire: Wire, platform: Platform, tmp_path: Path) -> None:
@@ -95,6 +144,8 @@ async def test_a_question_is_asked_once_and_the_file_is_kept(wire: Wire, platfor
     uploaded = re.search(r'name="uploaded" value="([^"]+)"', html(browser))
     assert uploaded is not None
     browser.submit("continue", extra={question: str(UK_BANKS)})
+    read_to_the_end(browser)
+    browser.submit("continue")
     assert page_of(browser) == "consent", text(browser)
     async with platform.database.session() as db:
         library = (await journey_of(platform, asking)).library_id
@@ -114,7 +165,6 @@ REFUSED = {
     "not asked for": (exported_chat(9), "is from WhatsApp, which cannot be connected here", "my file.zip"),
     "empty": (b"", "The file is empty", "my file.zip"),
     "damaged": (history(40)[:-300], "is damaged", "my file.zip"),
-    "nothing to read": (spotify_zip([{"ms_played": 1, "ts": None}]), "Spotify: ", ""),
 }
 
 
@@ -135,6 +185,17 @@ async def test_what_cannot_be_used_is_explained(wire: Wire, platform: Platform, 
         library = (await journey_of(platform, asking)).library_id
         query = select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library)
         assert await db.scalar(query) == 0
+
+
+def test_a_file_with_nothing_to_read_is_explained(wire: Wire, tmp_path: Path) -> None:
+    """The file is recognised, and reading it shows that nothing of it can be used. Nothing can be decided then."""
+    browser = dropping(wire)
+    browser.submit("continue", file=written(tmp_path, spotify_zip([{"ms_played": 1, "ts": None}])))
+    read_to_the_end(browser)
+    assert "Spotify" in text(browser)
+    assert 'class="problem"' in html(browser)
+    assert "decision-" not in html(browser)
+    assert "Upload another file" in text(browser)
 
 
 def test_no_file_is_asked_for_again(wire: Wire) -> None:
@@ -181,8 +242,8 @@ def test_an_upload_continues_where_it_stopped(wire: Wire) -> None:
     assert parts.put(file, 1, second) == 204
     assert parts.known(file) == 2
     done = parts.finish((file, "a.zip", 2))
-    assert (done.status_code, done.headers["location"].split("/")[-1]) == (303, "preview")
-    assert parts.known(file) == 0
+    assert (done.status_code, done.headers["location"].split("/")[-1]) == (303, "found")
+    wait_for(lambda: parts.known(file) == 0)
 
 
 def test_parts_belong_to_one_browser(wire: Wire) -> None:
@@ -205,8 +266,10 @@ def test_an_empty_file_that_a_script_sends_is_called_empty_and_the_others_are_re
     parts, empty, good = Parts(http, dropping(wire, http)), uuid4().hex, uuid4().hex
     assert (parts.put(empty, 0, b""), parts.put(good, 0, history(9))) == (204, 204)
     done = parts.finish((empty, "a.txt", 1), (good, "b.zip", 1))
-    assert "a.txt: The file is empty" in re.sub(r"[\u2066-\u2069]", "", done.text)
-    assert "The other files were connected" in done.text
+    assert done.status_code == 303
+    found = http.get(f"{wire.origin}{done.headers['location']}").text
+    assert "a.txt: The file is empty" in re.sub(r"[\u2066-\u2069]", "", found)
+    assert "b.zip" in found
 
 
 @pytest.mark.parametrize(
@@ -273,8 +336,6 @@ def test_too_many_files_are_refused(wire: Wire) -> None:
 
 
 async def test_parts_are_deleted_after_a_day(platform: Platform, wire: Wire) -> None:
-    from datetime import UTC, datetime, timedelta
-
     http = httpx2.Client(timeout=60)
     parts, file = Parts(http, dropping(wire, http)), uuid4().hex
     assert parts.put(file, 0, b"PK") == 204
@@ -296,6 +357,19 @@ def is_here(http: httpx2.Client, address: str) -> bool:
     return "Your data is here now" in http.get(address).text
 
 
+def added(http: httpx2.Client, wire: Wire, parts: Parts, *named: tuple[str, str, int]) -> str:
+    """Add all that is found in files, and return the address that shows how far it is."""
+    done = parts.finish(*named)
+    assert done.status_code == 303, done.text
+    address = f"{wire.origin}{done.headers['location']}"
+    wait_for(lambda: "read to its end" not in http.get(address).text)
+    chosen = re.findall(r'name="(decision-[^"]+)" value="([^"]+)" required checked', http.get(address).text)
+    fields = {"token": parts.token, **dict(chosen)}
+    decided = http.post(address, data=fields, headers={"sec-fetch-site": "same-origin"})
+    assert decided.status_code == 303, decided.text
+    return f"{wire.origin}{decided.headers['location']}"
+
+
 async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire) -> None:
     """Several files at once, of several sources; a newer export of the same source adds only what is new."""
     http = httpx2.Client(timeout=60)
@@ -313,9 +387,7 @@ async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire
             file = uuid4().hex
             assert parts.put(file, 0, data) == 204
             named.append((file, name, 1))
-        done = parts.finish(*named)
-        assert done.status_code == 303, done.text
-        address = f"{wire.origin}{done.headers['location']}"
+        address = added(http, wire, parts, *named)
         wait_for(partial(is_here, http, address))
         assert http.get(address).text.count("complete") == len(files)
         assert await objects(platform, library) == before + more
@@ -330,7 +402,7 @@ async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire
     parts, file = Parts(http, browser), uuid4().hex
     parts.page = f"{home}/add"
     assert parts.put(file, 0, history(50)) == 204
-    address = f"{wire.origin}{parts.finish((file, 'd.zip', 1)).headers['location']}"
+    address = added(http, wire, parts, (file, "d.zip", 1))
     wait_for(partial(is_here, http, address))
     assert await objects(platform, library) == before + 50
     async with platform.database.session() as db:
@@ -374,5 +446,7 @@ async def test_scripts_continue_an_upload_by_themselves(browser: PageBrowser, wi
         assert "at most 20 files" in await page.locator("#archive").evaluate("file => file.validationMessage")
         await page.set_input_files("#archive", files)
         await page.click('[data-action="continue"]')
+        await expect(page.locator("body")).to_have_attribute("data-page", "found", timeout=60_000)
+        await page.click('[data-action="continue"]', timeout=60_000)
         await expect(page.locator("body")).to_have_attribute("data-page", "consent", timeout=60_000)
         assert sent.count("PUT") == 4

@@ -21,7 +21,7 @@ from privateshare.platform.consent.rendering import page as rendered_page
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from tests.archives import play, spotify_zip
+from tests.archives import play, small_record, spotify_zip
 from tests.flow.consenting import (
     accounts,
     again,
@@ -40,6 +40,7 @@ from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served
 from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Wire
+from tests.patience import wait_for
 from tests.untranslated import untranslated
 
 PAGE = "text/html"
@@ -160,6 +161,12 @@ async def test_a_whole_journey_is_translated(people: People, reader: Reader, mia
     browser.open(f"{address}?q=nothing-like-it")
     browser.open(address.replace("/source", "/drop"))
     browser.submit("continue")  # Nothing is uploaded.
+    unknown = tmp_path / "unknown.txt"
+    unknown.write_bytes(b"Buy milk.")
+    browser.submit("continue", file=unknown)
+    record = tmp_path / "record.json"
+    record.write_bytes(small_record())
+    read_to_the_end(browser, record)
     browser.open(address)
     browser.submit("continue")  # Nothing is chosen.
     browser.page.choose("source-id", str(FHIR_FILE))  # type: ignore[union-attr]
@@ -181,6 +188,20 @@ async def test_a_whole_journey_is_translated(people: People, reader: Reader, mia
     browser.submit("show-code")
     browser.open(f"{browser.page.url.removesuffix('recovery')}done")  # type: ignore[union-attr]
     assert page_of(browser) == "done"
+
+
+def read_to_the_end(browser: Browser, file: Path) -> None:
+    """Upload a file, and open the page with what is in it until all of it is read."""
+    browser.submit("continue", file=file)
+
+    def is_read() -> bool:
+        assert page_of(browser) in ("found", "me-found")
+        html = browser.page.html  # type: ignore[union-attr]
+        if "<progress" in html:
+            browser.open(browser.page.url)  # type: ignore[union-attr]
+        return "<progress" not in html
+
+    wait_for(is_read)
 
 
 async def test_journeys_of_a_known_person_are_translated(people: People, reader: Reader, wire: Wire) -> None:
@@ -221,9 +242,14 @@ def test_a_contract_for_one_read(reader: Reader, wire: Wire) -> None:
     opened(asking.url, http=reader.another_browser())
 
 
-def test_the_pages_of_my_data_are_translated(reader: Reader, mia: Victim) -> None:
+def test_the_pages_of_my_data_are_translated(reader: Reader, mia: Victim, tmp_path: Path) -> None:
     """Every page of the person's own: apps, sources, data of every kind and its charts, history, receipts."""
     reader.crawl(f"{reader.origin}/me/")
+    browser = opened(f"{reader.origin}/me/", http=reader.http)
+    browser.open(f"{browser.page.url}/add")  # type: ignore[union-attr]
+    mine = tmp_path / "mine.zip"
+    mine.write_bytes(spotify_zip([play(1), play(2), play(3), play(4, ts="some day")]))
+    read_to_the_end(browser, mine)
     names = {"me", "me-app", "me-source", "me-data", "me-kind", "me-object", "history", "receipt", "me-change"}
     assert names | {"me-take", "me-erase", "recovery"} <= reader.seen
 

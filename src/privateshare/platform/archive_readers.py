@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import astuple, dataclass, field
@@ -61,11 +61,20 @@ class ReaderFailed(TryLater):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedArchive:
-    """The result of reading an archive to its end: whose archive it is, and which entries cannot be read."""
+class ReadExport:
+    """The result of reading an export to its end.
+
+    Attributes:
+        identity: Whose export it is.
+        left_out: Which entries cannot be read.
+        owner_in_objects: What its objects call the owner.
+        complete: The object types of which it proves to hold everything that the source has.
+    """
 
     identity: Identity
     left_out: LeftOut
+    owner_in_objects: str = field(repr=False)
+    complete: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +93,24 @@ class ArchiveReaders:
     def __init__(self, max_readers: int = MAX_READERS, command: Sequence[str] = COMMAND) -> None:
         self._command = command
         self._turns = asyncio.Semaphore(max_readers)
+        self._background: set[asyncio.Task[None]] = set()
         # Readers have their own threads, so that other work does not wait for archives.
         self._threads = ThreadPoolExecutor(max_readers, thread_name_prefix="archive-reader")
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads, and what runs in the background."""
+        for task in self._background:
+            task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def check(self, source: Source, archive: BinaryIO) -> CheckedArchive:
-        """Read an archive to its end.
-
-        Raises:
-            Broken: The archive cannot be read. The message is for the person.
-            ReaderFailed: The reader failed.
-        """
-        async with self._reader(source, archive, ReaderTask()) as reader:
-            found = await self._run(reader.next)
-            if not isinstance(found, Result) or found.identity is None:
-                raise ReaderFailed("a reader returned an invalid result")
-            return CheckedArchive(found.identity, found.left_out)
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let the reading of an export continue after the request that began it. It ends with this process."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def accounts(self, archive: BinaryIO) -> Sequence[OwnedAccount]:
-        """Find out which accounts an archive from another PrivateShare holds. Raises what `check` raises."""
+        """Find out which accounts an archive from another PrivateShare holds. Raises what `objects` raises."""
         async with self._reader(None, archive, ReaderTask()) as reader:
             found = await self._run(reader.next)
             if not isinstance(found, Result) or found.accounts is None:
@@ -113,7 +118,7 @@ class ArchiveReaders:
             return found.accounts
 
     async def recognise(self, archive: BinaryIO, marks: Mapping[int, Sequence[FileMark]]) -> Recognition:
-        """Recognise whose export an archive is, by the marks of sources. Raises what `check` raises."""
+        """Recognise whose export an archive is, by the marks of sources. Raises what `objects` raises."""
         async with self._reader(None, archive, ReaderTask(marks=marks)) as reader:
             found = await self._run(reader.next)
             if not isinstance(found, Result) or found.recognition is None:
@@ -142,6 +147,31 @@ class ArchiveReaders:
                 reader.kill()
                 await asyncio.gather(upcoming, return_exceptions=True)
 
+    async def read_export(
+        self, source: Source, archive: BinaryIO, progress: Callable[[float], None] = lambda _: None
+    ) -> AsyncGenerator[EntryPage | ReadExport]:
+        """Yield all objects of an archive, and at the end whose it is. Raises what `objects` raises.
+
+        Args:
+            source: The source.
+            archive: The archive.
+            progress: Is called with the share of the archive that was read, between 0 and 1.
+        """
+        task = ReaderTask(types=frozenset(source.info.object_types), stages=True)
+        async with self._reader(source, archive, task) as reader:
+            upcoming = asyncio.ensure_future(self._run(reader.next))
+            try:
+                while isinstance(found := await upcoming, EntryPage):
+                    upcoming = asyncio.ensure_future(self._run(reader.next))
+                    progress(reader.progress)
+                    yield found
+                if found.identity is None or found.owner_in_objects is None:
+                    raise ReaderFailed("a reader returned an invalid result")
+                yield ReadExport(found.identity, found.left_out, found.owner_in_objects, found.complete)
+            finally:
+                reader.kill()
+                await asyncio.gather(upcoming, return_exceptions=True)
+
     @asynccontextmanager
     async def _reader(self, source: Source | None, archive: BinaryIO, task: "ReaderTask") -> AsyncIterator["_Reader"]:
         async with self._turns:
@@ -161,13 +191,15 @@ class ArchiveReaders:
 class ReaderTask:
     """The task of a reader.
 
-    It finds out whose archive it is; with `types` it reads the objects for this account, and with `marks` it recognises
-    the sources of the archive.
+    With `types` it reads the objects for this account, with `stages` it reads all objects and finds out whose archive
+    it is, and with `marks` it recognises the sources of the archive. Otherwise it lists the accounts of an archive from
+    another PrivateShare.
     """
 
     provider_account_id: str = field(default="", repr=False)
     types: frozenset[int] | None = None
     marks: Mapping[int, Sequence[FileMark]] | None = None
+    stages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +210,8 @@ class Result:
     left_out: LeftOut
     accounts: Sequence[OwnedAccount] | None = None
     recognition: Recognition | None = None
+    owner_in_objects: str | None = field(default=None, repr=False)
+    complete: Sequence[int] = ()
 
 
 class _Ended(FrameError):
@@ -192,10 +226,17 @@ class _Reader:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_killed = self._is_out_of_time = False
         self._timer: threading.Timer | None = None
+        self._size, self._bytes_read = 1, 0
+
+    @property
+    def progress(self) -> float:
+        """The share of the archive that was read, between 0 and 1. Parts that are read again do not count beyond 1."""
+        return min(1.0, self._bytes_read / self._size)
 
     def start(self) -> None:
         """Start the process and send it its task. Raises ReaderFailed."""
         size = self._archive.seek(0, io.SEEK_END)
+        self._size = max(1, size)
         seconds = BASE_CPU_SECONDS + CPU_SECONDS_PER_MEGABYTE * size // MEGABYTE
         environment = {name: os.environ[name] for name in ENVIRONMENT_VARIABLES if name in os.environ}
         try:
@@ -222,6 +263,7 @@ class _Reader:
             "schema": None if self._source is None else [self._source.schema.standard, self._source.schema.version],
             "size": size,
             "provider_account_id": self._task.provider_account_id,
+            "stages": self._task.stages,
             "types": None if self._task.types is None else sorted(self._task.types),
             "marks": None
             if marks is None
@@ -283,6 +325,7 @@ class _Reader:
         if length > MAX_READ_BYTES:
             raise FrameError("a read request that is too large")
         self._archive.seek(position)
+        self._bytes_read += length
         return self._archive.read(length)
 
     def _checked(self, page: EntryPage) -> EntryPage:
@@ -335,7 +378,11 @@ def _result(fields: dict[str, Any]) -> Result:
             return Result(None, left_out, recognition=_recognition(fields))
         if "identity" not in fields:
             return Result(None, left_out)
-        return Result(_identity(*fields["identity"]), left_out)
+        owner = fields.get("owner_in_objects")
+        if not isinstance(owner, str | None) or len(owner or "") > MAX_NAME_CHARACTERS:
+            raise FrameError("a malformed owner")
+        complete = [int(kind) for kind in fields.get("complete", ())]
+        return Result(_identity(*fields["identity"]), left_out, owner_in_objects=owner, complete=complete)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FrameError("a malformed result") from error
 

@@ -10,10 +10,21 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from privateshare.sources.archive_sources import source_of
-from privateshare.sources.contract import Broken, Connection, FileMark, Identity, ObjectSchema, Page, Source
+from privateshare.sources.contract import (
+    OWNER_UNKNOWN_YET,
+    Broken,
+    Connection,
+    FileMark,
+    Identity,
+    ObjectSchema,
+    Page,
+    ReadOnceSource,
+    Source,
+)
 from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import LeftOut, encode_left_out, takes_too_much
 from privateshare.sources.frames import (
@@ -143,15 +154,40 @@ def _limit(order: dict[str, Any]) -> None:
 def _read(source: Source, connection: Connection, order: dict[str, Any], sink: BinaryIO) -> None:
     """Send the identity of the archive's owner, or its objects, and then what could not be read."""
     result: dict[str, Any] = {}
-    if order["types"] is None:
-        identity = source.identify(connection)
-        result["identity"] = _identity_fields(identity)
+    if order["stages"]:
+        identity, owner, connection = _stage(source, connection, order["types"], sink)
+        complete = sorted(connection.complete) if not connection.left_out.is_partial else []
+        result |= {"identity": _identity_fields(identity), "owner_in_objects": owner, "complete": complete}
     else:
         for page in source.fetch(connection, dict.fromkeys(order["types"])):
             if isinstance(page, Page):
-                write_frame(sink, FrameKind.PAGE, *encode_page(EntryPage(list(page_entries(source.info.schema, page)))))
+                _send(source, page, sink)
     result["left_out"] = encode_left_out(connection.left_out)
     write_frame(sink, FrameKind.RESULT, encode_json(result))
+
+
+def _stage(
+    source: Source, connection: Connection, types: Sequence[int], sink: BinaryIO
+) -> tuple[Identity, str, Connection]:
+    """Send all objects. Return the owner, what the objects call the owner, and the connection with the report."""
+    if not isinstance(source, ReadOnceSource) or not source.reads_once:
+        identity = source.identify(connection)
+        again = replace(connection, provider_account_id=identity.objects_owner, left_out=LeftOut())
+        for page in source.fetch(again, dict.fromkeys(types)):
+            if isinstance(page, Page):
+                _send(source, page, sink)
+        return identity, identity.objects_owner, again
+    connection = replace(connection, provider_account_id=OWNER_UNKNOWN_YET)
+    reading = source.read_once(connection)
+    try:
+        while True:
+            _send(source, next(reading), sink)
+    except StopIteration as end:
+        return end.value, OWNER_UNKNOWN_YET, connection
+
+
+def _send(source: Source, page: Page, sink: BinaryIO) -> None:
+    write_frame(sink, FrameKind.PAGE, *encode_page(EntryPage(list(page_entries(source.info.schema, page)))))
 
 
 def _chosen(archive: BinaryIO, source: Source | None, order: dict[str, Any]) -> Source:

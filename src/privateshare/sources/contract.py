@@ -7,10 +7,10 @@ one.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, Protocol, cast, runtime_checkable
 
 import orjson
 
@@ -23,6 +23,9 @@ from privateshare.sources.identity import Deletion, ObjectProvenance
 
 PAGE_OBJECTS = 1000
 PAGE_BYTES = 8 * 1024 * 1024  # The size as JSON. Single objects with attachments can have megabytes.
+
+# Stands for the owner in the objects of an export that is read before its owner is known. See `ReadOnceSource`.
+OWNER_UNKNOWN_YET = "privateshare-owner-of-this-export"
 
 JsonObject = dict[str, Any]
 
@@ -255,6 +258,8 @@ class Connection:
             for an `AskingSource`, together with what `prepare` returned.
         provider_account_id: The result of `identify`, once it was called.
         left_out: The report to which the source adds what it cannot read.
+        complete: The object types of which an archive proves to hold everything that the source has. The source adds
+            them while it reads. What the library has of them, and a newer archive has not, was deleted at the source.
         admit: Is called before each request to a source that declares limits. It raises TryLater if the limits allow
             none at the moment.
     """
@@ -264,6 +269,7 @@ class Connection:
     token: JsonObject | None = field(default=None, repr=False)
     provider_account_id: str = field(default="", repr=False)
     left_out: LeftOut = field(default_factory=LeftOut, repr=False)
+    complete: set[int] = field(default_factory=set)
     admit: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
@@ -329,7 +335,7 @@ class Written:
     provenance: ObjectProvenance | None = None
 
 
-def pages(objects: Iterable[tuple[int, JsonObject] | Written | Deletion]) -> Iterator[Page]:
+def pages(objects: "Iterable[Mapped]") -> Iterator[Page]:
     """Group objects into pages, for sources that do not have pages themselves.
 
     At most PAGE_OBJECTS objects and about PAGE_BYTES are held in memory, for all object types together.
@@ -360,6 +366,36 @@ def pages(objects: Iterable[tuple[int, JsonObject] | Written | Deletion]) -> Ite
     yield from (_page(object_type, page) for object_type, page in waiting.items())
     if deletions:
         yield Page(deletions[0].object_type, (), deletions=deletions)
+
+
+Mapped = tuple[int, JsonObject] | Written | Deletion
+"""An object with its type, or the deletion of one."""
+
+OwnedObjects = Generator[Mapped, None, Identity]
+"""A reading of an export that yields all objects, and at its end returns whose export it is."""
+
+OwnedPages = Generator[Page, None, Identity]
+"""The same, with the objects grouped into pages."""
+
+
+def owned_pages(objects: OwnedObjects) -> OwnedPages:
+    """Group the objects of an export into pages, and return whose export it is."""
+    owner: list[Identity] = []
+
+    def until_owner() -> Iterator[Mapped]:
+        owner.append((yield from objects))
+
+    yield from pages(until_owner())
+    return owner[0]
+
+
+def owner_at_end(reading: OwnedObjects) -> Identity:
+    """Read an export to its end, and return whose it is."""
+    try:
+        while True:
+            next(reading)
+    except StopIteration as end:
+        return cast(Identity, end.value)
 
 
 def _page(object_type: int, written: Sequence[tuple[Written, bytes]]) -> Page:
@@ -412,6 +448,22 @@ class Source(Protocol):
             NeedsLogin: The person must sign in again.
             Broken: The data cannot be used.
         """
+
+
+@runtime_checkable
+class ReadOnceSource(Source, Protocol):
+    """A source of exports that finds out whose an export is while it yields its objects.
+
+    Large exports are then read once. Of other sources, the platform calls `identify`, and then `fetch`.
+
+    Attributes:
+        reads_once: Whether the objects need nothing of the owner but the id, which is replaced afterwards.
+    """
+
+    reads_once: bool
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield all objects of an archive, and return what `identify` returns. Raises Broken."""
 
 
 @runtime_checkable

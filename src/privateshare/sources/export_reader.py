@@ -18,7 +18,7 @@ from privateshare.sources.contract import (
     SourceInfo,
     Upload,
 )
-from privateshare.sources.export_source import ExportSource, UploadedExport
+from privateshare.sources.export_source import ExportSource, Owned, UploadedExport
 from privateshare.sources.failures import Reason, shown_name
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped
@@ -45,6 +45,7 @@ class DeclaredReader:
     Attributes:
         tables: The kinds of tables.
         wanted: The object types of the source. Two sources may read the same export.
+        complete: The object types of which the export proves to hold everything.
         owners: The accounts that the export says it is of, with their names.
         names: The names of the people whose export it is, if it has no id of the account.
     """
@@ -54,6 +55,7 @@ class DeclaredReader:
     def __init__(self, export: UploadedExport, wanted: Collection[int]) -> None:
         self.wanted = wanted
         self.account, self.left_out, self.now = export.account, export.left_out, export.now
+        self.complete = export.complete
         self.owners: dict[str, str] = {}
         self.names: set[str] = set()
         self._upload = UploadReader(self.role_of, export.left_out)
@@ -118,6 +120,7 @@ class DeclaredReader:
 
             for row in table.rows(self.now):
                 yield from self.checked(objects, row)
+            self.complete.update(table.kind.complete)
         except NotATable:
             self.left_out.name_other_file(file.path)
         except UnclearTableDates:
@@ -162,6 +165,8 @@ class ReadExportSource(ExportSource):
         reader: Callable[[UploadedExport, Collection[int]], DeclaredReader],
         sample_files: Callable[[datetime], Iterable[UploadedFile]],
         skipped_endings: Iterable[str] = (),
+        *,
+        reads_once: bool = True,
     ) -> None:
         """Take what differs between sources.
 
@@ -171,10 +176,11 @@ class ReadExportSource(ExportSource):
             reader: Makes a reader of an export.
             sample_files: Makes the files of the sample.
             skipped_endings: Files with these endings are not read, without a report.
+            reads_once: Whether the objects need nothing of the owner but the id.
         """
         self.info, self._service = info, service
         self._reader, self._sample_files = reader, sample_files
-        self.skipped_endings = frozenset(skipped_endings)
+        self.skipped_endings, self.reads_once = frozenset(skipped_endings), reads_once
 
     def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
         """Make the files of the sample."""
@@ -184,11 +190,10 @@ class ReadExportSource(ExportSource):
         """Yield all objects. Raises Broken."""
         return self._reader(export, self.info.object_types).objects(export.files)
 
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an export completely, and return whose it is. Raises Broken."""
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all objects, and return whose it is. Raises Broken."""
         reader = self._reader(export, self.info.object_types)
-        for _ in reader.objects(export.files):
-            pass
+        yield from reader.objects(export.files)
         export.left_out.check(
             Broken(
                 "The file holds no data of %(service)s that can be read. "

@@ -1,15 +1,25 @@
 """What the sources have in common whose data is a sample, or the files of an export that a person uploads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePosixPath
 from typing import ClassVar, Protocol
 
 from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.contract import Broken, Connection, Identity, Page, SourceInfo, pages
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Identity,
+    OwnedPages,
+    Page,
+    SourceInfo,
+    owned_pages,
+    owner_at_end,
+    pages,
+)
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of
 
@@ -18,8 +28,9 @@ from privateshare.sources.object_building import Mapped, SourceAccount, account_
 class UploadedExport:
     """The files of a sample or an upload, whose they are, and the report of what cannot be read.
 
-    No entry is after `now`. `files_if` opens some of the files once more, by their paths, for sources that have to read
-    some files before all others. It reports nothing.
+    No entry is after `now`. The reader adds to `complete` the object types of which the export proves to hold
+    everything that the source has. `files_if` opens some of the files once more, by their paths, for sources that have
+    to read some files before all others. It reports nothing.
     """
 
     files: Iterable[UploadedFile]
@@ -27,12 +38,22 @@ class UploadedExport:
     left_out: LeftOut
     now: datetime
     files_if: Callable[[Callable[[str], bool]], Iterable[UploadedFile]]
+    complete: set[int] = field(default_factory=set)
+
+
+Owned = Generator[Mapped, None, Identity]
+"""The objects of an export, and at the end whose export it is."""
 
 
 class ExportSource(ABC):
-    """A source of exports."""
+    """A source of exports.
+
+    Attributes:
+        reads_once: Whether the objects need nothing of the owner but the id, which is replaced afterwards.
+    """
 
     info: SourceInfo
+    reads_once: bool = True
     skipped_endings: frozenset[str] = frozenset()  # Files with these endings are not read, without a report.
     inner_endings: ClassVar[frozenset[str]] = frozenset()  # Zip archives in the export that are opened.
 
@@ -44,7 +65,11 @@ class ExportSource(ABC):
         """
         if connection.archive is None:
             return Identity(_sample_id(connection), f"Sample: {connection.sample}", "USER")
-        return self.owner_of(self._export(connection))
+        return owner_at_end(self.read_owned(self._export(connection)))
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield the objects of an archive, and return whose it is. Raises what `identify` raises."""
+        return owned_pages(self.read_owned(self._export(connection)))
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """Yield the objects of these types.
@@ -63,8 +88,8 @@ class ExportSource(ABC):
         """Yield all objects. Raises Broken."""
 
     @abstractmethod
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an export completely, and return whose it is. Raises Broken."""
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all objects, and return whose export it is. Raises Broken."""
 
     def is_skipped(self, path: str) -> bool:
         """Return whether a file of an export is not read."""
@@ -83,7 +108,8 @@ class ExportSource(ABC):
             files = uploaded_files(connection.archive, connection.left_out, self.is_skipped, self.is_inner_archive)
             owner = connection.provider_account_id
         account = account_of(self.info.service_type, owner)
-        return UploadedExport(files, account, connection.left_out, now, partial(self._files_if, connection, now))
+        files_if = partial(self._files_if, connection, now)
+        return UploadedExport(files, account, connection.left_out, now, files_if, connection.complete)
 
     def _files_if(
         self, connection: Connection, now: datetime, is_wanted: Callable[[str], bool]
@@ -105,12 +131,11 @@ class UnnamedExportSource(ExportSource):
     owner: Identity
     nothing: Broken
 
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an export completely, and return the account. Raises Broken."""
-        for _ in self.read(export):
-            pass
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all objects, and return the account. Raises Broken."""
+        yield from self.read(export)
         export.left_out.check(self.nothing)
-        return self.owner
+        return replace(self.owner, named=False)
 
 
 def _sample_id(connection: Connection) -> str:

@@ -10,7 +10,9 @@ from privateshare.sources.contract import (
     Connection,
     Identity,
     JsonObject,
+    OwnedPages,
     Page,
+    ReadOnceSource,
     RevokingSource,
     SignIn,
     SignInSource,
@@ -29,6 +31,7 @@ class _UploadOrLive:
 
     def __init__(self, uploads: Source, live: Source) -> None:
         self._uploads, self._live_way = uploads, live
+        self.reads_once = isinstance(uploads, ReadOnceSource) and uploads.reads_once
         types = dict.fromkeys((*uploads.info.object_types, *live.info.object_types))
         self.info: SourceInfo = replace(
             uploads.info,
@@ -46,6 +49,11 @@ class _UploadOrLive:
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
         """Yield the objects of these types. Raises what the source of this way raises."""
         return self._way(connection).fetch(connection, cursors)
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield the objects of an archive, and return whose it is. Raises Broken."""
+        assert isinstance(self._uploads, ReadOnceSource)
+        return self._uploads.read_once(connection)
 
     def _way(self, connection: Connection) -> Source:
         has_file = connection.sample is not None or connection.archive is not None

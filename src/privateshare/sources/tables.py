@@ -47,6 +47,7 @@ class TableKind:
         objects: Yields the objects of a row. Its first argument is the reader of the export. It raises ValueError if
             the row cannot be read, and yields nothing for a row that is not imported.
         written: The columns with dates in the notation of a country, such as 3/4/23.
+        complete: The object types of which such a table has everything that the source has.
         files: A pattern of the names of its files, if tables of something else have the same columns.
     """
 
@@ -55,6 +56,7 @@ class TableKind:
     objects: Callable[[Any, "TableRow"], Iterator[Mapped]]
     written: Sequence[str] = ()
     files: str = ""
+    complete: Sequence[int] = ()
 
     def may_be_in(self, path: str) -> bool:
         """Return whether a file with this path may contain such a table."""

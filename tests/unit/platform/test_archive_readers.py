@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from tests.archives import play, small_record, spotify_zip, zipped
 
 from privateshare.platform import archive_readers
-from privateshare.platform.archive_readers import COMMAND, ArchiveReaders, ReaderFailed
+from privateshare.platform.archive_readers import COMMAND, ArchiveReaders, ReaderFailed, ReadExport
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Source
 from privateshare.sources.entries import page_entries
@@ -51,6 +51,14 @@ async def read(
     return pages, left_out
 
 
+async def checked(readers: ArchiveReaders, source: Source, archive: io.BytesIO) -> ReadExport:
+    """Return what a reader says at the end of an archive."""
+    async with aclosing(readers.read_export(source, archive)) as pages:
+        *_, result = [page async for page in pages]
+    assert isinstance(result, ReadExport)
+    return result
+
+
 @pytest.mark.parametrize(
     ("source", "data"),
     [
@@ -62,9 +70,9 @@ async def read(
 async def test_a_reader_returns_what_its_source_returns(readers: ArchiveReaders, source: Source, data: bytes) -> None:
     """Identity, objects and reasons are the same as if the source read the archive in this process."""
     here = Connection(archive=io.BytesIO(data), provider_account_id="someone")
-    checked = await readers.check(source, io.BytesIO(data))
-    assert checked.identity == source.identify(here)
-    assert encode_left_out(checked.left_out) == encode_left_out(here.left_out)
+    found = await checked(readers, source, io.BytesIO(data))
+    assert found.identity == source.identify(here)
+    assert encode_left_out(found.left_out) == encode_left_out(here.left_out)
     again = Connection(archive=io.BytesIO(data), provider_account_id="someone")
     fetched = source.fetch(again, dict.fromkeys(source.info.object_types))
     expected = [page for page in fetched if isinstance(page, Page)]
@@ -85,7 +93,7 @@ async def test_reasons_of_broken_archives_are_passed_on(readers: ArchiveReaders)
         with pytest.raises(Broken) as here:
             SPOTIFY.identify(Connection(archive=io.BytesIO(data)))
         with pytest.raises(Broken) as there:
-            await readers.check(SPOTIFY, io.BytesIO(data))
+            await checked(readers, SPOTIFY, io.BytesIO(data))
         assert (there.value.text, there.value.values) == (here.value.text, here.value.values)
         assert there.value.left_out == here.value.left_out
 
@@ -98,7 +106,7 @@ async def test_a_read_error_of_the_archive_is_passed_on(readers: ArchiveReaders)
             raise FileNotFoundError("the blob is gone")
 
     with pytest.raises(FileNotFoundError):
-        await readers.check(SPOTIFY, Lost(spotify_zip([play(0)])))
+        await checked(readers, SPOTIFY, Lost(spotify_zip([play(0)])))
 
 
 async def test_a_reader_inherits_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -147,7 +155,7 @@ async def scripted(text: str, *, fetch: bool = False) -> Exception | list[EntryP
         async with asyncio.timeout(GIVE_UP_SECONDS):
             if fetch:
                 return (await read(readers, SPOTIFY, b"PK", [ObjectType.PLAY_HISTORY]))[0]
-            await readers.check(SPOTIFY, io.BytesIO(b"PK"))
+            await checked(readers, SPOTIFY, io.BytesIO(b"PK"))
             return []
     except (Broken, ReaderFailed) as error:
         return error
@@ -175,7 +183,10 @@ MISBEHAVIOUR = {
     "nothing left out": 'say(RESULT, {"identity": ["a", "A", "USER", True]})',
     "a text with a gap": 'say(BROKEN, {"text": "%(name)s", "values": {"x": 1}, "left_out": None})',
     "no text": 'say(BROKEN, {"text": 5, "values": {"x": 1}, "left_out": None})',
-    "a page, when checking": "page(406, [])",
+    "a page without an end": "page(406, [])",
+    "no owner of the objects": 'say(RESULT, {"identity": ["a", "A", "USER", True, None], "left_out": left_out})',
+    "an odd owner of the objects": """say(RESULT, {"identity": ["a", "A", "USER", True, None], "left_out": left_out,
+        "owner_in_objects": 5})""",
     "asks for nothing": 'say(READ, b"")',
     "asks for too much": 'say(READ, struct.pack(">QQ", 0, 1 << 40))',
     "fails": 'say(FAILED, {"error": "KeyError", "where": "mapping.py:7"})',
@@ -209,7 +220,7 @@ async def test_a_reader_that_does_not_start_is_reported(command: tuple[str, ...]
     readers = ArchiveReaders(1, command)
     for _ in range(10):
         with pytest.raises(ReaderFailed):
-            await readers.check(SPOTIFY, io.BytesIO(b"PK"))
+            await checked(readers, SPOTIFY, io.BytesIO(b"PK"))
     readers.close()
 
 
@@ -256,14 +267,14 @@ async def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch, readers: Archi
     monkeypatch.setattr(archive_readers, "MEMORY_MEGABYTES", 120)
     large = orjson.dumps({"resourceType": "Observation", "note": "é" * 8_000_000})
     with pytest.raises(Broken, match="more time or memory"):
-        await readers.check(FHIR, io.BytesIO(large))
+        await checked(readers, FHIR, io.BytesIO(large))
 
 
 async def test_cancelling_ends_the_reader() -> None:
     """If a person closes the page or a sync is cancelled, the reader's process ends."""
     of_others = children()  # For example, other tests in this process run a database.
     readers = ArchiveReaders(1, script("time.sleep(600)"))
-    waiting = asyncio.create_task(readers.check(SPOTIFY, io.BytesIO(b"PK")))
+    waiting = asyncio.create_task(checked(readers, SPOTIFY, io.BytesIO(b"PK")))
     while not (pids := children() - of_others):
         await asyncio.sleep(0.02)
     waiting.cancel()
@@ -296,10 +307,10 @@ async def test_few_archives_are_read_at_a_time() -> None:
 
     watching = asyncio.create_task(watch())
     data = spotify_zip([play(number) for number in range(50)])
-    checked = await asyncio.gather(*(readers.check(SPOTIFY, io.BytesIO(data)) for _ in range(6)))
+    found = await asyncio.gather(*(checked(readers, SPOTIFY, io.BytesIO(data)) for _ in range(6)))
     watching.cancel()
     readers.close()
-    assert [one.left_out.read for one in checked] == [50] * 6
+    assert [one.left_out.read for one in found] == [50] * 6
     assert 1 <= most <= 2
 
 
@@ -313,7 +324,10 @@ async def test_a_reader_ends_with_the_platform(tmp_path: Path) -> None:
             def read(self, size=-1):
                 print("reading", flush=True)
                 import time; time.sleep(600)
-        asyncio.run(ArchiveReaders().check(Sources().connectable[16], Slow(b"PK\\x03\\x04" + bytes(100))))
+        async def begin():
+            archive = Slow(b"PK\\x03\\x04" + bytes(100))
+            await anext(ArchiveReaders().read_export(Sources().connectable[16], archive))
+        asyncio.run(begin())
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", textwrap.dedent(starter), stdout=asyncio.subprocess.PIPE

@@ -1,13 +1,14 @@
 """Connecting a source: with a sample data set, with an uploaded export archive, or by signing in there."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BufferedReader
+from typing import Literal
 from uuid import UUID, uuid4
 
-from privateshare.platform.archive_readers import CheckedArchive
 from privateshare.platform.blobs.sealed import put_sealed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.outcome import journey_library
@@ -26,11 +27,20 @@ from privateshare.platform.library.accounts import (
 from privateshare.platform.library.archives import StoredArchive, add_archive
 from privateshare.platform.library.credentials import without_refresh_token
 from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.read_exports import ExportSummary, ReadObjects
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
 
 PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ReadArchive:
+    """An archive that was read to its end: what is in it, and its objects."""
+
+    summary: ExportSummary
+    objects: ReadObjects = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +61,26 @@ async def connect_sample(visit: Visit, source: Source, identity: Identity, sampl
     return await _connect(visit, ConnectedSource(source.info, identity, sample=sample))
 
 
-async def check_archive(platform: Platform, source: Source, archive: SealedTemporary) -> CheckedArchive:
-    """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed."""
+@asynccontextmanager
+async def reading_export(
+    platform: Platform, source: Source, archive: SealedTemporary, progress: Callable[[float], None] = lambda _: None
+) -> AsyncIterator[ReadArchive]:
+    """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed.
+
+    Args:
+        platform: Its readers read the archive.
+        source: The source.
+        archive: The archive. It is not needed afterwards.
+        progress: Is called with the share of the archive that was read, between 0 and 1.
+    """
     reader = BufferedReader(archive, PIECE_BYTES)
+    objects = ReadObjects(platform.settings.data, platform.settings.max_upload_bytes)
     try:
-        return await platform.archive_readers.check(source, reader)
+        async with aclosing(platform.archive_readers.read_export(source, reader, progress)) as pages:
+            summary = await objects.fill(pages)
+        yield ReadArchive(summary, objects)
     finally:
+        objects.close()
         reader.detach()  # Otherwise the reader would close the archive when it is deleted.
 
 
@@ -102,11 +126,24 @@ async def keep_archive(platform: Platform, library: OpenLibrary, archive: Sealed
     return StoredArchive(blob, key, content)
 
 
+async def keep_objects(
+    platform: Platform, library: OpenLibrary, summary: ExportSummary, pieces: Iterable[bytes]
+) -> StoredArchive:
+    """Store the objects of an archive, encrypted with a key of their own, until they are imported."""
+    blob, key = library.blob(uuid4()), new_data_key()
+    await asyncio.to_thread(put_sealed, platform.blobs, blob, key.value, library.blob_context(blob), pieces)
+    return StoredArchive(blob, key, summary.content, was_read=True)
+
+
 async def connect_archive(
-    visit: Visit, source: Source, checked: CheckedArchive, kept: StoredArchive
+    visit: Visit,
+    source: Source,
+    checked: ExportSummary,
+    kept: StoredArchive,
+    belongs_to: UUID | Literal["another"] | None = None,
 ) -> UploadedArchive:
     """Add a stored archive and its account to the person's library."""
-    account = await _connect(visit, ConnectedSource(source.info, checked.identity))
+    account = await _connect(visit, ConnectedSource(source.info, checked.identity, belongs_to=belongs_to))
     library = await journey_library(visit)
     archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
     return UploadedArchive(account, archive)

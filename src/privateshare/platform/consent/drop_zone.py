@@ -60,6 +60,20 @@ class SourceQuestion:
     options: Sequence[tuple[int, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """What is wrong with a file. `names_file` is true if the text of the problem has the name of the file."""
+
+    file: str
+    problem: Broken
+    names_file: bool = False
+
+    def say(self, words: Translator) -> str:
+        """Say it, with the name of the file."""
+        text = words.problem(self.problem)
+        return text if self.names_file or not self.file else f"{self.file}: {text}"
+
+
 @dataclass(slots=True)
 class SortedFiles:
     """What a person's files are.
@@ -67,14 +81,12 @@ class SortedFiles:
     Attributes:
         found: The sources to connect, each with its file.
         questions: What the person is asked first.
-        problems: What is wrong with files, in words.
-        take_outs: Files from another PrivateShare.
+        problems: What is wrong with files.
     """
 
     found: list[tuple[Source, DroppedFile]] = field(default_factory=list)
     questions: list[SourceQuestion] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    take_outs: list[DroppedFile] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
 
 
 async def receive_part(request: Request, dropped: DroppedFiles, file_id: str, number: int) -> None:
@@ -104,6 +116,12 @@ async def uploaded_files(
         close_files(files)
         raise
     return files
+
+
+def close_unused_files(files: Sequence[DroppedFile], used: Sequence[tuple[Source, DroppedFile]]) -> None:
+    """Delete the temporary content of the files that are not read. That of a form is deleted with the form."""
+    in_use = {id(file) for _, file in used}
+    close_files([file for file in files if file.id and id(file) not in in_use])
 
 
 def close_files(files: Sequence[DroppedFile]) -> None:
@@ -160,9 +178,9 @@ async def sort_files(
         try:
             recognition = await _recognised(platform, file)
         except ReaderFailed:
-            sorted_files.problems.append(words.problem(our_fault()))
+            sorted_files.problems.append(FileProblem(file.name, our_fault()))
         except Broken as error:
-            sorted_files.problems.append(_about(file, words.problem(error)))
+            sorted_files.problems.append(FileProblem(file.name, error))
         else:
             _sort(platform, words, file, number, recognition, offered, fields, sorted_files)
     return sorted_files
@@ -191,20 +209,22 @@ def _sort(
     fields: Mapping[str, str],
     into: SortedFiles,
 ) -> None:
+    name = file.name or words.say(THE_FILE)
     if recognition.is_take_out:
-        into.take_outs.append(file)
+        into.problems.append(FileProblem(file.name, Broken(IS_TAKE_OUT, name=name), names_file=True))
         return
     uploads = {id_: source.info.upload for id_, source in platform.sources.connectable.items()}
     alike = {id_: upload.alike for id_, upload in uploads.items() if upload is not None}
     groups = choices(recognition.files, alike)
     usable = [found for group in groups if (found := [id_ for id_ in group if id_ in offered])]
-    name = file.name or words.say(THE_FILE)
     if not groups:
         seen, alone = _seen(words, recognition.seen), recognition.seen.number == 1
-        into.problems.append(words.say(FILE_NOT_RECOGNISED if alone else NOT_RECOGNISED, name=name, seen=seen))
+        problem = Broken(FILE_NOT_RECOGNISED, name=name) if alone else Broken(NOT_RECOGNISED, name=name, seen=seen)
+        into.problems.append(FileProblem(file.name, problem, names_file=True))
     elif not usable:
         sources = words.comma.join(sorted({words.source(id_) for id_ in recognition.files})[:MAX_NAMED_SOURCES])
-        into.problems.append(words.say(NOT_OFFERED, name=name, sources=sources))
+        problem = Broken(NOT_OFFERED, name=name, sources=sources)
+        into.problems.append(FileProblem(file.name, problem, names_file=True))
     for group in usable:
         question = f"{CHOICE_FIELD}-{number}-{group[0]}"
         answer = fields.get(question, "")
@@ -221,7 +241,3 @@ def _seen(words: Translator, seen: SeenFiles) -> str:
     number = words.count("%(num)s file", "%(num)s files", seen.number, num=words.number(seen.number))
     endings = [f"{ending or '–'} ({words.number(found)})" for ending, found in seen.endings.items()]
     return f"{number}: {words.comma.join(endings)}" if seen.number > 1 else number
-
-
-def _about(file: DroppedFile, problem: str) -> str:
-    return f"{file.name}: {problem}" if file.name else problem

@@ -27,6 +27,7 @@ from privateshare.platform.consent.pages import (
     connect_page,
     consent_page,
     drop_page,
+    found_page,
     person_page,
     preview_page,
     recovery_page,
@@ -46,8 +47,8 @@ router = APIRouter(route_class=PageRoute)
 def consent_app() -> APIRouter:
     """Collect every route under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
-    first, last = (begin_page, person_page), (consent_page, recovery_page, withdraw_page)
-    for part in (*first, source_page, drop_page, connect_page, sign_in_page, upload_page, preview_page, *last):
+    first, last = (begin_page, person_page, source_page), (consent_page, recovery_page, withdraw_page)
+    for part in (*first, drop_page, found_page, connect_page, sign_in_page, upload_page, preview_page, *last):
         whole.include_router(part.router)
     whole.include_router(router)
     return whole

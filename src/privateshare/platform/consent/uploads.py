@@ -28,6 +28,11 @@ class UploadForm:
     size: int = 0
     file_name: str = ""
 
+    def take_file(self) -> SealedTemporary | None:
+        """Return the file. Whoever takes it closes it."""
+        file, self.file = self.file, None
+        return file
+
     def close(self) -> None:
         """Delete the file."""
         if self.file is not None:

@@ -399,7 +399,8 @@ class ArchiveRow(Base):
     `journey_id` is set until the person agrees in that journey: the archive is deleted if they decline. Before they
     agree it is imported only into an account that the journey itself created, to show what is in it; `imported` is true
     then. `sealed_key` is the key of the blob. `fingerprint` detects a file that was uploaded before. `sealed_left_out`
-    counts the entries that cannot be read.
+    counts the entries that cannot be read. `was_read` is true if the blob holds the objects of the export, and not
+    the file that was uploaded.
     """
 
     __tablename__ = "archives"
@@ -411,6 +412,7 @@ class ArchiveRow(Base):
     sealed_key: Mapped[bytes]
     fingerprint: Mapped[bytes]
     imported: Mapped[bool] = mapped_column(default=False)
+    was_read: Mapped[bool] = mapped_column(default=False)
     sealed_left_out: Mapped[bytes]
     created_at: Mapped[datetime] = _created()
     __table_args__ = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
@@ -25,6 +25,7 @@ from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.contract import Identity, JsonObject, SourceInfo
 from privateshare.sources.registry import Sources
 
+ANOTHER: Literal["another"] = "another"
 DETAILS = "account details"  # The purpose under which an account's identity is encrypted.
 
 
@@ -39,6 +40,8 @@ class ConnectedSource:
         token: The OAuth token response, if the person signed in. An uploaded archive has neither sample nor token.
         brought_in: Whether it comes from an archive of another PrivateShare. An account that is there already then
             stays connected as it is.
+        belongs_to: The account that the person chose for an export that does not name its owner, or `ANOTHER` if they
+            said that it is none of those that are here.
     """
 
     source: SourceInfo
@@ -46,6 +49,7 @@ class ConnectedSource:
     sample: str | None = None
     token: JsonObject | None = field(default=None, repr=False)
     brought_in: bool = False
+    belongs_to: UUID | Literal["another"] | None = None
 
 
 async def connect_account(
@@ -74,6 +78,8 @@ async def connect_account(
     Raises:
         KeyStoreUnavailable: The key of a new account cannot be created.
     """
+    if connected.belongs_to == ANOTHER and not connected.identity.named:
+        connected = replace(connected, identity=_of_its_own(connected.identity))
     identity_hash = account_hash(library, connected.source.id, connected.identity, unproven_on)
     of_source = select(AccountRow).where(
         AccountRow.library_id == library.id, AccountRow.source_id == connected.source.id
@@ -83,8 +89,12 @@ async def connect_account(
     if account is None:
         accounts = [entry for entry in found if entry.unproven_on == unproven_on]
         possible = [entry for entry in accounts if expected in (None, entry.id)]
+        if isinstance(connected.belongs_to, UUID):
+            possible = [entry for entry in possible if entry.id == connected.belongs_to]
         known = (entry for entry in accounts if entry.identity_hash == identity_hash)
-        account = next(known, None) or _possibly_same(library, possible, connected, identity_hash)
+        account = next(known, None) if connected.belongs_to is None or connected.identity.named else None
+        if account is None and connected.belongs_to != ANOTHER:
+            account = _possibly_same(library, possible, connected, identity_hash)
     if account is None:
         account = await _new_account(db, platform, library, connected, identity_hash)
         account.unproven_on = unproven_on
@@ -103,6 +113,11 @@ async def connect_account(
     account.updated_at = datetime.now(UTC)
     await db.flush()
     return account
+
+
+def _of_its_own(identity: Identity) -> Identity:
+    """Return the identity of a further account whose owner is not named."""
+    return replace(identity, provider_account_id=f"{identity.provider_account_id}-{new_id()}")
 
 
 def _signed_in_again(

@@ -23,11 +23,15 @@ ARCHIVE_KEY = "archive key"
 
 @dataclass(frozen=True, slots=True)
 class StoredArchive:
-    """An archive in the blob store, the key that it is encrypted with, and the SHA-256 of its content."""
+    """An archive in the blob store, the key that it is encrypted with, and the SHA-256 of its content.
+
+    `was_read` is true if the blob holds the objects of the archive, and not the file that was uploaded.
+    """
 
     blob: str
     key: DataKey
     content: bytes = field(repr=False)
+    was_read: bool = False
 
 
 async def add_archive(
@@ -61,6 +65,7 @@ async def add_archive(
     if known is not None:
         replaced = known.blob
         known.blob, known.sealed_key = stored.blob, opened.seal(ARCHIVE_KEY, known.id, stored.key.value)
+        known.was_read = stored.was_read
         await db.flush()
         await delete_unused_blobs(db, [replaced])
         return known
@@ -71,6 +76,7 @@ async def add_archive(
         account_id=account.id,
         journey_id=journey.id if journey is not None else None,
         blob=stored.blob,
+        was_read=stored.was_read,
         sealed_key=opened.seal(ARCHIVE_KEY, id_, stored.key.value),
         fingerprint=fingerprint,
         sealed_left_out=opened.seal(LEFT_OUT, id_, orjson.dumps(encode_left_out(left_out))),

@@ -36,12 +36,14 @@ class Candidate:
             newest.
         order: The position of an object without a provenance among the incoming objects.
         event_time: When the object's event happened, in milliseconds since the epoch.
+        version: The version of an object without a provenance, if it is to be compared.
     """
 
     content: int
     provenance: ObjectProvenance | None
     order: int = field(default=0, compare=False)
     event_time: int | None = field(default=None, compare=False)
+    version: Version = field(default=UNKNOWN_VERSION, compare=False)
 
 
 @dataclass(slots=True)
@@ -344,7 +346,7 @@ def _compare(one: Candidate, other: Candidate) -> int:
 
 
 def _version(candidate: Candidate) -> Version:
-    return candidate.provenance.version if candidate.provenance is not None else UNKNOWN_VERSION
+    return candidate.provenance.version if candidate.provenance is not None else candidate.version
 
 
 def _order(candidate: Candidate) -> int:

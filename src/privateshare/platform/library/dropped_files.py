@@ -10,10 +10,10 @@ them a day after they came. They are encrypted with a key that only the browser 
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -27,6 +27,7 @@ PART_BYTES = 8 * 1024 * 1024
 LIFETIME = timedelta(days=1)
 MAX_FILES = 20
 PREFIX = "dropped/"
+PREVIEWED_PREFIX = "previewed/"  # Exports that were read, and wait for the decision of the person.
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 KEYS_PER_BATCH = 1000
 
@@ -72,9 +73,11 @@ class DroppedFiles:
         """Store a file that came as a whole, until the person answered a question. Return its id and its parts."""
         return await asyncio.to_thread(self._keep, file)
 
-    async def delete_all(self) -> None:
-        """Delete all files."""
-        await asyncio.to_thread(self.platform.blobs.delete_prefix, f"{PREFIX}{self.owner}/")
+    async def delete(self, file_ids: Iterable[str]) -> None:
+        """Delete some files."""
+        for file_id in file_ids:
+            prefix = f"{PREFIX}{self.owner}/{_checked(file_id)}/"
+            await asyncio.to_thread(self.platform.blobs.delete_prefix, prefix)
 
     def _put_part(self, file_id: str, number: int, data: bytes) -> None:
         most = -(-self.platform.settings.max_upload_bytes // PART_BYTES)
@@ -142,9 +145,10 @@ def _checked(file_id: str) -> str:
 
 
 def delete_old_parts(platform: Platform, now: datetime) -> int:
-    """Delete the parts that came more than a day ago, and return their number. Blocks."""
+    """Delete the parts, and the exports without a decision, of more than a day ago. Return their number. Blocks."""
     deleted, batch = 0, list[str]()
-    for key in platform.blobs.keys_between(PREFIX, BEGINNING, now - LIFETIME):
+    old = (platform.blobs.keys_between(prefix, BEGINNING, now - LIFETIME) for prefix in (PREFIX, PREVIEWED_PREFIX))
+    for key in chain.from_iterable(old):
         batch.append(key)
         if len(batch) == KEYS_PER_BATCH:
             platform.blobs.delete(batch)

@@ -46,6 +46,7 @@ from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.store import KeyStoreUnavailable, NotDestroyed
 from privateshare.platform.library.archives import unused_blobs
 from privateshare.platform.library.credentials import revoke_after_commit
+from privateshare.platform.library.dropped_files import PREFIX, PREVIEWED_PREFIX
 from privateshare.platform.library.libraries import library_blob_prefix, lock_to_erase
 from privateshare.platform.library.storages import storage_blob_prefix
 from privateshare.platform.runtime import Platform
@@ -141,7 +142,8 @@ async def erase_account(db: AsyncSession, platform: Platform, account: AccountRo
 
 
 async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow) -> None:
-    """Erase what an unfinished journey created: its new library, or the accounts that it connected."""
+    """Erase what an unfinished journey created: its files, its new library, or the accounts that it connected."""
+    await delete_blobs_later(db, platform, [f"{prefix}{journey.id}/" for prefix in (PREFIX, PREVIEWED_PREFIX)])
     if journey.library_id is None:
         return
     if journey.provisional:

@@ -1,7 +1,7 @@
 """Mapped files: files of objects of one account, one type and one month. Protocol 6.6."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple, TypeAlias
@@ -25,6 +25,7 @@ from privateshare.platform.library.encoding import (
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, FILES, OpenAccount, OpenLibrary
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.origins import pack_origins, unpack_origins
+from privateshare.protocol.object_time import month_of
 from privateshare.protocol.window import ALL_TIME, Window, hull
 from privateshare.sources.contract import JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, entry_of, stored_provenance
@@ -266,3 +267,32 @@ def _new_file(account: AccountRow, slot: Slot, schema: ObjectSchema, part: int) 
         schema_version=schema.version,
         updated_at=0,
     )
+
+
+async def stored_newest(db: AsyncSession, files: MappedFiles, account: AccountRow, now: int) -> Mapping[int, int]:
+    """Find the newest date of each object type that is stored of an account, as far as it is known.
+
+    Args:
+        db: The transaction.
+        files: The files of the library.
+        account: The account.
+        now: The time in milliseconds. Later dates, such as those of a calendar, do not say how new something is.
+    """
+    query = select(FileRow).where(
+        FileRow.library_id == account.library_id,
+        FileRow.account_id == account.id,
+        FileRow.lost.is_(None),
+        FileRow.month <= month_of(now),
+    )
+    newest: dict[int, list[FileRow]] = {}
+    for file in await db.scalars(query.order_by(FileRow.month.desc())):
+        latest = newest.setdefault(file.object_type, [file])
+        if file is not latest[0] and file.month == latest[0].month:
+            latest.append(file)
+    found: dict[int, int] = {}
+    for object_type, latest in newest.items():
+        windows = [files.window(file) for file in latest]
+        ends = [window.end for window in windows if window is not None and window.end is not None]
+        if past := [end for end in ends if end <= now]:
+            found[object_type] = max(past)
+    return found

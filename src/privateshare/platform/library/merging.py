@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from privateshare.platform.library.deduplication import Candidate, find_superseded
+from privateshare.platform.library.export_age import changed_version
 from privateshare.platform.library.object_buffer import Digests, ObjectBuffer, Slot, id_digest, pair_digest
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.entries import Entry
-from privateshare.sources.identity import ObjectProvenance
+from privateshare.sources.identity import UNKNOWN_VERSION, ObjectProvenance
 
 # One pass over all incoming and stored objects decides about so many entity ids, so that memory is bounded.
 IDS_PER_PASS = 100_000
@@ -66,8 +67,10 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
     digests = buffer.digests(object_type)
     undecided = digests.repeated() | {id_digest(deletion) for deletion in buffer.deletions(object_type)}
     slots, dropped = {slot for slot in buffer.slots() if slot.object_type == object_type}, set[int]()
+    missing, present = set[int](), 0  # Of the stored objects, in an export that has everything of this type.
     for slot, entry in stored():
         own_id = id_digest(entry)
+        present += buffer.is_list(object_type) and digests.has_id(own_id)
         if digests.has(own_id, entry.content):
             if not _is_in_place(buffer, slot, entry):
                 slots.add(slot)
@@ -75,6 +78,10 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
             undecided.add(own_id)
         elif buffer.covers(object_type, entry):  # The source does not have it any more. ADR 55.
             dropped.add(pair_digest(own_id, entry.content))
+        elif buffer.is_list(object_type):
+            missing.add(pair_digest(own_id, entry.content))
+    if len(missing) <= present:  # Otherwise it is more likely that the export is cut off. ADR 64.
+        dropped |= missing
     ids = sorted(undecided)
     for start in range(0, len(ids), IDS_PER_PASS):
         ids_of_pass = set(ids[start : start + IDS_PER_PASS])
@@ -88,11 +95,11 @@ def _groups(buffer: ObjectBuffer, object_type: int, stored: StoredObjects, ids: 
     groups: dict[int, _Group] = {}
     for _, entry in stored():
         if (own_id := id_digest(entry)) in ids:
-            groups.setdefault(own_id, _Group()).stored.append(_candidate(entry, entry.provenance))
+            groups.setdefault(own_id, _Group()).stored.append(_candidate(buffer, entry, entry.provenance))
     for slot in buffer.slots():
         for entry in buffer.entries(slot) if slot.object_type == object_type else ():
             if (own_id := id_digest(entry)) in ids:
-                candidate = _candidate(entry, _relative_to_folder(buffer.folder, entry.provenance))
+                candidate = _candidate(buffer, entry, _relative_to_folder(buffer.folder, entry.provenance))
                 groups.setdefault(own_id, _Group()).incoming.append(candidate)
     for deletion in buffer.deletions(object_type):
         if (own_id := id_digest(deletion)) in groups and (
@@ -102,8 +109,9 @@ def _groups(buffer: ObjectBuffer, object_type: int, stored: StoredObjects, ids: 
     return groups
 
 
-def _candidate(entry: Entry, provenance: ObjectProvenance | None) -> Candidate:
-    return Candidate(entry.content, provenance, entry.order, entry.moment)
+def _candidate(buffer: ObjectBuffer, entry: Entry, provenance: ObjectProvenance | None) -> Candidate:
+    version = changed_version(entry) if provenance is None and buffer.compares_changes else UNKNOWN_VERSION
+    return Candidate(entry.content, provenance, entry.order, entry.moment, version)
 
 
 def _superseded(groups: dict[int, _Group]) -> set[int]:

@@ -91,6 +91,8 @@ class ObjectBuffer:
         self._pairs: dict[int, array[int]] = {}
         self._folder: tuple[str, ...] | None = None
         self._covered: dict[int, list[Covered]] = {}
+        self._lists: set[int] = set()
+        self.compares_changes = False
         self._count, self._has_deletions = 0, False
         self._file: IO[bytes] | None = None
         # File offsets are safe as nonces, because this key encrypts only this file and each offset once.
@@ -104,7 +106,7 @@ class ObjectBuffer:
         that are missing count as deleted, nor if they are of very many months, each of which may be written in each
         stage.
         """
-        needs_all = self._folder is not None or self._has_deletions or bool(self._covered)
+        needs_all = self._folder is not None or self._has_deletions or bool(self._covered or self._lists)
         return not needs_all and len(self._slots) <= MAX_SLOTS_OF_STAGES
 
     def __enter__(self) -> "ObjectBuffer":
@@ -166,7 +168,7 @@ class ObjectBuffer:
     def object_types(self) -> list[int]:
         """Return the object types of all entries, and of what was covered, sorted."""
         with_entries = {slot.object_type for slot in self._in_memory.keys() | self._blocks.keys()}
-        return sorted(with_entries | self._covered.keys())
+        return sorted(with_entries | self._covered.keys() | self._lists)
 
     def digests(self, object_type: int) -> Digests:
         """Return the digests of the objects of one type."""
@@ -181,6 +183,14 @@ class ObjectBuffer:
     def cover(self, object_type: int, covered: Covered) -> None:
         """Note that everything in a part of a type was added."""
         self._covered.setdefault(object_type, []).append(covered)
+
+    def take_as_list(self, object_type: int) -> None:
+        """Note that an export has everything of a type. What is missing in it was deleted, unless most is missing."""
+        self._lists.add(object_type)
+
+    def is_list(self, object_type: int) -> bool:
+        """Return whether an export has everything of a type."""
+        return object_type in self._lists
 
     def covers(self, object_type: int, entry: Entry) -> bool:
         """Return whether an object would have been added if it were still there."""

@@ -3,7 +3,7 @@
 Nothing is shared with an app by it. What they took along from another PrivateShare is brought in on its own page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -11,35 +11,41 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from privateshare.errors import NotFound, RequestTooLarge
-from privateshare.platform.archive_readers import OwnedAccount, ReaderFailed
 from privateshare.platform.consent import drop_zone
-from privateshare.platform.consent.connections import check_archive, keep_archive
+from privateshare.platform.consent.connections import keep_objects
 from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
+from privateshare.platform.consent.export_cards import (
+    DECIDE_FIRST,
+    DROP,
+    ExportCard,
+    KnownAccount,
+    chosen_account,
+    decided,
+    export_cards,
+    is_being_read,
+    known_accounts,
+)
+from privateshare.platform.consent.export_cards import REFRESH_SECONDS as FOUND_REFRESH_SECONDS
+from privateshare.platform.consent.export_reading import begin_reading, exports_read_by_now
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
-from privateshare.platform.consent.visit import TOKEN_FIELD, check_sent_from_here
+from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.keys.wrapping import derive_key_from
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.accounts import ConnectedSource, connect_account, library_accounts
 from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
-from privateshare.platform.me.bringing import (
-    ANOTHER_NAME,
-    MAX_SHOWN,
-    REFRESH_SECONDS,
-    account_with_another_name,
-    brought_sources,
-)
+from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
+from privateshare.platform.me.bringing import MAX_SHOWN, REFRESH_SECONDS, brought_sources
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.platform.sync.sessions import sync_for_person
-from privateshare.sources.contract import Broken, Source
-from privateshare.sources.failures import our_fault
+from privateshare.sources.contract import Source
 
 UNPROCESSABLE, TOO_LARGE, NO_CONTENT = 422, 413, 204
-KEY_PURPOSE = "dropped files"
+KEY_PURPOSE, WAITING_PURPOSE = "dropped files", "waiting exports"
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 log = structlog.get_logger()
@@ -72,7 +78,7 @@ async def put_my_part(request: Request, browser_id: UUID, file_id: str, number: 
 
 @router.post("/me/{browser_id}/add")
 async def add_files(request: Request, browser_id: UUID) -> Response:
-    """Recognise the files, and begin to import them, or ask which sources they are of."""
+    """Recognise the files, and begin to read them, or ask which sources they are of."""
     check_sent_from_here(request)
     platform = platform_of(request)
     async with platform.database.transaction() as db:
@@ -88,75 +94,130 @@ async def add_files(request: Request, browser_id: UUID) -> Response:
         problem = visitor.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
         return _page(visitor, [problem], status=TOO_LARGE)
     try:
-        return await _add(request, visitor, form)
+        return await _add(visitor, form)
     finally:
         form.close()
 
 
-async def _add(request: Request, visitor: Visitor, form: UploadForm) -> Response:
+async def _add(visitor: Visitor, form: UploadForm) -> Response:
     dropped, words, platform = _dropped(visitor), visitor.words, visitor.platform
     try:
         files = await drop_zone.uploaded_files(dropped, platform.settings.data, form.fields, form.file, form.file_name)
     except NotFound:
         return _page(visitor, [words.say(drop_zone.INCOMPLETE)])
+    is_reading = False
     try:
         if not files:
             return _page(visitor, [words.say(N_("Choose the file to upload."))])
         async with place_given_up():
             found = await drop_zone.sort_files(platform, words, files, _offered(visitor), form.fields)
-        found.problems += [words.say(drop_zone.IS_TAKE_OUT, name=file.name) for file in found.take_outs]
+        problems = [problem.say(visitor.words) for problem in found.problems]
         if found.questions:
             kept = await drop_zone.kept_files(dropped, files)
-            return _page(visitor, found.problems, found.questions, kept)
-        added = []
-        for source, file in found.found:
-            account, problem = await _add_file(request, visitor, source, file, form.fields)
-            added += [account] if account else []
-            found.problems += [problem] if problem else []
-        if added:
-            await dropped.delete_all()
+            return _page(visitor, problems, found.questions, kept)
+        if not found.found:
+            return _page(visitor, problems)
+        await begin_reading(dropped, _waiting(visitor), found)
+        is_reading = True
     finally:
-        drop_zone.close_files([file for file in files if file.id])
-    if found.problems:
-        async with platform.database.transaction() as db:
-            visitor = await find_visitor(request, db, visitor.browser.id)
-            shown = await brought_sources(visitor, ",".join(added))
-        return _page(visitor, found.problems, added=shown)
+        drop_zone.close_unused_files(files, found.found if is_reading else ())
+    if any(not file.id for _, file in found.found):
+        form.take_file()
+    return redirect(visitor.address("found"))
+
+
+# --- what was found in the files ---
+
+
+@router.get("/me/{browser_id}/found")
+async def show_my_found(request: Request, browser_id: UUID) -> Response:
+    """Show what is in the files, or how far the reading is."""
+    visitor, known = await _visitor_and_accounts(request, browser_id)
+    exports = await exports_read_by_now(_waiting(visitor))
+    if not exports:
+        return redirect(visitor.address("add"))
+    return _found_page(visitor, _cards(visitor, exports, known))
+
+
+@router.post("/me/{browser_id}/found")
+async def decide_on_mine(request: Request, browser_id: UUID) -> Response:
+    """Add what the person wants to add, and delete the rest."""
+    check_sent_from_here(request)
+    visitor, known = await _visitor_and_accounts(request, browser_id)
+    async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
+        answers = {name: str(value) for name, value in form.items()}
+    check_token(visitor.browser, answers.get(TOKEN_FIELD, ""))
+    waiting = _waiting(visitor)
+    exports = await waiting.all()
+    cards = _cards(visitor, exports, known)
+    if is_being_read(cards):
+        return redirect(visitor.address("found"))
+    decisions = decided(cards, answers)
+    if decisions is None:
+        return _found_page(visitor, cards, visitor.words.say(DECIDE_FIRST))
+    wanted = [export for export in exports if decisions.get(export.id, DROP) != DROP]
+    added = [await _add_export(request, visitor, export, decisions[export.id]) for export in wanted]
+    await waiting.delete(exports)
+    if not added:
+        return redirect(visitor.address("add"))
     return redirect(f"{visitor.address('add')}?accounts={','.join(dict.fromkeys(added[:MAX_SHOWN]))}")
 
 
-async def _add_file(
-    request: Request, visitor: Visitor, source: Source, file: DroppedFile, fields: Mapping[str, str]
-) -> tuple[str, str]:
-    """Add the account of a file, and begin to import it. Return the account's id, or what is wrong."""
-    platform, words = visitor.platform, visitor.words
-    try:
-        async with place_given_up():  # Checking a large archive takes minutes.
-            checked = await check_archive(platform, source, file.content)
-    except ReaderFailed:
-        return "", words.problem(our_fault())
-    except Broken as error:
-        return "", f"{words.source(source.info.id)}: {words.problem(error)}"
-    async with platform.database.transaction() as db:
-        visitor = await find_visitor(request, db, visitor.browser.id)
-        owned = OwnedAccount(source.info.id, checked.identity, None, 0)
-        if fields.get("mine") != "yes" and await account_with_another_name(visitor, [owned]) is not None:
-            name = checked.identity.display_name
-            return "", words.say(ANOTHER_NAME, source=words.source(source.info.id), name=name)
-    kept = await keep_archive(platform, visitor.library, file.content)
+async def _add_export(request: Request, visitor: Visitor, export: WaitingExport, decision: str) -> str:
+    """Add the account of an export, and begin to import it. Return the account's id."""
+    assert export.source is not None
+    assert export.summary is not None
+    platform, summary = visitor.platform, export.summary
+    source = platform.sources.connectable[export.source]
+    kept = await keep_objects(platform, visitor.library, summary, _waiting(visitor).objects(export))
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visitor = await find_visitor(request, db, visitor.browser.id)
+        connected = ConnectedSource(source.info, summary.identity, belongs_to=chosen_account(decision))
         # An account whose sign-in is not accepted any more goes on with the file, as the same account.
-        account = await connect_account(db, platform, visitor.library, ConnectedSource(source.info, checked.identity))
-        await add_archive(db, visitor.library, account, kept, checked.left_out, None)
+        account = await connect_account(db, platform, visitor.library, connected)
+        await add_archive(db, visitor.library, account, kept, summary.left_out, None)
         await sync_for_person(db, platform, account)
     log.info("a person adds a file to their data", library=str(visitor.library.id), source=source.info.id)
-    return str(account.id), ""
+    return str(account.id)
+
+
+async def _visitor_and_accounts(request: Request, browser_id: UUID) -> tuple[Visitor, Sequence[KnownAccount]]:
+    """Find the person, and the accounts that an export could belong to."""
+    async with platform_of(request).database.transaction() as db:
+        visitor = await find_visitor(request, db, browser_id)
+        accounts = await library_accounts(db, visitor.library.id)
+        proven = [account for account in accounts if account.unproven_on is None]
+        return visitor, known_accounts(visitor.library, proven)
+
+
+def _cards(visitor: Visitor, exports: Sequence[WaitingExport], known: Sequence[KnownAccount]) -> Sequence[ExportCard]:
+    return export_cards(visitor.words, visitor.platform.sources.connectable, exports, known, visitor.now)
+
+
+def _found_page(visitor: Visitor, cards: Sequence[ExportCard], problem: str = "") -> Response:
+    values = {
+        "cards": cards,
+        "target": visitor.address("found"),
+        "again": visitor.address("add"),
+        "offered": _offered_names(visitor),
+        "problem": problem,
+        "refresh": FOUND_REFRESH_SECONDS if is_being_read(cards) else 0,
+    }
+    return visitor.page("me-found.html", values, UNPROCESSABLE if problem else 200)
+
+
+def _waiting(visitor: Visitor) -> WaitingExports:
+    key = derive_key_from(visitor.library.key, WAITING_PURPOSE)
+    return WaitingExports(visitor.platform, visitor.library.id, key)
 
 
 def _offered(visitor: Visitor) -> dict[int, Source]:
     sources = visitor.platform.sources.connectable
     return {id_: source for id_, source in sources.items() if source.info.upload is not None}
+
+
+def _offered_names(visitor: Visitor) -> Sequence[str]:
+    return sorted({visitor.words.source(id_) for id_ in _offered(visitor)}, key=str.casefold)
 
 
 def _dropped(visitor: Visitor) -> DroppedFiles:
@@ -180,8 +241,7 @@ def _page(
         "uploaded": drop_zone.named_files(files) if files else "",
         "added": added,
         "refresh": refresh,
-        "offered": sorted({visitor.words.source(id_) for id_ in _offered(visitor)}, key=str.casefold),
-        "asks_for_names": True,
+        "offered": _offered_names(visitor),
         "target": visitor.address("add"),
         "max_files": MAX_FILES,
         "max_bytes": limit,

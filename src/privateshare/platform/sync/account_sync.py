@@ -6,11 +6,11 @@ the end, so the next try fetches again what is missing.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import ExitStack, aclosing
 from datetime import UTC, datetime
 from io import BufferedReader
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 import orjson
@@ -27,8 +27,9 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.jobs.queue import defer_sync
 from privateshare.platform.library.accounts import account_identity
-from privateshare.platform.library.archives import archive_key, archives_to_import, finish_archive
+from privateshare.platform.library.archives import archive_key, archives_to_import, finish_archive, left_out_of
 from privateshare.platform.library.credentials import fresh_token
+from privateshare.platform.library.export_age import Age, age_of_export, aged
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, open_library
 from privateshare.platform.library.lost_files import (
     can_be_fetched,
@@ -38,8 +39,9 @@ from privateshare.platform.library.lost_files import (
     stored_file_blobs,
     types_to_fetch,
 )
-from privateshare.platform.library.mapped_files import has_files
+from privateshare.platform.library.mapped_files import MappedFiles, has_files, stored_newest
 from privateshare.platform.library.object_buffer import ObjectBuffer
+from privateshare.platform.library.read_exports import ExportHead, milliseconds_now, stored_head, stored_pages
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
@@ -67,6 +69,7 @@ from privateshare.platform.sync.sync_run import (
     waiting_sync,
 )
 from privateshare.platform.webhooks.messages import announce_data, announce_login
+from privateshare.protocol.object_time import FHIR
 from privateshare.sources.contract import (
     Broken,
     Connection,
@@ -298,13 +301,16 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
     key = archive_key(archive, run.library)
     reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
-    types, checked_at = run.known_cursors.keys(), 0.0
+    checked_at = 0.0
     async with run.platform.database.transaction() as db:
         stages = Stages(is_first=not await has_files(db, run.account))
     with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ExitStack() as buffers:
         buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
-        found = run.platform.archive_readers.objects(run.source, opened, identity.objects_owner, types)
-        async with aclosing(found) as pages:
+        head = await asyncio.to_thread(stored_head, cast(BinaryIO, opened)) if archive.was_read else None
+        age = await _compare_with_stored(run, archive, head, buffer) if head and not stages.is_first else Age.NEWER
+        async with aclosing(
+            _pages_of_archive(run, archive, head, cast(BinaryIO, opened), identity.objects_owner)
+        ) as pages:
             async for page in pages:
                 run.require_time()
                 if isinstance(page, LeftOut):
@@ -313,13 +319,43 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
                 if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
                     await check_may_fetch(run)
                     checked_at = time.monotonic()
-                await asyncio.to_thread(_add_entries, buffer, page)
+                await asyncio.to_thread(_add_entries, buffer, EntryPage(aged(page.entries, age)))
                 if stages.is_due(buffer):
                     await write_objects(run, buffer, from_source=False)
                     buffers.close()
                     buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
         await write_objects(run, buffer, from_source=False)
         run.imported.append(archive)
+
+
+async def _compare_with_stored(run: AccountSync, archive: ArchiveRow, head: ExportHead, buffer: ObjectBuffer) -> Age:
+    """Compare an export with what is stored of the account, and tell the buffer what follows. ADR 64."""
+    if run.source.info.schema.standard == FHIR:  # Its resources have versions of their own. ADR 18.
+        return Age.NEWER
+    files = MappedFiles(run.platform.blobs, run.library)
+    async with run.platform.database.transaction() as db:
+        age = age_of_export(head.newest, await stored_newest(db, files, run.account, milliseconds_now()))
+    buffer.compares_changes = age is Age.UNKNOWN
+    if age is Age.NEWER and not left_out_of(archive, run.library).is_partial:
+        for object_type in head.complete:
+            buffer.take_as_list(object_type)
+    return age
+
+
+async def _pages_of_archive(
+    run: AccountSync, archive: ArchiveRow, head: ExportHead | None, opened: BinaryIO, owner: str
+) -> AsyncGenerator[EntryPage | LeftOut]:
+    """Yield the objects of an archive, and at the end what of it could not be read."""
+    types, info = run.known_cursors.keys(), run.source.info
+    if head is None:
+        async with aclosing(run.platform.archive_readers.objects(run.source, opened, owner, types)) as pages:
+            async for page in pages:
+                yield page
+        return
+    stored = stored_pages(opened, head, info.schema, info.service_type, owner)
+    while (found := await asyncio.to_thread(next, stored, None)) is not None:
+        yield EntryPage([(type_, entry) for type_, entry in found.entries if type_ in types])
+    yield left_out_of(archive, run.library)
 
 
 async def _fetch_from(run: AccountSync, connection: Connection) -> None:

@@ -16,10 +16,14 @@ from privateshare.sources.contract import (
     FileMark,
     Identity,
     ObjectSchema,
+    OwnedObjects,
+    OwnedPages,
     Page,
     Sample,
     SourceInfo,
     Upload,
+    owned_pages,
+    owner_at_end,
     pages,
 )
 
@@ -47,6 +51,8 @@ _SAMPLES = (Sample("default", "A walker", "A year of an invented person with a w
 class AppleHealth:
     """Source 260, service type 28: activities, days, sleep, weighings, routes."""
 
+    reads_once = True
+
     info = SourceInfo(
         id=260,
         service_type=ServiceType.APPLE_HEALTH,
@@ -66,12 +72,18 @@ class AppleHealth:
         """
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
-        for _ in self._objects(connection, self.info.object_types):
-            pass
+        return owner_at_end(self._owned(connection))
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield the objects of an export, and return the account. Raises Broken."""
+        return owned_pages(self._owned(connection))
+
+    def _owned(self, connection: Connection) -> OwnedObjects:
+        yield from self._objects(connection, self.info.object_types)
         connection.left_out.check(
             Broken("The export holds no activity, sleep or weight. Export your health data again on the iPhone.")
         )
-        return Identity(PERSON, NAME)
+        return Identity(PERSON, NAME, named=False)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """Yield the objects of these types.
@@ -94,6 +106,8 @@ class AppleHealth:
 class AppleHealthRecords:
     """Source 9002, service type 9002: the clinical records of an export, and its measurements as Observations."""
 
+    reads_once = True
+
     info = SourceInfo(
         id=9002,
         service_type=ServiceType.APPLE_HEALTH_RECORDS,
@@ -113,15 +127,21 @@ class AppleHealthRecords:
         """
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
+        return owner_at_end(self._owned(connection))
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield the resources of an export, and return the account. Raises Broken."""
+        return owned_pages(self._owned(connection))
+
+    def _owned(self, connection: Connection) -> OwnedObjects:
         with ExitStack() as stack:
             record = self._record(connection, self.info.object_types, stack)
-            for _ in record.resources():
-                pass
+            yield from record.resources()
         connection.left_out.check(
             Broken("The export holds no measurements and no health records. Export your health data again.")
         )
         record.people.person()
-        return Identity(PERSON, NAME)
+        return Identity(PERSON, NAME, named=False)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """Yield the resources of these types.

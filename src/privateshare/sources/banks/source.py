@@ -16,10 +16,14 @@ from privateshare.sources.contract import (
     Identity,
     JsonObject,
     ObjectSchema,
+    OwnedObjects,
+    OwnedPages,
     Page,
     Sample,
     SourceInfo,
     Upload,
+    owned_pages,
+    owner_at_end,
     pages,
 )
 from privateshare.sources.failures import LeftOut
@@ -58,6 +62,8 @@ class BankStatements:
     There are several, with the service types for which contracts request transactions.
     """
 
+    reads_once = True
+
     def __init__(self, source_id: int, service_type: ServiceType) -> None:
         self.info = SourceInfo(
             id=source_id,
@@ -78,10 +84,20 @@ class BankStatements:
         """
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "BANK")
+        return owner_at_end(self._owned(connection.archive, connection.left_out))
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield the transactions of an upload, and return the account. Raises Broken."""
+        assert connection.archive is not None
+        return owned_pages(self._owned(connection.archive, connection.left_out))
+
+    def _owned(self, archive: BinaryIO, left_out: LeftOut) -> OwnedObjects:
         names: dict[str, str] = {}
-        for found in self._uploaded(connection.archive, connection.left_out):
-            names.setdefault(account_key(found.account), account_name(found.account))
-        return Identity(STATEMENTS, ", ".join(names.values()), "BANK")
+        for found in self._uploaded(archive, left_out):
+            account = account_key(found.account)
+            names.setdefault(account, account_name(found.account))
+            yield ObjectType.TRANSACTION, self._transaction(found, account)
+        return Identity(STATEMENTS, ", ".join(names.values()), "BANK", named=False)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """Yield all transactions. Unreadable ones are skipped and counted.

@@ -25,6 +25,7 @@ class BlueskyReader(DeclaredReader):
             try:
                 for block in blocks_of(stream):
                     yield from self.checked(self._objects_of_block, block)
+                self.complete |= {ObjectType.POST, ObjectType.LIKE}  # A repository has all of them, or none is read.
                 return
             except NotACar:
                 pass

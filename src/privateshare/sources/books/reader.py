@@ -71,6 +71,7 @@ class GoodreadsReader(DeclaredReader):
             ("title", "author", "shelf"),
             book,
             written=("read", "added"),
+            complete=(ObjectType.BOOK,),
         ),
     )
 
@@ -120,6 +121,7 @@ class StoryGraphReader(DeclaredReader):
             ("title", "authors", "status"),
             book,
             written=("added", "last"),
+            complete=(ObjectType.BOOK,),
         ),
     )
 

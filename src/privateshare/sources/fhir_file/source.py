@@ -12,11 +12,15 @@ from privateshare.sources.contract import (
     Identity,
     JsonObject,
     ObjectSchema,
+    OwnedObjects,
+    OwnedPages,
     Page,
     Sample,
     SourceInfo,
     Upload,
     Written,
+    owned_pages,
+    owner_at_end,
     pages,
 )
 from privateshare.sources.failures import LeftOut
@@ -33,6 +37,8 @@ _BRAND = Brand("#0b7285", "M9 2.5h6L16 4h3v17H5V4h3Zm2 6.5v3H8v2h3v3h2v-3h3v-2h-
 
 class FhirFile:
     """The source with id and service type 9001, which this project added to the catalogue."""
+
+    reads_once = True
 
     info = SourceInfo(
         id=9001,
@@ -63,9 +69,19 @@ class FhirFile:
         """Return the person that the record is about. The file is read completely. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
+        return owner_at_end(self._owned(connection.archive, connection.left_out))
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield the resources of a file, and return the person that it is about. Raises Broken."""
+        assert connection.archive is not None
+        return owned_pages(self._owned(connection.archive, connection.left_out))
+
+    def _owned(self, archive: BinaryIO, left_out: LeftOut) -> OwnedObjects:
         people = People()
-        for found in read_resources(connection.archive, connection.left_out):
+        for order, found in enumerate(read_resources(archive, left_out)):
             add_found(people, found)
+            if (item := item_of(found, order)) is not None:
+                yield item
         person = people.person()
         return Identity(person.account_id, person.name)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
-from privateshare.sources.export_source import ExportSource, UploadedExport
+from privateshare.sources.export_source import ExportSource, Owned, UploadedExport
 from privateshare.sources.garmin.reading import GarminReader, is_device_archive
 from privateshare.sources.garmin.sample import sample_files
 from privateshare.sources.object_building import Mapped
@@ -62,11 +62,10 @@ class Garmin(ExportSource):
         """Yield all objects. Raises Broken."""
         return GarminReader(export).objects()
 
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an export completely, and return whose it is. Raises Broken."""
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all objects, and return whose it is. Raises Broken."""
         reader = GarminReader(export)
-        for _ in reader.objects():
-            pass
+        yield from reader.objects()
         export.left_out.check(
             Broken("The file holds no data of Garmin. Request the export from Garmin again, and upload the zip file.")
         )

@@ -7,7 +7,7 @@ from datetime import datetime
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
-from privateshare.sources.export_source import ExportSource, UploadedExport
+from privateshare.sources.export_source import ExportSource, Owned, UploadedExport
 from privateshare.sources.meta.export import Entries, MetaExportReader, is_media
 from privateshare.sources.meta.facebook import FacebookEntries
 from privateshare.sources.meta.instagram import InstagramEntries
@@ -62,12 +62,11 @@ class MetaExport(ExportSource):
         entries = self._service.entries(export.account)
         return MetaExportReader(self._service.layout, entries, export.account, export.left_out).objects(export.files)
 
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an export completely, and return whose it is. Raises Broken."""
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all objects, and return whose it is. Raises Broken."""
         entries = self._service.entries(export.account)
         reader = MetaExportReader(self._service.layout, entries, export.account, export.left_out)
-        for _ in reader.objects(export.files):
-            pass
+        yield from reader.objects(export.files)
         if reader.is_foreign:
             raise self._service.foreign
         export.left_out.check(_NOTHING)

@@ -31,6 +31,7 @@ from privateshare.sources.upload_records import read_records
 MAX_USERNAME_CHARACTERS = 200
 # Objects that contain other entries, so that they are none themselves.
 _WRAPPERS = frozenset({"playlists", *LIBRARY_LISTS})
+_OF_LISTS = {EntryKind.SAVED_TRACK: ObjectType.SAVED_TRACK, EntryKind.SAVED_ALBUM: ObjectType.SAVED_ALBUM}
 _VIDEOS = re.compile(r"Streaming_History_Video_.*", re.IGNORECASE)
 _README = re.compile(r"Read_?Me.*\.pdf", re.IGNORECASE)
 
@@ -41,11 +42,13 @@ class SpotifyExport:
 
     Attributes:
         usernames: The user names that the archive has.
+        complete: The object types of which the archive has the whole list.
         display_name: The name that the person shows others; empty if the archive does not have it.
     """
 
     archive: BinaryIO
     left_out: LeftOut
+    complete: set[int] = field(default_factory=set)
     usernames: set[str] = field(default_factory=set)
     display_name: str = ""
     _play_ids: PlayIds = field(default_factory=PlayIds)
@@ -85,6 +88,8 @@ class SpotifyExport:
         return [Written(*mapped) for mapped in self._mapped(account, thing, kind)]
 
     def _mapped(self, account: SpotifyAccount, thing: JsonObject, kind: EntryKind | None) -> Iterator[Mapped]:
+        if kind in _OF_LISTS:  # The library is one file, so whoever has an entry of a list has the list.
+            self.complete.add(_OF_LISTS[kind])
         if kind is EntryKind.SAVED_TRACK:
             yield from saved_track(account, thing)
         elif kind is EntryKind.SAVED_ALBUM:

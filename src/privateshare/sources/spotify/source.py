@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.contract import (
@@ -13,12 +13,16 @@ from privateshare.sources.contract import (
     Identity,
     JsonObject,
     ObjectSchema,
+    OwnedObjects,
+    OwnedPages,
     Page,
     Sample,
     Source,
     SourceInfo,
     Upload,
     Written,
+    owned_pages,
+    owner_at_end,
     pages,
 )
 from privateshare.sources.spotify.export import SpotifyExport
@@ -35,6 +39,8 @@ UNNAMED = "listener"  # Many archives contain no username.
 
 class Spotify:
     """The source Spotify, with id 16 and service type 19."""
+
+    reads_once = True
 
     info = SourceInfo(
         id=16,
@@ -76,9 +82,16 @@ class Spotify:
         """Return whose history it is. An archive is read completely. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        export = SpotifyExport(connection.archive, connection.left_out)
-        for _ in export.objects(account_of(UNNAMED)):
-            pass
+        return owner_at_end(self._owned(connection.archive, connection))
+
+    def read_once(self, connection: Connection) -> OwnedPages:
+        """Yield the objects of an archive, and return whose it is. Raises Broken."""
+        assert connection.archive is not None
+        return owned_pages(self._owned(connection.archive, connection))
+
+    def _owned(self, archive: BinaryIO, connection: Connection) -> OwnedObjects:
+        export = SpotifyExport(archive, connection.left_out, connection.complete)
+        yield from export.objects(account_of(connection.provider_account_id or UNNAMED))
         if len({username.casefold() for username in export.usernames}) > 1:
             raise Broken("The archive holds the plays of several people. Upload the archive of one person.")
         username = next(iter(export.usernames), None)

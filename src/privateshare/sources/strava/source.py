@@ -17,7 +17,7 @@ from privateshare.sources.contract import (
     SourceInfo,
     Upload,
 )
-from privateshare.sources.export_source import ExportSource, UploadedExport
+from privateshare.sources.export_source import ExportSource, Owned, UploadedExport
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.strava.reading import StravaReader
 from privateshare.sources.strava.sample import sample_files
@@ -66,11 +66,10 @@ class Strava(ExportSource):
         """Yield all objects. Raises Broken."""
         return StravaReader(export).objects()
 
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an export completely, and return whose it is. Raises Broken."""
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all objects, and return whose it is. Raises Broken."""
         reader = StravaReader(export)
-        for _ in reader.objects():
-            pass
+        yield from reader.objects()
         export.left_out.check(
             Broken(
                 "The file holds no activities of Strava. Request your archive at Strava again, and upload the zip file."

@@ -6,7 +6,7 @@ from datetime import datetime
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
-from privateshare.sources.export_source import ExportSource, UploadedExport
+from privateshare.sources.export_source import ExportSource, Owned, UploadedExport
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.x_archive.reading import ArchiveReader
 from privateshare.sources.x_archive.sample import sample_files
@@ -56,11 +56,10 @@ class XArchive(ExportSource):
         """Yield all objects. Raises Broken."""
         return ArchiveReader(export.account, export.left_out).objects(export.files)
 
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an archive completely, and return whose it is. Raises Broken."""
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all objects, and return whose it is. Raises Broken."""
         reader = ArchiveReader(export.account, export.left_out)
-        for _ in reader.objects(export.files):
-            pass
+        yield from reader.objects(export.files)
         export.left_out.check(
             Broken(
                 "The file holds no posts, likes or messages of X. "

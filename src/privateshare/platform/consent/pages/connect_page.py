@@ -5,6 +5,7 @@ stored encrypted, as tokens are, and never shown again.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -185,18 +186,24 @@ def _answers(questions: Sequence[Question], fields: Mapping[str, str]) -> dict[s
 async def _connect_archive(request: Request, visit: Visit, source: Source, archive: SealedTemporary) -> Response:
     platform = platform_of(request)
     try:
-        async with place_given_up():  # Checking a large archive takes minutes.
-            checked = await connections.check_archive(platform, source, archive)
+        async with AsyncExitStack() as stack:
+            async with place_given_up():  # Reading a large archive takes minutes.
+                read = await stack.enter_async_context(connections.reading_export(platform, source, archive))
+            return await _connect_read(request, source, read)
     except ReaderFailed:
         return _show_methods(visit, source, visit.words.problem(our_fault()), UNAVAILABLE, chosen=UPLOAD)
     except Broken as error:
         return _show_methods(visit, source, visit.words.problem(error), chosen=UPLOAD, left_out=error.left_out)
+
+
+async def _connect_read(request: Request, source: Source, read: connections.ReadArchive) -> Response:
+    platform, checked = platform_of(request), read.summary
     async with platform.database.transaction() as db:
         visit = await _lock(request, db)
         if not await connections.is_expected(visit, checked.identity):
             return _another_account(visit, source)
         library = await outcome.journey_library(visit)
-    kept = await connections.keep_archive(platform, library, archive)
+    kept = await connections.keep_objects(platform, library, checked, read.objects.pieces())
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visit = await _lock(request, db)
         upload = await connections.connect_archive(visit, source, checked, kept)

@@ -1,15 +1,15 @@
-"""The page where a person uploads whatever files they have: they are recognised, and their sources connected."""
+"""The page where a person uploads whatever files they have: they are recognised, and then shown on the page `found`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse, Response
 
 from privateshare.errors import NotFound, RequestTooLarge
-from privateshare.platform.archive_readers import ReaderFailed
-from privateshare.platform.consent import connections, drop_zone, outcome, previews
+from privateshare.platform.consent import drop_zone
 from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
+from privateshare.platform.consent.export_reading import begin_reading
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import allowed_sources
 from privateshare.platform.consent.translation import N_
@@ -29,14 +29,13 @@ from privateshare.platform.consent.visit import (
 )
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
+from privateshare.platform.library.waiting_exports import WaitingExports
 from privateshare.platform.operating.admission import place_given_up
-from privateshare.platform.sync.orphans import delete_blob_on_failure
-from privateshare.sources.contract import Broken, Source
-from privateshare.sources.failures import our_fault
+from privateshare.sources.contract import Source
 
 UNPROCESSABLE, TOO_LARGE = 422, 413
 NO_CONTENT = 204
-KEY_PURPOSE = "dropped files"
+KEY_PURPOSE, WAITING_PURPOSE = "dropped files", "waiting exports"
 
 router = APIRouter(route_class=PageRoute)
 
@@ -64,14 +63,14 @@ async def put_part(request: Request, file_id: str, number: int) -> Response:
     if visit.journey.browser_hash is None:
         async with platform_of(request).database.transaction() as db:
             # Bind the journey to this browser: another one with the link could use up what may be uploaded.
-            visit = await _lock(request, db)
+            visit = await locked_visit(request, db)
     await drop_zone.receive_part(request, _dropped(visit), file_id, number)
     return Response(status_code=NO_CONTENT)
 
 
 @router.post("/journey/{tag}/drop")
 async def drop(request: Request) -> Response:
-    """Recognise the files, and connect their sources, or ask which they are; if all fail, nothing is stored."""
+    """Recognise the files, and begin to read them, or ask which they are; if all fail, nothing is stored."""
     check_sent_from_here(request)
     settings = platform_of(request).settings
     visit = await _current(request)
@@ -87,62 +86,45 @@ async def drop(request: Request) -> Response:
         return _page(visit, [problem], status=TOO_LARGE)
     try:
         async with platform_of(request).database.transaction() as db:
-            visit = await _lock(request, db)  # Bind the journey to this browser even if the form has mistakes.
-        return await _dropped_form(request, visit, form.fields, form)
+            visit = await locked_visit(request, db)  # Bind the journey to this browser even if the form has mistakes.
+        return await _dropped_form(visit, form.fields, form)
     finally:
         form.close()
 
 
-async def _dropped_form(request: Request, visit: Visit, fields: Mapping[str, str], form: UploadForm) -> Response:
+async def _dropped_form(visit: Visit, fields: Mapping[str, str], form: UploadForm) -> Response:
     dropped, folder = _dropped(visit), visit.platform.settings.data
     try:
         files = await drop_zone.uploaded_files(dropped, folder, fields, form.file, form.file_name)
     except NotFound:
         return _page(visit, [visit.words.say(drop_zone.INCOMPLETE)])
+    is_reading = False
     try:
         if not files:
             return _page(visit, [visit.words.say(N_("Choose the file to upload."))])
         async with place_given_up():
             found = await drop_zone.sort_files(visit.platform, visit.words, files, _offered(visit), fields)
-        found.problems += [visit.words.say(drop_zone.IS_TAKE_OUT, name=file.name) for file in found.take_outs]
+        problems = [problem.say(visit.words) for problem in found.problems]
         if found.questions:
-            return _page(visit, found.problems, found.questions, await drop_zone.kept_files(dropped, files))
-        connected = False
-        for source, file in found.found:
-            problem = await _connect(request, visit, source, file)
-            connected = connected or not problem
-            found.problems += [problem] if problem else []
-        if connected:
-            await dropped.delete_all()
+            return _page(visit, problems, found.questions, await drop_zone.kept_files(dropped, files))
+        if not found.found:
+            return _page(visit, problems)
+        await begin_reading(dropped, waiting_exports(visit), found)
+        is_reading = True
     finally:
-        drop_zone.close_files([file for file in files if file.id])
-    if found.problems:
-        return _page(visit, found.problems, connected=connected)
-    return redirect(visit.address("preview"))
-
-
-async def _connect(request: Request, visit: Visit, source: Source, file: DroppedFile) -> str:
-    """Connect the account of a file, and begin to import it. Return what is wrong; an empty text if nothing is."""
-    platform, words = visit.platform, visit.words
-    try:
-        async with place_given_up():  # Checking a large archive takes minutes.
-            checked = await connections.check_archive(platform, source, file.content)
-    except ReaderFailed:
-        return words.problem(our_fault())
-    except Broken as error:
-        return f"{words.source(source.info.id)}: {words.problem(error)}"
-    async with platform.database.transaction() as db:
-        library = await outcome.journey_library(await _lock(request, db))
-    kept = await connections.keep_archive(platform, library, file.content)
-    async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
-        visit = await _lock(request, db)
-        upload = await connections.connect_archive(visit, source, checked, kept)
-        await previews.start_preview(visit, upload.account)
-    return ""
+        drop_zone.close_unused_files(files, found.found if is_reading else ())
+    if any(not file.id for _, file in found.found):
+        form.take_file()
+    return redirect(visit.address("found"))
 
 
 def _offered(visit: Visit) -> dict[int, Source]:
     return {id_: source for id_, source in allowed_sources(visit).items() if source.info.upload is not None}
+
+
+def offered_names(visit: Visit) -> Sequence[str]:
+    """Return the names of the sources whose files are recognised here."""
+    return sorted({visit.words.source(id_) for id_ in _offered(visit)}, key=str.casefold)
 
 
 def _dropped(visit: Visit) -> DroppedFiles:
@@ -152,16 +134,28 @@ def _dropped(visit: Visit) -> DroppedFiles:
 async def _current(request: Request) -> Visit:
     """Load the journey. The transaction ends here, so that none is open during an upload."""
     async with platform_of(request).database.transaction() as db:
-        visit = await view_visit(request, db, request.path_params["tag"])
-        check_unfinished(visit)
-        require_kind(visit, *REVIEWED)
-        return visit
+        return await current_visit(request, db)
 
 
-async def _lock(request: Request, db: AsyncSession) -> Visit:
+async def current_visit(request: Request, db: AsyncSession) -> Visit:
+    """Load the journey of a page for files."""
+    visit = await view_visit(request, db, request.path_params["tag"])
+    check_unfinished(visit)
+    require_kind(visit, *REVIEWED)
+    return visit
+
+
+async def locked_visit(request: Request, db: AsyncSession) -> Visit:
+    """Load the journey for a change. It is locked until the transaction ends."""
     visit = await lock_visit(request, db, request.path_params["tag"])
     check_unfinished(visit)
+    require_kind(visit, *REVIEWED)
     return visit
+
+
+def waiting_exports(visit: Visit) -> WaitingExports:
+    """Return the exports of a journey that wait for a decision."""
+    return WaitingExports(visit.platform, visit.journey.id, visit.key(WAITING_PURPOSE))
 
 
 def _page(
@@ -171,16 +165,12 @@ def _page(
     files: list[DroppedFile] | None = None,
     *,
     status: int = UNPROCESSABLE,
-    connected: bool = False,
 ) -> Response:
-    offered = sorted({visit.words.source(id_) for id_ in _offered(visit)}, key=str.casefold)
     values = {
         "problems": problems or [],
         "questions": questions or [],
         "uploaded": drop_zone.named_files(files) if files else "",
-        "connected": connected,
-        "offered": offered,
-        "asks_for_names": False,
+        "offered": offered_names(visit),
         "target": visit.address("drop"),
         "max_files": MAX_FILES,
         "max_bytes": visit.platform.settings.max_upload_bytes,

@@ -9,7 +9,10 @@
   const [label, bar] = [shown.querySelector("label"), shown.querySelector("progress")];
   const MAX_ATTEMPTS = 30, FIRST_WAIT = 1000, LONGEST_WAIT = 20000;
 
-  if (file) file.multiple = true;
+  if (file) {
+    file.multiple = true;
+    form.querySelector("[data-several]").hidden = false;
+  }
   file?.addEventListener("change", () => {
     const size = [...file.files].reduce((sum, one) => sum + one.size, 0);
     const tooMany = file.files.length > Number(form.dataset.maxFiles);

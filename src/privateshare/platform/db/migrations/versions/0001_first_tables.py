@@ -773,6 +773,7 @@ def upgrade() -> None:
         sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("imported", sa.Boolean(), nullable=False),
+        sa.Column("was_read", sa.Boolean(), nullable=False),
         sa.Column("sealed_left_out", sa.LargeBinary(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False

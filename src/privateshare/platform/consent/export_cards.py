@@ -1,0 +1,265 @@
+"""What a person sees of the exports in their files before anything is added: a card for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+from markupsafe import Markup
+
+from privateshare.platform.consent.marks import draw_mark
+from privateshare.platform.consent.translation import N_, Translator, isolated_text
+from privateshare.platform.consent.upload_notes import upload_note
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.read_exports import KindCount
+from privateshare.platform.library.waiting_exports import WaitingExport
+from privateshare.sources.contract import Identity, Source
+
+ADD, ANOTHER, DROP = "add", "another", "drop"
+REFRESH_SECONDS = 2
+DECIDE_FIRST = N_("Choose for each file whether to add it.")
+MILLISECONDS = 1000
+BANK = "BANK"  # The type of an identity. Protocol 7.1.
+MAX_KINDS_SHOWN = 6
+INTERRUPTED = N_("Reading this file stopped before its end. Upload it again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answer to what is to be done with an export."""
+
+    value: str
+    label: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedKind:
+    """A kind of data in an export, in words: its name, how much there is of it, and from when to when."""
+
+    name: str
+    count: str
+    dates: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCard:
+    """An export.
+
+    Attributes:
+        id: Of the export.
+        field: The field of the form with the decision.
+        mark: The mark of the source.
+        source: The name of the source; empty if the file was not recognised.
+        file: The name of the file.
+        owner: Whose it is, as the file names them; empty if it does not say.
+        period: From when to when; empty if nothing in it has a date.
+        total: How many entries it has.
+        kinds: How much there is of each kind.
+        more_kinds: Further kinds.
+        left_out: What will be left out, and why.
+        unused: Files that hold something else.
+        warning: What the person should know before they decide; empty if there is nothing.
+        decisions: What they can decide; none while it is being read, or if it cannot be read.
+        chosen: The decision that is chosen at first; empty if the person has to think about it.
+        percent: How much of it was read; None if it is not being read any more.
+        problem: What is wrong with it; empty if nothing is.
+    """
+
+    id: str
+    field: str
+    mark: Markup
+    source: str
+    file: str
+    owner: str = ""
+    period: str = ""
+    total: str = ""
+    kinds: Sequence[CountedKind] = ()
+    more_kinds: Sequence[CountedKind] = ()
+    left_out: Sequence[str] = ()
+    unused: Sequence[str] = ()
+    warning: str = ""
+    decisions: Sequence[Decision] = ()
+    chosen: str = ""
+    percent: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """An account that the person has here already."""
+
+    id: UUID
+    source_id: int
+    identity: Identity
+    connected: datetime
+
+
+def known_accounts(library: OpenLibrary, accounts: Sequence[AccountRow]) -> Sequence[KnownAccount]:
+    """Return those of the accounts that an export could belong to."""
+    usable = [row for row in accounts if row.sample is None and row.id not in library.lost_accounts]
+    return [KnownAccount(row.id, row.source_id, account_identity(row, library), row.created_at) for row in usable]
+
+
+def export_cards(
+    words: Translator,
+    sources: Mapping[int, Source],
+    exports: Sequence[WaitingExport],
+    known: Sequence[KnownAccount],
+    now: datetime,
+) -> Sequence[ExportCard]:
+    """Build the cards of exports.
+
+    Args:
+        words: The language.
+        sources: The sources of the platform.
+        exports: The exports.
+        known: The accounts that the person has here already.
+        now: The time.
+    """
+    return [_card(words, sources, export, known, now) for export in exports]
+
+
+def is_being_read(cards: Sequence[ExportCard]) -> bool:
+    """Return whether an export is still being read."""
+    return any(card.percent is not None for card in cards)
+
+
+def _card(
+    words: Translator,
+    sources: Mapping[int, Source],
+    export: WaitingExport,
+    known: Sequence[KnownAccount],
+    now: datetime,
+) -> ExportCard:
+    source = sources.get(export.source) if export.source is not None else None
+    name = words.source(export.source) if export.source is not None else ""
+    mark = draw_mark(name or "?", source.info.brand if source else None)
+    field = f"decision-{export.id}"
+    problem = words.problem(export.problem) if export.problem else ""
+    if export.is_interrupted(now):
+        problem = words.say(INTERRUPTED)
+    summary = export.summary
+    if problem or summary is None:
+        percent = None if problem else int(export.progress * 100)
+        return ExportCard(export.id, field, mark, name, export.file, percent=percent, problem=problem)
+    note = upload_note(words, UUID(export.id), summary.left_out)
+    kinds = sorted(summary.kinds.items(), key=lambda one: -one[1].number)
+    counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
+    number = sum(kind.number for kind in summary.kinds.values())
+    warning, decisions, chosen = _decisions(words, export, summary.identity, known)
+    return ExportCard(
+        export.id,
+        field,
+        mark,
+        name,
+        export.file,
+        _owner(summary.identity),
+        period(words, list(summary.kinds.values())),
+        words.count("%(num)s entry", "%(num)s entries", number),
+        counted[:MAX_KINDS_SHOWN],
+        counted[MAX_KINDS_SHOWN:],
+        note.left_out,
+        note.unused,
+        warning,
+        decisions,
+        chosen,
+    )
+
+
+def _owner(identity: Identity) -> str:
+    """Return whose an export is. That of a bank does not say it, but the accounts that it is of."""
+    return identity.display_name if identity.named or identity.type == BANK else ""
+
+
+def _decisions(
+    words: Translator, export: WaitingExport, identity: Identity, known: Sequence[KnownAccount]
+) -> tuple[str, Sequence[Decision], str]:
+    """Return what the person should know, what they can decide, and what is chosen at first."""
+    own = [account for account in known if account.source_id == export.source]
+    name = words.source(export.source or 0)
+    drop = Decision(DROP, words.say(N_("Not this one")), words.say(N_("It is deleted, and nothing of it is kept.")))
+    add = Decision(ADD, words.say(N_("Add it")))
+    if any(is_same_owner(account.identity, identity) for account in own):
+        hint = words.say(N_("It is added to your account at %(source)s that is here already."), source=name)
+        return "", [Decision(ADD, add.label, hint), drop], ADD
+    possible = [account for account in own if not (identity.named and account.identity.named)]
+    if possible:
+        same = [_same(words, account) for account in possible]
+        another = Decision(ANOTHER, words.say(N_("Add it as another account")))
+        warning = words.say(
+            N_("The file does not show whether it is of the account at %(source)s that is here already."), source=name
+        )
+        return warning, [*same, another, drop], same[0].value if len(same) == 1 else ""
+    if own:
+        names = words.comma.join(isolated_text(account.identity.display_name) for account in own)
+        warning = words.say(
+            N_("Your account at %(source)s here has another name: %(names)s. Add the file only if it is yours too."),
+            source=name,
+            names=names,
+        )
+        return warning, [add, drop], ""
+    return "", [add, drop], ADD
+
+
+def decided(cards: Sequence[ExportCard], answers: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Return the decision on each export that can be added, by its id; None if one is missing.
+
+    Args:
+        cards: The cards.
+        answers: The fields of the form.
+    """
+    found = {card.id: answers.get(card.field, "") for card in cards if card.decisions}
+    allowed = {card.id: {decision.value for decision in card.decisions} for card in cards}
+    return found if all(value in allowed[id_] for id_, value in found.items()) else None
+
+
+def chosen_account(decision: str) -> UUID | Literal["another"] | None:
+    """Return which account an export belongs to by the person's decision; None if it says so itself."""
+    if decision == ADD:
+        return None
+    return "another" if decision == ANOTHER else UUID(decision)
+
+
+def is_same_owner(one: Identity, other: Identity) -> bool:
+    """Return whether two identities are certainly the same account."""
+    return one.named and other.named and one.provider_account_id == other.provider_account_id
+
+
+def _same(words: Translator, account: KnownAccount) -> Decision:
+    label = words.say(N_("Add it to the account that is here"))
+    connected = words.say(N_("Connected on %(date)s"), date=words.date(account.connected))
+    name = isolated_text(account.identity.display_name) if account.identity.named else ""
+    return Decision(str(account.id), label, " · ".join(filter(None, (name, connected))))
+
+
+def _counted(words: Translator, object_type: int, kind: KindCount) -> CountedKind:
+    return CountedKind(words.object_type(object_type), words.number(kind.number), _years(words, kind))
+
+
+def period(words: Translator, kinds: Sequence[KindCount]) -> str:
+    """Say from when to when entries are; an empty text if none has a date."""
+    first = min((kind.first for kind in kinds if kind.first is not None), default=None)
+    last = max((kind.last for kind in kinds if kind.last is not None), default=None)
+    if first is None or last is None:
+        return ""
+    begin, end = words.date(_moment(first)), words.date(_moment(last))
+    return begin if begin == end else words.say(N_("%(first)s to %(last)s"), first=begin, last=end)
+
+
+def _years(words: Translator, kind: KindCount) -> str:
+    if kind.first is None or kind.last is None:
+        return ""
+    first, last = words.year(_moment(kind.first)), words.year(_moment(kind.last))
+    return first if first == last else f"{first}–{last}"
+
+
+def _moment(milliseconds: int) -> datetime:
+    """Return a date that can be shown, also for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(milliseconds / MILLISECONDS, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC) if milliseconds < 0 else datetime.max.replace(tzinfo=UTC)

@@ -1,0 +1,163 @@
+"""Exports that were read, and wait until the person says whether to add them.
+
+    previewed/{owner}/{export}/about      what was found, or how far the reading is
+    previewed/{owner}/{export}/objects    the objects, as in `read_exports.py`
+
+No row refers to them, as with the parts of uploads (ADR 51): they are encrypted with a key that only the browser of a
+journey, or the library, yields. They are deleted when the person has decided, and otherwise by the sweep.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import orjson
+
+from privateshare.errors import RequestTooLarge
+from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed, read_sealed
+from privateshare.platform.keys.wrapping import DataKey
+from privateshare.platform.library.dropped_files import PREVIEWED_PREFIX
+from privateshare.platform.library.read_exports import ExportSummary
+from privateshare.platform.runtime import Platform
+from privateshare.sources.contract import Broken
+
+MAX_WAITING = 60
+ABOUT, OBJECTS = "about", "objects"
+# The process that reads an export says so every few seconds. Without a word for this long, it has ended.
+SILENCE = timedelta(seconds=60)
+
+State = Literal["reading", "ready", "problem"]
+
+
+@dataclass(slots=True)
+class WaitingExport:
+    """An export that is being read, waits for the person, or could not be read.
+
+    Attributes:
+        id: Its id.
+        file: The name of the file; empty if it has none.
+        source: The source; None if the file was not recognised.
+        state: How far it is.
+        created: When it was uploaded.
+        progress: The share that was read so far.
+        touched: When this was last written.
+        summary: What is in it, once it was read.
+        problem: What is wrong with it.
+    """
+
+    id: str
+    file: str
+    source: int | None
+    state: State
+    created: datetime
+    progress: float = 0.0
+    touched: datetime = field(default_factory=lambda: datetime.now(UTC))
+    summary: ExportSummary | None = field(default=None, repr=False)
+    problem: Broken | None = None
+
+    def is_interrupted(self, now: datetime) -> bool:
+        """Return whether the process that read it has ended."""
+        return self.state == "reading" and now - self.touched > SILENCE
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert it to a JSON object."""
+        return {
+            "id": self.id,
+            "file": self.file,
+            "source": self.source,
+            "state": self.state,
+            "created": self.created.isoformat(),
+            "progress": self.progress,
+            "touched": self.touched.isoformat(),
+            "summary": self.summary.to_json() if self.summary else None,
+            "problem": [self.problem.text, self.problem.values] if self.problem else None,
+        }
+
+    @classmethod
+    def from_json(cls, written: dict[str, Any]) -> "WaitingExport":
+        """Convert the result of `to_json` back."""
+        text, values = written["problem"] or ("", {})
+        return cls(
+            written["id"],
+            written["file"],
+            written["source"],
+            written["state"],
+            datetime.fromisoformat(written["created"]),
+            written["progress"],
+            datetime.fromisoformat(written["touched"]),
+            ExportSummary.from_json(written["summary"]) if written["summary"] else None,
+            Broken(text, **values) if text else None,
+        )
+
+
+def new_export(file: str, source: int | None, problem: Broken | None = None) -> WaitingExport:
+    """Begin an export that is about to be read, or one that has a problem."""
+    state: State = "problem" if problem else "reading"
+    return WaitingExport(uuid4().hex, file, source, state, datetime.now(UTC), problem=problem)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingExports:
+    """The exports of one journey or library.
+
+    Attributes:
+        platform: Where they are stored.
+        owner: The id of the journey or library.
+        key: What they are encrypted with.
+    """
+
+    platform: Platform
+    owner: UUID
+    key: DataKey = field(repr=False)
+
+    async def check_room(self, more: int) -> None:
+        """Raise RequestTooLarge if more exports would be too many."""
+        if len(await asyncio.to_thread(self._ids)) + more > MAX_WAITING:
+            raise RequestTooLarge(f"At most {MAX_WAITING} exports can wait for a decision")
+
+    async def put(self, export: WaitingExport) -> None:
+        """Store what is known of an export."""
+        export.touched = datetime.now(UTC)
+        await asyncio.to_thread(self._put, export.id, ABOUT, [orjson.dumps(export.to_json())])
+
+    async def put_objects(self, export: WaitingExport, pieces: Iterable[bytes]) -> None:
+        """Store the objects of an export."""
+        await asyncio.to_thread(self._put, export.id, OBJECTS, pieces)
+
+    async def all(self) -> Sequence[WaitingExport]:
+        """Return all exports, in the order of upload."""
+        return await asyncio.to_thread(self._all)
+
+    def objects(self, export: WaitingExport) -> Iterator[bytes]:
+        """Yield the objects of an export. Blocks, and raises UnreadableBlob."""
+        blob = self._blob(export.id, OBJECTS)
+        return read_sealed(self.platform.blobs, blob, self.key.value, blob.encode())
+
+    async def delete(self, exports: Iterable[WaitingExport]) -> None:
+        """Delete exports."""
+        blobs = [self._blob(export.id, part) for export in exports for part in (ABOUT, OBJECTS)]
+        await asyncio.to_thread(self.platform.blobs.delete, blobs)
+
+    def _put(self, id_: str, part: str, pieces: Iterable[bytes]) -> None:
+        blob = self._blob(id_, part)
+        put_sealed(self.platform.blobs, blob, self.key.value, blob.encode(), pieces)
+
+    def _ids(self) -> set[str]:
+        return {key.split("/")[2] for key in self.platform.blobs.keys(f"{PREVIEWED_PREFIX}{self.owner}/")}
+
+    def _all(self) -> Sequence[WaitingExport]:
+        found = []
+        for id_ in self._ids():
+            blob = self._blob(id_, ABOUT)
+            try:
+                about = b"".join(read_sealed(self.platform.blobs, blob, self.key.value, blob.encode()))
+            except UnreadableBlob:  # It was just deleted.
+                continue
+            found.append(WaitingExport.from_json(orjson.loads(about)))
+        return sorted(found, key=lambda export: (export.created, export.id))
+
+    def _blob(self, id_: str, part: str) -> str:
+        return f"{PREVIEWED_PREFIX}{self.owner}/{id_}/{part}"
