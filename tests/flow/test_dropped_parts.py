@@ -43,7 +43,7 @@ async def test_parts_are_put_together_in_order(dropped: DroppedFiles, tmp_path: 
     with await dropped.open(FILE, 3, tmp_path) as file:
         file.seek(0)
         assert file.read() == b"abc"
-    await dropped.delete_all()
+    await dropped.delete([FILE])
     assert await dropped.parts(FILE) == 0
 
 

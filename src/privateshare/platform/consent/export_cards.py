@@ -14,7 +14,7 @@ from privateshare.platform.consent.upload_notes import upload_note
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.read_exports import KindCount
+from privateshare.platform.library.read_exports import CountedObjects
 from privateshare.platform.library.waiting_exports import WaitingExport
 from privateshare.sources.contract import Identity, Source
 
@@ -46,7 +46,7 @@ class CountedKind:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportCard:
+class FoundExport:
     """An export.
 
     Attributes:
@@ -110,7 +110,7 @@ def export_cards(
     exports: Sequence[WaitingExport],
     known: Sequence[KnownAccount],
     now: datetime,
-) -> Sequence[ExportCard]:
+) -> Sequence[FoundExport]:
     """Build the cards of exports.
 
     Args:
@@ -123,7 +123,7 @@ def export_cards(
     return [_card(words, sources, export, known, now) for export in exports]
 
 
-def is_being_read(cards: Sequence[ExportCard]) -> bool:
+def is_being_read(cards: Sequence[FoundExport]) -> bool:
     """Return whether an export is still being read."""
     return any(card.percent is not None for card in cards)
 
@@ -134,7 +134,7 @@ def _card(
     export: WaitingExport,
     known: Sequence[KnownAccount],
     now: datetime,
-) -> ExportCard:
+) -> FoundExport:
     source = sources.get(export.source) if export.source is not None else None
     name = words.source(export.source) if export.source is not None else ""
     mark = draw_mark(name or "?", source.info.brand if source else None)
@@ -145,13 +145,13 @@ def _card(
     summary = export.summary
     if problem or summary is None:
         percent = None if problem else int(export.progress * 100)
-        return ExportCard(export.id, field, mark, name, export.file, percent=percent, problem=problem)
+        return FoundExport(export.id, field, mark, name, export.file, percent=percent, problem=problem)
     note = upload_note(words, UUID(export.id), summary.left_out)
     kinds = sorted(summary.kinds.items(), key=lambda one: -one[1].number)
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
     number = sum(kind.number for kind in summary.kinds.values())
     warning, decisions, chosen = _decisions(words, export, summary.identity, known)
-    return ExportCard(
+    return FoundExport(
         export.id,
         field,
         mark,
@@ -205,7 +205,7 @@ def _decisions(
     return "", [add, drop], ADD
 
 
-def decided(cards: Sequence[ExportCard], answers: Mapping[str, str]) -> Mapping[str, str] | None:
+def decided(cards: Sequence[FoundExport], answers: Mapping[str, str]) -> Mapping[str, str] | None:
     """Return the decision on each export that can be added, by its id; None if one is missing.
 
     Args:
@@ -236,11 +236,11 @@ def _same(words: Translator, account: KnownAccount) -> Decision:
     return Decision(str(account.id), label, " · ".join(filter(None, (name, connected))))
 
 
-def _counted(words: Translator, object_type: int, kind: KindCount) -> CountedKind:
+def _counted(words: Translator, object_type: int, kind: CountedObjects) -> CountedKind:
     return CountedKind(words.object_type(object_type), words.number(kind.number), _years(words, kind))
 
 
-def period(words: Translator, kinds: Sequence[KindCount]) -> str:
+def period(words: Translator, kinds: Sequence[CountedObjects]) -> str:
     """Say from when to when entries are; an empty text if none has a date."""
     first = min((kind.first for kind in kinds if kind.first is not None), default=None)
     last = max((kind.last for kind in kinds if kind.last is not None), default=None)
@@ -250,7 +250,7 @@ def period(words: Translator, kinds: Sequence[KindCount]) -> str:
     return begin if begin == end else words.say(N_("%(first)s to %(last)s"), first=begin, last=end)
 
 
-def _years(words: Translator, kind: KindCount) -> str:
+def _years(words: Translator, kind: CountedObjects) -> str:
     if kind.first is None or kind.last is None:
         return ""
     first, last = words.year(_moment(kind.first)), words.year(_moment(kind.last))

@@ -33,7 +33,7 @@ DIGIME = "digime"
 
 
 @dataclass(slots=True)
-class KindCount:
+class CountedObjects:
     """How many objects of a type an export has, and the dates of the first and the last; None if none has a date."""
 
     number: int = 0
@@ -85,7 +85,7 @@ class ExportSummary:
 
     identity: Identity = field(repr=False)
     left_out: LeftOut
-    kinds: Mapping[int, KindCount]
+    kinds: Mapping[int, CountedObjects]
     content: bytes = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class ExportSummary:
         return cls(
             Identity(id_, name, type_, named=named, id_in_objects=written["id_in_objects"]),
             decode_left_out(written["left_out"]),
-            {type_: KindCount(*counted) for type_, *counted in written["kinds"]},
+            {type_: CountedObjects(*counted) for type_, *counted in written["kinds"]},
             bytes.fromhex(written["content"]),
         )
 
@@ -117,7 +117,7 @@ class ReadObjects:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.file = SealedTemporary(folder)
         self._max_bytes, self._content = max_bytes, sha256()
-        self._kinds: dict[int, KindCount] = {}
+        self._kinds: dict[int, CountedObjects] = {}
         self._head = ExportHead()
         self._now, self._newest = milliseconds_now(), dict[int, int]()
 
@@ -148,7 +148,7 @@ class ReadObjects:
     def _add(self, page: EntryPage) -> None:
         for object_type, entry in page.entries:
             if not entry.is_deletion:
-                self._kinds.setdefault(object_type, KindCount()).add(entry)
+                self._kinds.setdefault(object_type, CountedObjects()).add(entry)
                 end = entry.window.end if entry.window is not None else None
                 if end is not None and end <= self._now:
                     self._newest[object_type] = max(end, self._newest.get(object_type, end))

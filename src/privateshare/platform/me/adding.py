@@ -17,7 +17,7 @@ from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     DROP,
-    ExportCard,
+    FoundExport,
     KnownAccount,
     chosen_account,
     decided,
@@ -190,11 +190,11 @@ async def _visitor_and_accounts(request: Request, browser_id: UUID) -> tuple[Vis
         return visitor, known_accounts(visitor.library, proven)
 
 
-def _cards(visitor: Visitor, exports: Sequence[WaitingExport], known: Sequence[KnownAccount]) -> Sequence[ExportCard]:
+def _cards(visitor: Visitor, exports: Sequence[WaitingExport], known: Sequence[KnownAccount]) -> Sequence[FoundExport]:
     return export_cards(visitor.words, visitor.platform.sources.connectable, exports, known, visitor.now)
 
 
-def _found_page(visitor: Visitor, cards: Sequence[ExportCard], problem: str = "") -> Response:
+def _found_page(visitor: Visitor, cards: Sequence[FoundExport], problem: str = "") -> Response:
     values = {
         "cards": cards,
         "target": visitor.address("found"),

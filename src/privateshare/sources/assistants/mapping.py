@@ -29,14 +29,23 @@ def is_claude(thing: dict[str, Any]) -> bool:
     return "chat_messages" in thing and "uuid" in thing
 
 
-def is_user(thing: dict[str, Any]) -> bool:
-    """Return whether an object says whose export of ChatGPT it is: `user.json`."""
-    return "email" in thing and text_of(thing.get("id")).startswith(PREFIX_OF_USERS)
+def person_in(thing: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the id and the name of a person whom an export lists; None if an object is something else.
+
+    These are `user.json` of ChatGPT, which has the person whose export it is, and `users.json` of Claude, which has all
+    members of a team.
+    """
+    own_id, uuid = text_of(thing.get("id")), text_of(thing.get("uuid"))
+    if "email" in thing and own_id.startswith(PREFIX_OF_USERS):
+        return own_id, text_of(thing.get("email"))
+    if uuid and "email_address" in thing:
+        return uuid, text_of(thing.get("full_name")) or text_of(thing.get("email_address"))
+    return None
 
 
-def owner_in(thing: JsonObject) -> str:
-    """Return the id of the person whose an object is; empty if it does not say so."""
-    return text_of(thing.get("id")) if is_user(thing) else text_of(dict_of(thing.get("account")).get("uuid"))
+def writer_in(thing: JsonObject) -> str:
+    """Return the id of the person whose a conversation is; empty if it does not say so, as those of ChatGPT."""
+    return text_of(dict_of(thing.get("account")).get("uuid"))
 
 
 def chatgpt_messages(account: SourceAccount, thing: JsonObject) -> Iterator[JsonObject]:

@@ -1,6 +1,7 @@
 """The sources ChatGPT and Claude: samples, or the exports that people request in the settings."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +12,8 @@ from privateshare.sources.assistants.mapping import (
     claude_messages,
     is_chatgpt,
     is_claude,
-    is_user,
-    owner_in,
+    person_in,
+    writer_in,
 )
 from privateshare.sources.assistants.sample import chatgpt_sample, claude_sample
 from privateshare.sources.contract import (
@@ -26,7 +27,7 @@ from privateshare.sources.contract import (
     SourceInfo,
     Upload,
 )
-from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
+from privateshare.sources.export_source import Owned, UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import Reason
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import Mapped, SourceAccount
@@ -79,25 +80,30 @@ class Assistant(UnnamedExportSource):
 
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield the messages. Raises Broken."""
-        return self._messages_of(export, set())
+        return self._messages_of(export, {}, set())
 
-    def owner_of(self, export: UploadedExport) -> Identity:
-        """Read an export completely, and return the account. Raises Broken, also if it is of several people."""
-        people: set[str] = set()
-        for _ in self._messages_of(export, people):
-            pass
+    def read_owned(self, export: UploadedExport) -> Owned:
+        """Yield all messages, and return the account. Raises Broken, also if the export is of several people."""
+        people: dict[str, str] = {}
+        writers: set[str] = set()
+        yield from self._messages_of(export, people, writers)
         export.left_out.check(self.nothing)
-        if len(people) > 1:
+        if len(writers) > 1 or (len(people) > 1 and not writers):
             raise Broken("The archive holds the data of several accounts. Upload the archive of one account.")
-        return self.owner
+        owner = next(iter(writers or people), None)
+        if owner is None:
+            return replace(self.owner, named=False)
+        return Identity(owner, people.get(owner) or self.owner.display_name, self.owner.type)
 
-    def _messages_of(self, export: UploadedExport, people: set[str]) -> Iterator[Mapped]:
-        """Yield the messages, and add the ids of the people whose they are."""
+    def _messages_of(self, export: UploadedExport, people: dict[str, str], writers: set[str]) -> Iterator[Mapped]:
+        """Yield the messages, and add the people that the export lists, and the ids of those whose the messages are."""
         upload = UploadReader(self._role_of, export.left_out)
         for file in export.files:
             for found in upload.records_of(file):
-                if (person := owner_in(found.thing)) and len(people) < MAX_PEOPLE:
-                    people.add(person)
+                if (person := person_in(found.thing)) is not None and len(people) < MAX_PEOPLE:
+                    people[person[0]] = person[1]
+                elif (writer := writer_in(found.thing)) and len(writers) < MAX_PEOPLE:
+                    writers.add(writer)
                 if not self._is_conversation(found.thing):
                     continue
                 try:
@@ -110,7 +116,7 @@ class Assistant(UnnamedExportSource):
         upload.estimate()
 
     def _role_of(self, thing: JsonObject, _: str) -> ObjectRole:
-        return ObjectRole.RECORD if self._is_conversation(thing) or is_user(thing) else ObjectRole.UNKNOWN
+        return ObjectRole.RECORD if self._is_conversation(thing) or person_in(thing) is not None else ObjectRole.UNKNOWN
 
 
 _SAMPLES = (Sample("default", "A learner", "A year of questions of an invented person, and the answers."),)

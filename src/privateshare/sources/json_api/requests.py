@@ -10,6 +10,7 @@ import httpx2
 import orjson
 
 from privateshare.sources.contract import Connection, JsonObject, NeedsLogin, TryLater
+from privateshare.sources.typed_servers import host_of
 from privateshare.sources.web import ResponseLimitExceeded, ServerReach, open_client, retry_after_seconds, same_origin
 
 UNAVAILABLE_STATUSES = (502, 503, 504)
@@ -113,6 +114,11 @@ class ApiClient:
         headers["authorization"] = f"{rules.scheme} {token}"
         self._rules, self._base, self._admit = rules, base.rstrip("/") + "/", connection.admit
         self._http = open_client(headers, reach=reach)
+
+    @property
+    def host(self) -> str:
+        """The host of the API, with its port unless that is the usual one."""
+        return host_of(self._base)
 
     def __enter__(self) -> Self:
         return self

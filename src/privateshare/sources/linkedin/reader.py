@@ -10,7 +10,7 @@ from privateshare.sources.object_building import JsonObject, Mapped, stable_id
 from privateshare.sources.tables import TableKind, TableRow
 
 POST, COMMENT = 2, 7
-PROFILE_ID = "profile"
+PROFILE_ID, YES = "profile", "yes"
 _TAG = re.compile(r"</(p|a|div|span|b|strong|li)>|<br ?/?>", re.IGNORECASE)
 _ADDRESSES = re.compile(r"https?://[^\s,;]+")
 
@@ -112,13 +112,21 @@ class LinkedInReader(DeclaredReader):
         )
         yield from ()
 
+    def address(self, row: TableRow) -> Iterator[Mapped]:
+        """Take note of the address with which the member signs in, which is what distinguishes accounts."""
+        if row.text("primary").casefold() == YES and row.text("confirmed").casefold() == YES:
+            self.note_owner(row.needed_text("email").casefold())
+        yield from ()
+
     def registration(self, row: TableRow) -> Iterator[Mapped]:
         """Take note of when the person became a member."""
         self._joined = row.moment("date")
         yield from ()
 
     def remaining_objects(self) -> Iterator[Mapped]:
-        """Yield the profile, which is in several files."""
+        """Yield the profile, which is in several files, and take note of whose it is."""
+        for address in [*self.owners]:
+            self.note_owner(address, next(iter(self.names), ""))
         if self._profile is not None:
             self.left_out.read += 1
             yield ObjectType.PROFILE, self._profile | ({"createddate": self._joined} if self._joined else {})
@@ -206,6 +214,11 @@ class LinkedInReader(DeclaredReader):
             },
             ("first", "last", "headline"),
             profile,
+        ),
+        TableKind(
+            {"email": ("Email Address",), "confirmed": ("Confirmed",), "primary": ("Primary",)},
+            ("email", "confirmed", "primary"),
+            address,
         ),
         TableKind(
             {"date": ("Registered At",), "ip": ("Registration Ip",)}, ("date", "ip"), registration, written=("date",)

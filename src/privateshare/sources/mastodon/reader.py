@@ -1,5 +1,6 @@
 """The files of a Mastodon archive, which are in terms of ActivityStreams, and the table of people who are followed."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from privateshare.sources.tables import TableKind, TableRow
 PICTURE, VIDEO, POST = 0, 1, 2
 PUBLIC = ("https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public")
 LIKES = "likes.json"
+ACTOR_WITH_NAME = re.compile(r"^https?://(?P<server>[^/@]+)/(users/|@)(?P<name>\w+)$", re.ASCII)
 ACTIVITIES = frozenset({"Create", "Announce"})
 
 
@@ -32,6 +34,9 @@ class MastodonReader(DeclaredReader):
     def objects_of_record(self, found: FoundRecord) -> Iterator[Mapped]:
         """Yield the objects of an activity, the list of likes, or the actor."""
         thing = found.thing
+        if named := ACTOR_WITH_NAME.search(text_of(thing.get("actor"))):  # Others end with a number.
+            address = f"{named['name']}@{named['server']}"
+            self.note_owner(mapping.account_id(address), self.owners.get(mapping.account_id(address), f"@{address}"))
         if "preferredUsername" in thing:
             yield self._profile(thing)
         elif text_of(thing.get("id")).endswith(LIKES):

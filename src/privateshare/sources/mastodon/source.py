@@ -26,6 +26,7 @@ from privateshare.sources.mastodon.configuration import Settings
 from privateshare.sources.mastodon.reader import MastodonReader
 from privateshare.sources.mastodon.registering import SCOPE, register
 from privateshare.sources.mastodon.sample import sample_files
+from privateshare.sources.object_building import dict_of, text_of
 from privateshare.sources.routes import UploadOrSignInAtServer
 from privateshare.sources.typed_servers import TypedServers, host_of
 from privateshare.sources.web import ServerReach
@@ -42,6 +43,15 @@ def of_account(path: str, size: int) -> Any:
     return lambda wanted: ApiRequest(f"api/v1/accounts/{wanted.known[OWN_ID]}/{path}", {"limit": size})
 
 
+def with_server(member: Any, client: ApiClient) -> Any:
+    """Add the server to the name of a member of it, as archives write it.
+
+    The account may have begun with an archive that did not name its owner, and thus not the server.
+    """
+    name = text_of(dict_of(member).get("acct"))
+    return {**member, "acct": f"{name}@{client.host}"} if name and "@" not in name else member
+
+
 LISTINGS = (
     Listing(
         "profile",
@@ -49,6 +59,7 @@ LISTINGS = (
         lambda _: ABOUT_ME,
         itself,
         mapping.profile,
+        complete=with_server,
     ),
     Listing(
         "statuses",
@@ -76,6 +87,7 @@ LISTINGS = (
         list_at(),
         lambda other, account: mapping.person(other, account, mapping.FOLLOWER),
         linked_page,
+        complete=with_server,
     ),
     Listing(
         "following",
@@ -84,6 +96,7 @@ LISTINGS = (
         list_at(),
         lambda other, account: mapping.person(other, account, mapping.FOLLOWING),
         linked_page,
+        complete=with_server,
     ),
 )
 
@@ -187,6 +200,7 @@ EXPORT = ReadExportSource(
     MastodonReader,
     sample_files,
     (".jpg", ".jpeg", ".png", ".gif", ".webp", ".mp4", ".webm", ".mov", ".mp3", ".ogg", ".m4a", ".wav", ".avif"),
+    reads_once=False,  # Names of members of the own server are completed with the server of the owner.
 )
 
 

@@ -147,7 +147,25 @@ def test_the_conversations_of_two_people_are_not_mixed() -> None:
         claude |= {f"{name}/conversations.json": [one]}
         for source, files in ((CHATGPT, chatgpt), (CLAUDE, claude)):
             alone = {path: content for path, content in files.items() if path.startswith(name)}
-            assert identify(source, alone).provider_account_id == "conversations"
+            identity = identify(source, alone)
+            assert (identity.provider_account_id.removeprefix("user-"), identity.named) == (name, True)
     for source, files in ((CHATGPT, chatgpt), (CLAUDE, claude)):
         with pytest.raises(Broken, match="several accounts"):
             identify(source, files)
+
+
+def test_an_export_says_whose_it_is_if_it_does() -> None:
+    """The members of a team are listed in the export of one of them, and conversations alone name nobody."""
+    talk = {
+        "mapping": {"a": node("a", "user", {"content_type": "text", "parts": ["Hi"]})},
+        "create_time": 1_700_000_000,
+    }
+    said = {"uuid": "m", "text": "Hi", "sender": "human", "created_at": "2024-01-01T00:00:00Z"}
+    one = {"uuid": "c", "account": {"uuid": "ann"}, "chat_messages": [said]}
+    team = [{"uuid": name, "full_name": name.title(), "email_address": f"{name}@x"} for name in ("bob", "ann")]
+    named = identify(CLAUDE, {"conversations.json": [one], "users.json": team})
+    assert (named.provider_account_id, named.display_name, named.named) == ("ann", "Ann", True)
+    unnamed = identify(CHATGPT, {"conversations.json": [talk]})
+    assert (unnamed.provider_account_id, unnamed.named) == ("conversations", False)
+    listed = identify(CHATGPT, {"conversations.json": [talk], "user.json": {"id": "user-7", "email": "ann@x"}})
+    assert (listed.provider_account_id, listed.display_name) == ("user-7", "ann@x")

@@ -144,3 +144,24 @@ def test_the_exports_of_two_people_are_not_mixed() -> None:
     files: dict[str, str | bytes] = {f"{name}/Profile.csv": f"{header}{name},Lee,h,s,\n" for name in ("Ann", "Bob")}
     with pytest.raises(Broken, match="several accounts"):
         owner_of(SOURCES[0], files)
+
+
+ADDRESSES = (
+    "Email Address,Confirmed,Primary,Updated On\nOld@x.example,Yes,No,Not Available\nAnn@x.example,Yes,Yes,1/2/20\n"
+)
+
+
+def test_the_primary_address_says_whose_export_it_is() -> None:
+    """Two people of one name are two accounts, and an account keeps its name."""
+    profile = "First Name,Last Name,Headline,Summary,Websites\nAnn,Lee,h,s,\n"
+    identity = owner_of(SOURCES[0], {"Profile.csv": profile, "Email Addresses.csv": ADDRESSES})
+    assert (identity.provider_account_id, identity.display_name, identity.named) == ("ann@x.example", "Ann Lee", True)
+    with pytest.raises(Broken, match="several accounts"):
+        owner_of(
+            SOURCES[0],
+            {
+                "Profile.csv": profile,
+                "a/Email Addresses.csv": ADDRESSES,
+                "b/Email.csv": ADDRESSES.replace("Ann@", "A@"),
+            },
+        )

@@ -30,12 +30,22 @@ def archive_of(server: ApiServer, actor: str) -> dict[str, str | bytes]:
     """Return the archive of the account at a server: what the API has too."""
     public = [one for one in server.api.lists[STATUSES].items if one["visibility"] != "direct"]
     created = [
-        {"type": "Create", "object": {"id": one["uri"], "published": one["created_at"], "to": [PUBLIC], "content": "x"}}
+        {
+            "type": "Create",
+            "actor": actor,
+            "object": {"id": one["uri"], "published": one["created_at"], "to": [PUBLIC], "content": "x"},
+        }
         for one in public
         if one["reblog"] is None
     ]
     shared = [
-        {"type": "Announce", "id": one["uri"], "published": one["created_at"], "object": one["reblog"]["uri"]}
+        {
+            "type": "Announce",
+            "actor": actor,
+            "id": one["uri"],
+            "published": one["created_at"],
+            "object": one["reblog"]["uri"],
+        }
         for one in public
         if one["reblog"] is not None
     ]
@@ -121,3 +131,27 @@ def test_a_server_cannot_name_an_account_of_another(name: Any) -> None:
         server.tokens.add("t")
         with pytest.raises(SourceFailure):
             MASTODON.identify(Connection(token={"server": server.address, "access_token": "t"}))
+
+
+@pytest.mark.parametrize("actor", ["users/Ann", "@ann"])
+def test_posts_alone_are_of_the_account_of_their_author(actor: str) -> None:
+    """So posts that came before a sign-in of the same person are not there twice."""
+    with running(mastodon()) as server:
+        files = archive_of(server, f"{server.address}/{actor}")
+        posts = {name: text for name, text in files.items() if name.endswith("outbox.json")}
+        assert posts.keys() < files.keys()
+        identity, owner = owner_of(MASTODON, posts), signed_in(server)[0]
+    assert (identity.provider_account_id, identity.named) == (owner, True)
+
+
+def test_an_account_that_began_without_a_name_has_the_same_ids() -> None:
+    """Its objects do not say at which server it is, so the names of members have to."""
+    with running(mastodon()) as server:
+        server.tokens.add("t")
+        token = {"server": server.address, "access_token": "t"}
+        names = []
+        for owner in ("someone", f"ann@{host_of(server.address)}"):
+            connection = Connection(token=token, provider_account_id=owner)
+            pages = MASTODON.fetch(connection, {ObjectType.SOCIAL_NETWORK_USER: None})
+            names.append({thing["id"] for page in pages if isinstance(page, Page) for thing in page.objects})
+    assert names[0] == names[1] != set()

@@ -10,7 +10,7 @@ from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     DROP,
     REFRESH_SECONDS,
-    ExportCard,
+    FoundExport,
     KnownAccount,
     chosen_account,
     decided,
@@ -104,11 +104,11 @@ async def _visit_and_accounts(request: Request) -> tuple[Visit, Sequence[KnownAc
         return visit, known_accounts(library, await visible_accounts(visit))
 
 
-def _cards(visit: Visit, exports: Sequence[WaitingExport], known: Sequence[KnownAccount]) -> Sequence[ExportCard]:
+def _cards(visit: Visit, exports: Sequence[WaitingExport], known: Sequence[KnownAccount]) -> Sequence[FoundExport]:
     return export_cards(visit.words, visit.platform.sources.connectable, exports, known, visit.now)
 
 
-def _page(visit: Visit, cards: Sequence[ExportCard], problem: str = "") -> Response:
+def _page(visit: Visit, cards: Sequence[FoundExport], problem: str = "") -> Response:
     values = {
         "cards": cards,
         "target": visit.address("found"),
