@@ -83,7 +83,9 @@ def test_lines(thing: dict[str, Any], text: str) -> None:
     assert describe_object("digime", thing).text == text
 
 
-@pytest.mark.parametrize("created", [10**18, -(10**18), "once", None])
+@pytest.mark.parametrize(
+    "created", [10**18, -(10**18), "once", None, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)
 def test_a_line_has_no_date_that_no_calendar_has(created: object) -> None:
     """Whatever a stranger's file says."""
     assert describe_object("digime", {"name": "x", "createddate": created}) == ObjectLine("x", None)

@@ -1,0 +1,256 @@
+"""Tests of codes, tokens and journeys in the database: what each is good for, once, for whom and for how long."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import InvalidRequest, InvalidToken
+from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.db.tables import AuthorizationCodeRow, ConsentRow, ContractRow, TokenRow
+from privateshare.platform.grants.consents import record_consent, revoke_consent
+from privateshare.platform.grants.journeys import (
+    Start,
+    begin_journey,
+    bind_journey,
+    bound_parameters,
+    find_journey,
+    is_bound_to,
+    return_target,
+)
+from privateshare.platform.grants.tokens import (
+    MAX_REFRESH_DURATION,
+    ROTATION_GRACE,
+    TokenPair,
+    find_access_token,
+    find_token_of_partner,
+    issue_code,
+    redeem_code,
+    rotate_refresh_token,
+)
+from privateshare.platform.keys.secrets import hash_secret
+from privateshare.platform.library.libraries import create_library
+from privateshare.platform.runtime import Platform
+from privateshare.protocol import pkce
+from tests.flow.people import People
+from tests.flow.wire import verifier
+
+NOW = datetime.now(UTC)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+
+
+@dataclass
+class Grant:
+    """A consent to a contract, and the secret of the app that asked for it."""
+
+    platform: Platform
+    contract_id: str
+    consent: ConsentRow
+    verifier: str
+
+    async def code(self) -> str:
+        async with self.platform.database.transaction() as db:
+            lifetime = self.platform.settings.code_lifetime
+            return await issue_code(db, self.consent, pkce.challenge(self.verifier), NOW, lifetime)
+
+    async def redeem(self, code: str, now: datetime = NOW, contract_id: str = "", verifier: str = "") -> TokenPair:
+        async with self.platform.database.transaction() as db:
+            return await redeem_code(
+                db,
+                contract_id or self.contract_id,
+                code,
+                verifier or self.verifier,
+                now,
+                self.platform.settings,
+            )
+
+    async def rotate(
+        self, token: str, now: datetime = NOW, contract_id: str = "", arrived: datetime | None = None
+    ) -> TokenPair:
+        async with self.platform.database.transaction() as db:
+            chosen = contract_id or self.contract_id
+            return await rotate_refresh_token(db, chosen, token, now, self.platform.settings, arrived=arrived)
+
+    async def is_good(self, pair: TokenPair, now: datetime = NOW) -> bool:
+        """Return whether the access token of a pair works."""
+        async with self.platform.database.transaction() as db:
+            try:
+                token = await find_access_token(db, self.contract_id, pair.access.value, now)
+            except InvalidToken:
+                return False
+            return token.consent_id == self.consent.id
+
+
+@pytest.fixture
+async def grant(platform: Platform, people: People) -> Grant:
+    contract_id = (await people.contract()).contract_id
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform)
+        contract = await db.get_one(ContractRow, contract_id)
+        consent = await record_consent(db, contract, library.id, [], NOW)
+    return Grant(platform, contract_id, consent, verifier())
+
+
+async def test_a_code_is_good_once(grant: Grant) -> None:
+    """A second use shows that somebody else has it: the tokens of the first are revoked, and say why."""
+    code = await grant.code()
+    pair = await grant.redeem(code)
+    assert await grant.is_good(pair)
+    assert pair.grant.consent_id == grant.consent.id
+    with pytest.raises(InvalidToken, match="code"):
+        await grant.redeem(code)
+    assert not await grant.is_good(pair)
+    with pytest.raises(InvalidToken) as told:
+        await grant.rotate(pair.refresh.value)
+    assert "sent again" in str(told.value.hint)
+
+
+async def test_a_code_that_is_not_good_stays_as_it_is(grant: Grant, people: People) -> None:
+    """Nobody uses up another's code by guessing at what goes with it."""
+    code, other = await grant.code(), (await people.contract()).contract_id
+    with pytest.raises(InvalidToken):
+        await grant.redeem(f"{code}x")
+    with pytest.raises(InvalidToken):
+        await grant.redeem(code, contract_id=other)
+    with pytest.raises(InvalidRequest, match="code_verifier"):
+        await grant.redeem(code, verifier=verifier())
+    with pytest.raises(InvalidToken, match="expired"):
+        await grant.redeem(code, NOW + grant.platform.settings.code_lifetime)
+    assert await grant.is_good(await grant.redeem(code))
+
+
+async def changed(grant: Grant, **values: object) -> None:
+    async with grant.platform.database.transaction() as db:
+        await db.execute(update(ConsentRow).where(ConsentRow.id == grant.consent.id).values(**values))
+
+
+@pytest.mark.parametrize(("column", "told"), [("revoked_at", "invalid"), ("expires_at", "expired")])
+async def test_nothing_is_good_after_the_consent(grant: Grant, column: str, told: str) -> None:
+    """Neither a code, nor a refresh token, nor an access token; and the error does not say that it was replaced."""
+    code, pair = await grant.code(), await grant.redeem(await grant.code())
+    await changed(grant, **{column: NOW})
+    for call in (grant.redeem(code), grant.rotate(pair.refresh.value)):
+        with pytest.raises(InvalidToken, match=told) as refused:
+            await call
+        assert refused.value.hint == InvalidToken.hint
+    assert not await grant.is_good(pair)
+
+
+async def test_no_token_outlives_its_consent_or_its_time(grant: Grant) -> None:
+    """So an app learns from the tokens when a consent ends."""
+    settings = grant.platform.settings
+    pair = await grant.redeem(await grant.code())
+    assert pair.access.expires_at == NOW + settings.access_token_lifetime
+    assert pair.access.to_claim()["expires_on"] == int(pair.access.expires_at.timestamp())
+    assert not await grant.is_good(pair, pair.access.expires_at)
+    with pytest.raises(InvalidToken, match="expired"):
+        await grant.rotate(pair.refresh.value, pair.refresh.expires_at)
+    await changed(grant, expires_at=NOW + SECOND)
+    short = await grant.redeem(await grant.code())
+    assert short.access.expires_at == short.refresh.expires_at == NOW + SECOND
+    assert short.access.value not in repr(short)
+
+
+async def test_a_refresh_token_is_replaced_and_good_again_for_a_moment(grant: Grant) -> None:
+    """A response may be lost. After the grace, its use revokes all tokens of its family, and of no other."""
+    first, other = [await grant.redeem(await grant.code()) for _ in range(2)]
+    second = await grant.rotate(first.refresh.value)
+    again = await grant.rotate(first.refresh.value, NOW + ROTATION_GRACE)
+    assert len({pair.refresh.value for pair in (first, second, again)}) == 3
+    late = NOW + ROTATION_GRACE + SECOND
+    assert await grant.rotate(first.refresh.value, late, arrived=NOW + SECOND)  # It waited for its turn.
+    with pytest.raises(InvalidToken) as told:
+        await grant.rotate(first.refresh.value, late)
+    assert "replaced by a newer one" in str(told.value.hint)
+    assert [await grant.is_good(pair) for pair in (first, second, again, other)] == [False, False, False, True]
+    with pytest.raises(InvalidToken) as told:
+        await grant.rotate(second.refresh.value, late)
+    assert "grant was revoked" in str(told.value.hint)
+    assert timedelta(0) < ROTATION_GRACE < MAX_REFRESH_DURATION
+
+
+async def test_a_token_is_for_its_contract_and_its_use(grant: Grant, people: People) -> None:
+    """An access token refreshes nothing, and a refresh token reads nothing."""
+    pair, other = await grant.redeem(await grant.code()), (await people.contract()).contract_id
+    for token, contract_id in ((pair.access.value, ""), (pair.refresh.value, other), ("", ""), ("x", "")):
+        with pytest.raises(InvalidToken):
+            await grant.rotate(token, contract_id=contract_id)
+    async with grant.platform.database.transaction() as db:
+        for value, contract_id in ((pair.refresh.value, grant.contract_id), (pair.access.value, other), (None, other)):
+            with pytest.raises(InvalidToken):
+                await find_access_token(db, contract_id, value, NOW)
+    assert await grant.is_good(pair)
+
+
+async def test_a_partner_links_its_contracts_by_a_token(grant: Grant, people: People) -> None:
+    """Also by one that has expired; not by a revoked one, nor that of another partner."""
+    pair = await grant.redeem(await grant.code())
+    async with grant.platform.database.transaction() as db:
+        partner = (await db.get_one(ContractRow, grant.contract_id)).application.partner_id
+        await db.execute(update(TokenRow).where(TokenRow.consent_id == grant.consent.id).values(expires_at=NOW))
+        assert (await find_token_of_partner(db, partner, pair.access.value)).consent_id == grant.consent.id
+        for partner_id, value in ((partner, pair.refresh.value), (partner, "x"), ("another", pair.access.value)):
+            with pytest.raises(InvalidToken):
+                await find_token_of_partner(db, partner_id, value)
+    await changed(grant, revoked_at=NOW)
+    async with grant.platform.database.transaction() as db:
+        with pytest.raises(InvalidToken):
+            await find_token_of_partner(db, partner, pair.access.value)
+
+
+async def test_only_hashes_are_stored(grant: Grant) -> None:
+    """Whoever reads the database can use none of it."""
+    code = await grant.code()
+    pair = await grant.redeem(code)
+    async with grant.platform.database.transaction() as db:
+        codes = await db.scalars(select(AuthorizationCodeRow.code_hash))
+        tokens = await db.scalars(select(TokenRow.token_hash).where(TokenRow.consent_id == grant.consent.id))
+        assert hash_secret(code) in set(codes)
+        assert set(tokens) == {hash_secret(pair.access.value), hash_secret(pair.refresh.value)}
+        await revoke_consent(db, grant.consent.id, NOW)
+    with pytest.raises(InvalidToken):
+        await grant.rotate(pair.refresh.value)
+
+
+# --- journeys ---
+
+
+async def begun(db: AsyncSession, contract_id: str, **values: object) -> str:
+    contract = await db.get_one(ContractRow, contract_id)
+    start: Callable[..., Start] = Start
+    return await begin_journey(db, start(contract, "https://app.example/back", "the state", **values), NOW, HOUR)
+
+
+async def test_a_journey_is_opened_by_its_code_and_taken_by_one_browser(platform: Platform, people: People) -> None:
+    """Only the code shows where it leads back to, and what the link said; the browser's secret says who took it."""
+    contract_id, session = (await people.contract()).contract_id, uuid4()
+    async with platform.database.transaction() as db:
+        code = await begun(db, contract_id, challenge="c", linked_consent_id=session)
+        journey = await find_journey(db, code, lock=True)
+        assert journey is not None
+        assert (journey.challenge, journey.linked_consent_id, journey.expires_at) == ("c", session, NOW + HOUR)
+        assert await find_journey(db, f"{code}x") is None
+        target = return_target(journey, code)
+        assert (target.redirect_uri, target.state) == ("https://app.example/back", "the state")
+        assert "the state" not in repr(target)
+        assert not is_bound_to(journey, "a browser")
+        bind_journey(journey, code, "a browser", {"lng": "nl", "sources": [16]})
+        await db.flush()
+        assert bound_parameters(journey, code) == {"lng": "nl", "sources": [16]}
+        assert (is_bound_to(journey, "a browser"), is_bound_to(journey, "another")) == (True, False)
+        for value in (journey.sealed_return, journey.sealed_parameters or b""):
+            assert b"app.example" not in value
+            assert b"lng" not in value
+        other = await find_journey(db, await begun(db, contract_id))
+        assert other is not None
+        for read in (return_target, bound_parameters):
+            with pytest.raises(SealBroken):
+                read(journey, "another code")
+        other.sealed_return = journey.sealed_return  # What was sealed for one journey does not open in another.
+        with pytest.raises(SealBroken):
+            return_target(other, code)
+        assert replace(target, state=None).state is None
