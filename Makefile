@@ -10,7 +10,7 @@ SEED := 1
 .DEFAULT_GOAL := help
 # Python keeps what it compiled, wherever it is told not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve bench-ingest bench-sync chaos test-scale format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve bench-ingest bench-overload bench-sync chaos test-scale format setup lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,8 +88,11 @@ bench-read: $(READY) ## measure how fast many files are read, in comparison with
 bench-serve: $(READY) ## measure the CPU time of the platform for each call, and how fast an app reads and pushes
 	$(BIN)/python -m benchmarks.serve
 
+bench-overload: $(READY) ## send four times as many calls as the platform can answer, for a minute
+	$(BIN)/python -m benchmarks.overload
+
 chaos: $(READY) ## kill, pause and overload a platform under load, for SECONDS from SEED, and check that no promise was broken
-	@scripts/setup proxies $(VENV)/proxies
+	@scripts/setup proxies $(VENV)/proxies pgbouncer libfaketime
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
 test-scale: $(READY) ## do so with HAProxy, five servers, and PostgreSQL with a replica that takes over

@@ -3,26 +3,45 @@
 import asyncio
 import os
 import random
+import resource
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
 import psutil
+import psycopg
 
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.operating.settings import Settings
 from tests.chaos.store import FaultyStore
 from tests.flow.poolers import start_pgbouncer
+from tests.flow.proxies import UNPACKED
 from tests.flow.served import Served, free_port, serving_as_people_do
 
 Fault = Callable[[random.Random], Awaitable[str]]
 PROCESSES = "2"  # For requests; with them comes one for syncs.
 LONGEST_PAUSE_SECONDS = 4.0
+SLOW_SHARE, SLOW_TURN_SECONDS = 0.8, 0.05  # Of the time that a slow process stands still.
+ROOM_BYTES = 100_000  # On a full disk, no file can become larger than this.
+CLOCK_JUMP_SECONDS = 100  # Clients' requests are accepted within five minutes of their time.
+CLOCK_CACHE_SECONDS = 1
+
+
+# `scripts/setup proxies` unpacks it: it gives a process another time.
+FAKE_CLOCK = next((UNPACKED / "lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+def _faked_clock(clock: Path) -> dict[str, str]:
+    """Return the environment of processes whose clock a file sets."""
+    if FAKE_CLOCK is None:
+        return {}
+    names = {"TIMESTAMP_FILE": str(clock), "CACHE_DURATION": str(CLOCK_CACHE_SECONDS), "DONT_FAKE_MONOTONIC": "1"}
+    return {"LD_PRELOAD": str(FAKE_CLOCK)} | {f"FAKETIME_{name}": value for name, value in names.items()}
 
 
 @dataclass
@@ -38,6 +57,11 @@ class World:
     environment: Mapping[str, str]
     served: Served | None = None
     done: list[str] = field(default_factory=list)
+
+    @property
+    def clock(self) -> Path:
+        """Return the file with the seconds that the platform's clock is wrong by."""
+        return self.folder / "clock"
 
     @property
     def origin(self) -> str:
@@ -80,14 +104,60 @@ class World:
             await _pause([chance.choice(victims).pid], chance)
         return "a process of the platform is paused"
 
+    async def slow_process(self, chance: random.Random) -> str:
+        """Let a process of the platform stand still most of the time."""
+        victims = self.processes()
+        if victims:
+            pid, until = chance.choice(victims).pid, _until(chance)
+            while asyncio.get_running_loop().time() < until:
+                await _pause_for([pid], SLOW_TURN_SECONDS * SLOW_SHARE)
+                await asyncio.sleep(SLOW_TURN_SECONDS * (1 - SLOW_SHARE))
+        return "a process of the platform is slow"
+
+    async def fill_disk(self, chance: random.Random) -> str:
+        """Let the processes of the platform write only small files, as if their disk had no room."""
+        with _no_room([one.pid for one in self.processes()]):
+            await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
+        return "the platform's disk is full"
+
+    async def jump_clock(self, chance: random.Random) -> str:
+        """Let the clock of the platform's processes jump, forward or back, and back to the right time."""
+        if not FAKE_CLOCK:
+            return "nothing is done to the clock, since libfaketime is not installed"
+        self.clock.write_text(f"{chance.choice((-1, 1)) * chance.randint(1, CLOCK_JUMP_SECONDS):+d}")
+        await asyncio.sleep(CLOCK_CACHE_SECONDS + chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
+        self.clock.write_text("+0")
+        return "the platform's clock jumps"
+
+    async def fill_disk_of_postgres(self, chance: random.Random) -> str:
+        """Let PostgreSQL write only small files. It may end then, and is started again when there is room."""
+        postmaster = psutil.Process(self._postmaster())
+        with _no_room([postmaster.pid, *(one.pid for one in postmaster.children())]):
+            await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
+        if not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE:
+            await self._restart_postgres()
+        return "the disk of PostgreSQL is full"
+
+    async def drop_connections(self, _chance: random.Random) -> str:
+        """End all connections to PostgreSQL."""
+        others = "pid <> pg_backend_pid() AND datname IS NOT NULL"
+        end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
+        async with await psycopg.AsyncConnection.connect(self.database_url, autocommit=True) as connection:
+            await connection.execute(end)
+        return "all connections to PostgreSQL end"
+
     async def kill_postgres(self, chance: random.Random) -> str:
         """Kill PostgreSQL, and start it again a moment later."""
         os.kill(self._postmaster(), signal.SIGKILL)
         await self.postgres.stop()
         await asyncio.sleep(chance.uniform(0, LONGEST_PAUSE_SECONDS))
+        await self._restart_postgres()
+        return "PostgreSQL is killed"
+
+    async def _restart_postgres(self) -> None:
+        await self.postgres.stop()
         self.postgres = EmbeddedPostgres(self.folder / "postgres", 200)
         await self.postgres.start()
-        return "PostgreSQL is killed"
 
     async def pause_postgres(self, chance: random.Random) -> str:
         """Pause PostgreSQL with all of its processes."""
@@ -113,16 +183,30 @@ class World:
     async def fail_store(self, chance: random.Random) -> str:
         """Let the store answer 500."""
         self.store.fails = True
-        await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
-        self.store.fails = False
+        await self._let_store_recover(chance)
         return "the store answers 500"
 
     async def slow_store(self, chance: random.Random) -> str:
         """Let the store answer slowly."""
         self.store.delay_seconds = chance.uniform(0.1, 1.0)
-        await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
-        self.store.delay_seconds = 0.0
+        await self._let_store_recover(chance)
         return "the store is slow"
+
+    async def pause_store(self, chance: random.Random) -> str:
+        """Let the store stand still."""
+        self.store.going.clear()
+        await self._let_store_recover(chance)
+        return "the store is paused"
+
+    async def break_off_store(self, chance: random.Random) -> str:
+        """Let the store end its connections in the middle of its answers, as when it is killed."""
+        self.store.breaks_off = True
+        await self._let_store_recover(chance)
+        return "the store breaks off its answers"
+
+    async def _let_store_recover(self, chance: random.Random) -> None:
+        await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
+        self.store.be_well()
 
     def faults(self) -> list[Fault]:
         """Return everything that can be done to the parts."""
@@ -130,24 +214,55 @@ class World:
             self.kill_process,
             self.kill_process,
             self.pause_process,
+            self.slow_process,
+            self.fill_disk,
+            self.jump_clock,
             self.kill_postgres,
+            self.fill_disk_of_postgres,
+            self.drop_connections,
             self.pause_postgres,
             self.kill_pooler,
             self.pause_pooler,
             self.fail_store,
             self.slow_store,
+            self.pause_store,
+            self.break_off_store,
         ]
 
     def _postmaster(self) -> int:
         return int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
 
 
+def _until(chance: random.Random) -> float:
+    return asyncio.get_running_loop().time() + chance.uniform(0.5, LONGEST_PAUSE_SECONDS)
+
+
+@contextmanager
+def _no_room(pids: list[int]) -> Iterator[None]:
+    """Limit the size of the files of some processes, as if their disk were full."""
+    limited = []
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            limited.append((pid, resource.prlimit(pid, resource.RLIMIT_FSIZE)))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, limited[-1][1][1]))
+    try:
+        yield
+    finally:
+        for pid, before in limited:
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
 async def _pause(pids: list[int], chance: random.Random) -> None:
+    await _pause_for(pids, chance.uniform(0.2, LONGEST_PAUSE_SECONDS))
+
+
+async def _pause_for(pids: list[int], seconds: float) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
     try:
-        await asyncio.sleep(chance.uniform(0.2, LONGEST_PAUSE_SECONDS))
+        await asyncio.sleep(seconds)
     finally:
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -177,13 +292,15 @@ async def running_world(folder: Path) -> AsyncIterator[World]:
             "PRIVATESHARE_PROCESSES": PROCESSES,
         }
         world = World(folder, store, postgres, url, pooler, pooled, environment)
+        world.clock.write_text("+0")
+        environment |= _faked_clock(world.clock)
         try:
             world.served = await asyncio.to_thread(
                 stack.enter_context, serving_as_people_do(folder / "data", environment=environment)
             )
             yield world
         finally:
-            store.fails, store.delay_seconds = False, 0.0
+            store.be_well()
             await _stop(stack, world)
 
 

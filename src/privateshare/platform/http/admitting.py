@@ -6,18 +6,21 @@ still has only one queue.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Hashable
+from collections import Counter, deque
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.errors import ApiError, PrivateShareError, TooManyRequests
+from privateshare.platform.http.errors import render_error
 from privateshare.platform.keys.known_keys import KnownKeys
 from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.operating.admission import Admission, AdmittedRequest, HungUp, set_current_request
@@ -26,13 +29,19 @@ from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.protocol import jwt
 from privateshare.protocol.bearer import check_storage_claims, check_timestamp, read_bearer
 
-PAGES = ("/apps/", "/me/")
+PAGES, API = ("/apps/", "/me/"), "/v1."
 STATIC, CLOUD = "/apps/saas/static/", "/cloud/"
 QUERY = "/permission-access/query/"
 # These are cheap, and must work when everything else is busy.
 PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/metrics/processes", "/openapi.json", "/docs"}
 MAX_SEND_SECONDS = 60.0  # A reader that needs longer for one piece of a streamed response is disconnected.
 MAX_CHECK_SECONDS = 0.001  # Then the event loop runs other tasks before it checks more signatures.
+# Checks that are late get more time, so that requests wait in the queue, which refuses those that are too many.
+LATE_SECONDS, MAX_LATE_CHECK_SECONDS = 0.1, 0.01
+SUMMARY_SECONDS = 1.0
+MAX_SHOWN_CALLERS = 5
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +68,65 @@ class Admit:
         self, app: ASGIApp, admission: Admission, known_keys: KnownKeys, log_addresses: AddressForm = "short"
     ) -> None:
         self._app, self._admission, self._log_addresses = app, admission, log_addresses
-        self._signatures = Signatures(known_keys)
+        self._known_keys, self._signatures = known_keys, Signatures(known_keys)
+        self._unchecked: Counter[Hashable] = Counter()  # The requests whose signatures are checked, by caller.
+        self._refused: Counter[str] = Counter()  # Since the last line of the log about them, by caller.
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PATHS_WITHOUT_QUEUE or scope["path"].startswith(STATIC):
             await self._app(scope, receive, send)
             return
-        incoming = Incoming(receive)
-        admitted = AdmittedRequest(self._admission, *await self._queue_of(scope), incoming.watch)
+        incoming, admitted = Incoming(receive), None
         try:
+            with self._coming(scope):
+                queue, caller = await self._queue_of(scope)
+            admitted = AdmittedRequest(self._admission, queue, caller, incoming.watch)
             await admitted.begin()
             with set_current_request(admitted):
                 await self._app(scope, _freeing_place(admitted, incoming), _until_response_ends(admitted, send))
         except TooManyRequests as error:  # Errors inside the app never get here: the app handles them itself.
-            error.detail = f"limited: {self._shown_caller(scope)}, whose queue would take too long"
-            await _refuse(error, scope, receive, send)
+            await self._refuse(error, scope, receive, send)
         except (HungUp, ClientDisconnect):
             scope["state"]["hung_up"] = True
         finally:
-            admitted.end()
+            if admitted is not None:
+                admitted.end()
             incoming.close()
+
+    @contextmanager
+    def _coming(self, scope: Scope) -> Iterator[None]:
+        """Count a signed request while its signature is checked, or refuse it at once if too many wait already.
+
+        Its signature does not matter for that: whoever uses the name of another app gets only their own request
+        refused. Raises TooManyRequests.
+        """
+        name = self._claimed_name(scope) if self._admission.apps.is_overloaded else None
+        if name is None:
+            yield
+            return
+        caller = (name, _is_file(scope))
+        try:
+            self._admission.apps.check_overload(caller, self._unchecked)
+        except TooManyRequests:
+            _note_contract_of(scope, name)
+            raise
+        self._unchecked[caller] += 1
+        try:
+            yield
+        finally:
+            self._unchecked[caller] -= 1
+            if not self._unchecked[caller]:
+                del self._unchecked[caller]
+
+    def _claimed_name(self, scope: Scope) -> str | None:
+        """Return the client id that a request names, if its key is known, without checking the signature."""
+        if scope["path"].startswith(PAGES):
+            return None
+        try:
+            name = _claimed_name(Headers(scope=scope).get("authorization", "").partition(" ")[2].strip())
+        except ApiError:
+            return None
+        return name if self._known_keys.find(name) is not None else None
 
     async def _queue_of(self, scope: Scope) -> tuple[FairQueue, Hashable]:
         admission = self._admission
@@ -89,10 +137,35 @@ class Admit:
         if verified is None:
             return admission.strangers, client_network(client_host(scope))
         scope["state"]["verified"] = verified
-        application_id, _, contract_id = verified.client_id.partition("_")
-        note_contract(scope, contract_id, application_id)
+        _note_contract_of(scope, verified.client_id)
         # Short requests do not wait behind many file downloads.
         return admission.apps, (verified.client_id, _is_file(scope))
+
+    async def _refuse(self, error: TooManyRequests, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response that the app's error handler makes.
+
+        Calls of apps are refused more cheaply, since there may be very many more: their callers are in one line of the
+        log a second, in place of two lines for each call.
+        """
+        request = Request(scope, receive)
+        if not scope["path"].startswith(API):
+            error.detail = f"limited: {self._shown_caller(scope)}, whose queue would take too long"
+            response = await request.app.exception_handlers[PrivateShareError](request, error)
+        else:
+            if not self._refused:
+                asyncio.get_running_loop().call_later(SUMMARY_SECONDS, self._log_refused)
+            self._refused[self._shown_caller(scope)] += 1
+            scope["state"]["is_summarised"] = True
+            response = render_error(request, error)
+        await response(scope, receive, send)
+
+    def _log_refused(self) -> None:
+        log.warning(
+            "more requests than can be answered",
+            refused=self._refused.total(),
+            limited=[f"{caller}: {number}" for caller, number in self._refused.most_common(MAX_SHOWN_CALLERS)],
+        )
+        self._refused.clear()
 
     def _shown_caller(self, scope: Scope) -> str:
         """Name a caller for the log."""
@@ -107,21 +180,23 @@ class Signatures:
 
     def __init__(self, keys: KnownKeys) -> None:
         self._keys = keys
-        self._unchecked: deque[tuple[Headers, asyncio.Future[VerifiedToken | None]]] = deque()
+        self._unchecked: deque[tuple[float, Headers, asyncio.Future[VerifiedToken | None]]] = deque()
 
     def check(self, headers: Headers) -> asyncio.Future[VerifiedToken | None]:
         """Return a future of the token of these headers; None if its signature is wrong or the key is not cached."""
         loop = asyncio.get_running_loop()
         checked: asyncio.Future[VerifiedToken | None] = loop.create_future()
-        self._unchecked.append((headers, checked))
+        self._unchecked.append((monotonic(), headers, checked))
         if len(self._unchecked) == 1:
             loop.call_soon(self._check_some)
         return checked
 
     def _check_some(self) -> None:
         began = monotonic()
-        while self._unchecked and monotonic() - began < MAX_CHECK_SECONDS:
-            headers, checked = self._unchecked.popleft()
+        is_late = began - self._unchecked[0][0] > LATE_SECONDS
+        until = began + (MAX_LATE_CHECK_SECONDS if is_late else MAX_CHECK_SECONDS)
+        while self._unchecked and monotonic() < until:
+            _, headers, checked = self._unchecked.popleft()
             if checked.done():
                 continue
             try:
@@ -132,12 +207,17 @@ class Signatures:
             asyncio.get_running_loop().call_soon(self._check_some)
 
 
+def _claimed_name(token: str) -> str:
+    """Return the client id that an unverified token names. Raises InvalidJWT."""
+    claims = jwt.read_unverified(token)
+    return str(claims.get("client_id") or f"{claims.get('sub')}_{claims.get('iss')}")  # Protocol 2.2, 11.2.
+
+
 def _verify(headers: Headers, keys: KnownKeys) -> VerifiedToken | None:
     """Verify the token of a request, if the key of its client is in the cache."""
     try:
         token = read_bearer(headers)
-        claimed = jwt.read_unverified(token)
-        name = claimed.get("client_id") or f"{claimed.get('sub')}_{claimed.get('iss')}"  # Protocol 2.2, 11.2.
+        name = _claimed_name(token)
         key = keys.find(name)
         if key is None:
             return None
@@ -145,20 +225,17 @@ def _verify(headers: Headers, keys: KnownKeys) -> VerifiedToken | None:
         check_timestamp(claims, now) if "client_id" in claims else check_storage_claims(claims, now)
     except ApiError:  # The endpoint will report what is wrong with the token.
         return None
-    return VerifiedToken(str(name), token, key, claims)
+    return VerifiedToken(name, token, key, claims)
+
+
+def _note_contract_of(scope: Scope, client_id: str) -> None:
+    application_id, _, contract_id = client_id.partition("_")
+    note_contract(scope, contract_id, application_id)
 
 
 def _is_file(scope: Scope) -> bool:
     path = scope["path"]
     return path.startswith(CLOUD) or "/" in path.partition(QUERY)[2]
-
-
-async def _refuse(error: PrivateShareError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send the response that the app's error handler makes."""
-    request = Request(scope, receive)
-    handler = request.app.exception_handlers[PrivateShareError]
-    response = await handler(request, error)
-    await response(scope, receive, send)
 
 
 def _freeing_place(admitted: AdmittedRequest, incoming: "Incoming") -> Receive:

@@ -27,7 +27,7 @@ class LongPolls:
     """The schedule by which long-polling requests query for changes: few at once, and less often the more there are."""
 
     def __init__(self) -> None:
-        self.queue = FairQueue(MAX_CONCURRENT_POLLS, patience_seconds=math.inf)
+        self.queue = FairQueue(MAX_CONCURRENT_POLLS, patience_seconds=math.inf, overload_wait_seconds=math.inf)
         self._waiting = 0
 
     @contextmanager
@@ -52,7 +52,7 @@ class Admission:
     apps: FairQueue
     strangers: FairQueue
     people: FairQueue
-    streams: FairQueue = field(default_factory=lambda: FairQueue(MAX_STREAMS))
+    streams: FairQueue = field(default_factory=lambda: FairQueue(MAX_STREAMS, overload_wait_seconds=math.inf))
     long_polls: LongPolls = field(default_factory=LongPolls)
 
     def queues(self) -> Mapping[str, FairQueue]:

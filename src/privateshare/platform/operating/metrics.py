@@ -245,7 +245,8 @@ class RecordRequests:
                 route, seconds = route_of(scope), perf_counter() - begun
                 self._metrics.count_request(scope["method"], route, status, seconds)
                 self._metrics.note_queues()
-                log_request(scope, route, status, seconds, self._log_addresses)
+                if not scope.get("state", {}).get("is_summarised"):
+                    log_request(scope, route, status, seconds, self._log_addresses)
                 method = scope["method"] if scope["method"] in METHODS else OTHER
                 end_request(span, method, route, status, seconds, scope.get("state", {}).get("contract_id"))
 

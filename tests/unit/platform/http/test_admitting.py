@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from fastapi import FastAPI, Request
 from starlette.responses import Response, StreamingResponse
+from structlog.testing import capture_logs
 from tests.keys import rsa_key
 from tests.patience import GIVE_UP_SECONDS
 
+from privateshare.errors import TooManyRequests
 from privateshare.platform.http import admitting
 from privateshare.platform.http.admitting import Admit, Incoming
 from privateshare.platform.http.errors import add_error_handlers, render_error
@@ -330,6 +333,58 @@ async def test_requests_that_would_wait_too_long_are_rejected(path: str) -> None
         assert refused.headers["x-request-id"] == refused.headers["x-error-reference"]
     finally:
         await site.end()
+
+
+@dataclass
+class Clock:
+    """A clock that the test moves."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def overload(site: Site, clock: Clock, caller: object) -> None:
+    """Let four requests arrive for each that is served, for some seconds, until no more may wait."""
+    queue = site.admission.apps
+    for _ in range(20):
+        clock.now += 0.25
+        for _ in range(4):
+            with suppress(TooManyRequests):
+                queue.join(caller)
+        queue.leave(caller)
+    assert queue.is_overloaded
+    for _ in range(20):
+        with suppress(TooManyRequests):
+            queue.join(caller)
+
+
+@pytest.mark.protocol("13")
+async def test_an_overloaded_platform_refuses_before_it_checks_signatures(
+    key: RSAPrivateKey, foreign: RSAPrivateKey
+) -> None:
+    """A request that would be refused costs nothing else, and is in one line of the log with many others."""
+    clock = Clock()
+    site = Site(places=2, clock=clock)
+    known(site, key)
+    overload(site, clock, ("app_contract", True))
+    with capture_logs() as lines:
+        calls = [site.send(FILE, signed(private), query="name=x") for private in (key, foreign) for _ in range(3)]
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            await asyncio.gather(*(call.task for call in calls))
+            while not lines:
+                await asyncio.sleep(0.01)
+    assert site.working == []
+    assert site.admission.strangers.waiting == 0
+    for call in calls:
+        assert (call.status, call.headers["x-error-code"]) == (429, "TooManyRequests")
+        assert 1 <= int(call.headers["retry-after"]) <= 300
+        assert call.headers["x-request-id"] == call.headers["x-error-reference"]
+    assert [(line["refused"], line["limited"]) for line in lines] == [(6, ["contract contract: 6"])]
+    site.send(ACCOUNTS, signed(key), query="name=other")  # The queue of its short calls is empty.
+    await site.until("other")
+    site.go_on.set()
 
 
 class LateFuture(asyncio.Future[dict[str, Any]]):

@@ -1,0 +1,66 @@
+"""A benchmark of overload: four times as many calls as the platform can answer, from many apps, for a minute.
+
+Server and load use the same cores. Each app reads the list of its accounts and a file of 4 KB in turn.
+
+    python -m benchmarks.overload
+    python -m benchmarks.overload --apps 1    all calls from one app
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from tests.chaos.overload import Call, measure_overload
+from tests.flow.many_files import add_files
+from tests.flow.people import People
+from tests.flow.served import serving_as_people_do
+
+from privateshare.platform.operating.settings import Settings
+from privateshare.platform.startup import operator_platform
+
+APPS = 20
+PRIORITY = -10
+SMALL = 4 * 1024
+
+
+async def calls_of_an_app(people: People) -> list[Call]:
+    """Make an app and a person who shares with it, and return the calls that it repeats."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    await add_files(people.platform, await people.library_of(tokens), 1, SMALL)
+    body = {"agent": {"sdk": {"name": "js", "version": "16.1.5", "meta": {}}}, "sourceFetch": False}
+    session = wire.post("permission-access/trigger", access_token=tokens.access, body=body).json()["session"]["key"]
+    listed = wire.get(f"permission-access/query/{session}", access_token=tokens.access).json()["fileList"]
+    name = next(entry["name"] for entry in listed if "_D1000" in entry["name"])
+    headers = {"authorization": f"Bearer {wire.jwt(access_token=tokens.access)}", "accept": "application/octet-stream"}
+    paths = ("permission-access/accounts", f"permission-access/query/{session}/{name}")
+    return [Call(wire.url(path), headers) for path in paths]
+
+
+async def run(folder: Path, apps: int) -> int:
+    """Start a platform, measure, print the figures, and return the exit status."""
+    with serving_as_people_do(folder / "data") as served:
+        async with operator_platform(Settings(data=folder / "data", database_pool_size=5)) as platform:
+            people = People(platform, served.origin)
+            by_app = [await calls_of_an_app(people) for _ in range(apps)]
+        with suppress(PermissionError):  # Otherwise it is the load that waits for a core, and not the platform.
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+        found = await measure_overload([call for calls in zip(*by_app, strict=True) for call in calls])
+    print("\n".join([f"{apps} apps", *found.lines(), *found.problems()]))
+    return 1 if found.problems() else 0
+
+
+def main() -> None:
+    """Read the arguments, and run."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--apps", type=int, default=APPS)
+    with tempfile.TemporaryDirectory() as name:
+        sys.exit(asyncio.run(run(Path(name), arguments.parse_args().apps)))
+
+
+if __name__ == "__main__":
+    main()

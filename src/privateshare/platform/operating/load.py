@@ -1,0 +1,60 @@
+"""Whether more requests arrive at a queue than it serves, and how many it serves in a second.
+
+A client that asks for two thousand files at once is no overload: it has a long queue, which shrinks as soon as all of
+its requests have arrived. A platform is overloaded if its queue grows for seconds, since more requests arrive than are
+served. So each half of a second in which the queue grew counts one, each other half takes one away, and at five the
+overload begins. It ends at zero.
+"""
+
+from collections import deque
+
+SAMPLE_SECONDS = 0.5
+OVERLOADED_AT = 5  # Samples in a row: nobody served until then has waited for much longer than two seconds.
+# If more requests than these arrive for each that is served, somebody sent very many in one moment. Accepting them is
+# most of the work, so few are served meanwhile, and that says little about the time after it. They count less.
+BURST_ARRIVALS_PER_SERVED = 12
+BURST_WEIGHT = 1 / 8
+
+
+class Load:
+    """The requests that arrive at a queue and those that it serves."""
+
+    def __init__(self, began: float) -> None:
+        self.is_overloaded = False
+        self._grown = 0.0
+        self._began, self._arrived, self._served = began, 0, 0
+        self._samples: deque[tuple[float, int]] = deque(maxlen=OVERLOADED_AT)  # Each is its seconds and those served.
+
+    def note_arrival(self, now: float, waiting: int) -> None:
+        """Count a request that arrives, accepted or not, while `waiting` others wait."""
+        if not waiting and now - self._began >= SAMPLE_SECONDS:
+            self._note_quiet((now - self._began) / SAMPLE_SECONDS)
+            self._begin(now)
+        self._arrived += 1
+
+    def note_served(self, now: float, waiting: int) -> None:
+        """Count a request that gets a place; `waiting` is the number of those that waited until then, with it."""
+        self._served += 1
+        seconds = now - self._began
+        if seconds < SAMPLE_SECONDS:
+            return
+        self._samples.append((seconds, self._served))
+        if self._arrived <= self._served or waiting * seconds <= self._served * SAMPLE_SECONDS:
+            self._note_quiet(1)
+        else:
+            is_burst = self._arrived > BURST_ARRIVALS_PER_SERVED * self._served
+            self._grown = min(OVERLOADED_AT, self._grown + (BURST_WEIGHT if is_burst else 1))
+            self.is_overloaded = self.is_overloaded or self._grown == OVERLOADED_AT
+        self._begin(now)
+
+    @property
+    def served_per_second(self) -> float:
+        """Return the rate of the newest samples. There are some once an overload has begun."""
+        return sum(served for _, served in self._samples) / sum(seconds for seconds, _ in self._samples)
+
+    def _note_quiet(self, samples: float) -> None:
+        self._grown = max(0.0, self._grown - samples)
+        self.is_overloaded = self.is_overloaded and self._grown > 0
+
+    def _begin(self, now: float) -> None:
+        self._began, self._arrived, self._served = now, 0, 0
