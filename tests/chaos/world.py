@@ -27,6 +27,7 @@ Fault = Callable[[random.Random], Awaitable[str]]
 PROCESSES = "2"  # For requests; with them comes one for syncs.
 LONGEST_PAUSE_SECONDS = 4.0
 SLOW_SHARE, SLOW_TURN_SECONDS = 0.8, 0.05  # Of the time that a slow process stands still.
+REVIVAL_SECONDS = 10
 ROOM_BYTES = 100_000  # On a full disk, no file can become larger than this.
 CLOCK_JUMP_SECONDS = 100  # Clients' requests are accepted within five minutes of their time.
 CLOCK_CACHE_SECONDS = 1
@@ -116,7 +117,7 @@ class World:
 
     async def fill_disk(self, chance: random.Random) -> str:
         """Let the processes of the platform write only small files, as if their disk had no room."""
-        with _no_room([one.pid for one in self.processes()]):
+        with _no_room(self.processes):
             await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
         return "the platform's disk is full"
 
@@ -131,19 +132,23 @@ class World:
 
     async def fill_disk_of_postgres(self, chance: random.Random) -> str:
         """Let PostgreSQL write only small files. It may end then, and is started again when there is room."""
-        postmaster = psutil.Process(self._postmaster())
-        with _no_room([postmaster.pid, *(one.pid for one in postmaster.children())]):
+        with _no_room(self._processes_of_postgres):
             await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
-        if not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE:
-            await self._restart_postgres()
-        return "the disk of PostgreSQL is full"
+        for _ in range(REVIVAL_SECONDS):
+            with suppress(psycopg.Error):
+                async with await psycopg.AsyncConnection.connect(self.database_url):
+                    return "the disk of PostgreSQL is full"
+            await asyncio.sleep(1)
+        await self._restart_postgres()
+        return "the disk of PostgreSQL is full, and it ends"
 
     async def drop_connections(self, _chance: random.Random) -> str:
         """End all connections to PostgreSQL."""
         others = "pid <> pg_backend_pid() AND datname IS NOT NULL"
         end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
-        async with await psycopg.AsyncConnection.connect(self.database_url, autocommit=True) as connection:
-            await connection.execute(end)
+        with suppress(psycopg.Error):
+            async with await psycopg.AsyncConnection.connect(self.database_url, autocommit=True) as connection:
+                await connection.execute(end)
         return "all connections to PostgreSQL end"
 
     async def kill_postgres(self, chance: random.Random) -> str:
@@ -161,8 +166,7 @@ class World:
 
     async def pause_postgres(self, chance: random.Random) -> str:
         """Pause PostgreSQL with all of its processes."""
-        postmaster = psutil.Process(self._postmaster())
-        await _pause([postmaster.pid, *(one.pid for one in postmaster.children())], chance)
+        await _pause([one.pid for one in self._processes_of_postgres()], chance)
         return "PostgreSQL is paused"
 
     async def kill_pooler(self, chance: random.Random) -> str:
@@ -229,6 +233,12 @@ class World:
             self.break_off_store,
         ]
 
+    def _processes_of_postgres(self) -> list[psutil.Process]:
+        with suppress(psutil.Error, OSError):
+            postmaster = psutil.Process(self._postmaster())
+            return [postmaster, *postmaster.children()]
+        return []
+
     def _postmaster(self) -> int:
         return int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
 
@@ -238,19 +248,19 @@ def _until(chance: random.Random) -> float:
 
 
 @contextmanager
-def _no_room(pids: list[int]) -> Iterator[None]:
-    """Limit the size of the files of some processes, as if their disk were full."""
-    limited = []
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            limited.append((pid, resource.prlimit(pid, resource.RLIMIT_FSIZE)))
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, limited[-1][1][1]))
+def _no_room(processes: Callable[[], list[psutil.Process]]) -> Iterator[None]:
+    """Limit the size of the files of some processes, as if their disk were full. New processes inherit the limit."""
+    _limit_files(processes(), ROOM_BYTES)
     try:
         yield
     finally:
-        for pid, before in limited:
-            with suppress(ProcessLookupError):
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        _limit_files(processes(), resource.RLIM_INFINITY)
+
+
+def _limit_files(processes: list[psutil.Process], size: int) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 async def _pause(pids: list[int], chance: random.Random) -> None:
