@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 import random
 from collections import deque
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Simulation:
         self._waiting: dict[str, deque[tuple[Turn, float]]] = {}  # Of each caller who waits.
         self._ends: list[tuple[float, int, str]] = []
         self._stalled = (0.0, 0.0)
+        self._open: dict[str, tuple[float, float]] = {}  # Of those who wait for answers: until when, and the pause.
 
     def arrive(self, caller: str, per_second: float, begin: float, end: float) -> None:
         """Let a caller send requests at random times."""
@@ -57,16 +59,21 @@ class Simulation:
         while (at := at + self.chance.expovariate(per_second)) < end:
             self._arrivals.append((at, caller))
 
+    def keep_open(self, caller: str, requests: int, pause: float, end: float) -> None:
+        """Let a caller always have some requests open: each answer is followed by another one after a pause."""
+        self._arrivals += [(0.0, caller)] * requests
+        self._open[caller] = end, pause
+
     def stall(self, begin: float, end: float) -> None:
         """Let no request end between two times."""
         self._stalled = begin, end
 
     async def run(self) -> None:
         """Let everything happen, in the order of time."""
-        self._arrivals.sort(reverse=True)
+        heapq.heapify(self._arrivals)
         while self._arrivals or self._ends:
-            if not self._ends or (self._arrivals and self._arrivals[-1][0] < self._ends[0][0]):
-                self._join(*self._arrivals.pop())
+            if not self._ends or (self._arrivals and self._arrivals[0][0] < self._ends[0][0]):
+                self._join(*heapq.heappop(self._arrivals))
             else:
                 self.clock.now, _, caller = heapq.heappop(self._ends)
                 self.queue.leave(caller)
@@ -103,6 +110,11 @@ class Simulation:
         if self._stalled[0] <= end < self._stalled[1]:
             end = self._stalled[1]
         heapq.heappush(self._ends, (end, id(turn), caller))
+        until, pause = self._open.get(caller, (0.0, 0.0))
+        if end < until:
+            stalled = self.chance.random() < 0.002  # The client does something else, and goes on later.
+            again = math.ceil(end) + 1 if stalled else end + self.chance.expovariate(1 / pause)
+            heapq.heappush(self._arrivals, (again, caller))
 
     def all_answers(self) -> Answers:
         """Return the answers of all callers together."""
@@ -176,6 +188,18 @@ async def test_one_client_that_asks_for_everything_at_once_is_no_overload(reques
     assert (other.refused, other.quantile(0.99) < 0.2) == ([], True)
     if requests < SERVED / 2 * MINUTE:  # It has half of the places.
         assert burst.refused == []
+
+
+@pytest.mark.parametrize("requests", [50, 200, 1_000])
+@pytest.mark.parametrize("pause", [0.005, 0.3])
+async def test_who_waits_for_answers_is_no_overload(requests: int, pause: float) -> None:
+    """The SDK has up to 200 requests open, however fast they are answered. None of them is refused."""
+    simulation = Simulation()
+    simulation.keep_open("app", requests, pause, 2 * MINUTE)
+    simulation.arrive("other", 10, 0, 2 * MINUTE)
+    await simulation.run()
+    assert simulation.all_answers().refused == []
+    assert simulation.answers["other"].quantile(0.99) < 0.2
 
 
 async def test_who_asks_for_little_is_not_refused() -> None:
