@@ -14,7 +14,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from tests.chaos.overload import Call, measure_overload
+from tests.chaos.overload import measure_overload
+from tests.chaos.requests import Call
 from tests.flow.many_files import add_files
 from tests.flow.people import People
 from tests.flow.served import serving_as_people_do

@@ -30,7 +30,8 @@ from privateshare.platform.startup import operator_platform
 from tests.chaos.invariants import check_stores, wait_until_quiet
 from tests.chaos.load import ACCOUNTS, Actor, Apps, Counts, Inbox, NoAnswer, Person
 from tests.chaos.machines import Machines, running_machines
-from tests.chaos.overload import Call, measure_overload
+from tests.chaos.overload import measure_overload
+from tests.chaos.requests import Call
 from tests.chaos.world import Fault, World, running_world
 from tests.flow.consenting import asking_contract
 from tests.flow.people import People

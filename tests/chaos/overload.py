@@ -8,30 +8,23 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
-import aiohttp
+from tests.chaos.requests import Call, Client
 
 FACTOR = 4
 OVERLOAD_SECONDS = 60.0
 CAPACITY_SECONDS = 8.0
 WARM_UP_SECONDS = 2.0
 AT_ONCE = 24  # Calls that are made at the same time to measure the capacity.
-CALL_TIMEOUT_SECONDS = 90.0
 ADMITTED_SECONDS = 2.0
 RECOVERY_SECONDS = 10.0
 PROBE_SECONDS = 0.5  # An answer within this time shows that the overload is over.
+STEP_SECONDS = 0.01
 PROBES = 10  # So many in a row.
 MAX_RETRY_SECONDS = 300
 REFUSED = 429
-
-
-@dataclass(frozen=True)
-class Call:
-    """A GET request that may be repeated."""
-
-    url: str
-    headers: dict[str, str] = field(repr=False)
 
 
 @dataclass
@@ -45,6 +38,7 @@ class Overload:
     retry_after: list[int] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     recovered_after: float = 0.0
+    own_delay: float = 0.0  # The longest time that the load itself waited for a processor: no figure is more exact.
 
     def problems(self) -> list[str]:
         """Return which promises were broken."""
@@ -73,6 +67,7 @@ class Overload:
             f"  p50               {quantile(self.refused, 0.5):8.2f} s",
             f"  Retry-After       {_median(self.retry_after):8.0f} s, at most {max(self.retry_after, default=0)}",
             f"recovered after     {self.recovered_after:8.1f} s   (goal: < {RECOVERY_SECONDS:.0f})",
+            f"own delay           {self.own_delay:8.1f} s   (the figures are not more exact)",
             f"statuses            {dict(self.statuses)}",
         ]
 
@@ -90,8 +85,7 @@ def _median(values: Sequence[float]) -> float:
 async def measure_overload(calls: Sequence[Call]) -> Overload:
     """Measure the capacity for these calls, send four times as many for a minute, and wait until it is over."""
     found = Overload()
-    timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as http:
+    with closing(Client()) as http:
         await _answered_per_second(http, calls, WARM_UP_SECONDS)
         found.capacity = await _answered_per_second(http, calls, CAPACITY_SECONDS)
         ended = await _offer(http, calls, found)
@@ -99,14 +93,14 @@ async def measure_overload(calls: Sequence[Call]) -> Overload:
     return found
 
 
-async def _answered_per_second(http: aiohttp.ClientSession, calls: Sequence[Call], seconds: float) -> float:
+async def _answered_per_second(http: Client, calls: Sequence[Call], seconds: float) -> float:
     until, answered = time.monotonic() + seconds, 0
 
     async def repeat(number: int) -> None:
         nonlocal answered
         while time.monotonic() < until:
-            status, _ = await _send(http, calls[number % len(calls)])
-            assert status == 200, status
+            answer = await http.send(calls[number % len(calls)])
+            assert answer.status == 200, answer
             answered, number = answered + 1, number + 1
 
     began = time.monotonic()
@@ -114,21 +108,21 @@ async def _answered_per_second(http: aiohttp.ClientSession, calls: Sequence[Call
     return answered / (time.monotonic() - began)
 
 
-async def _offer(http: aiohttp.ClientSession, calls: Sequence[Call], found: Overload) -> float:
+async def _offer(http: Client, calls: Sequence[Call], found: Overload) -> float:
     """Send calls four times as fast as they can be answered. Return when the last was sent."""
 
     async def send(call: Call) -> None:
         sent_at = time.monotonic()
         try:
-            status, retry_after = await _send(http, call)
-        except (aiohttp.ClientError, TimeoutError) as error:
+            answer = await http.send(call)
+        except OSError as error:
             found.statuses[type(error).__name__] += 1
             return
-        found.statuses[str(status)] += 1
-        if status == REFUSED:
+        found.statuses[str(answer.status)] += 1
+        if answer.status == REFUSED:
             found.refused.append(time.monotonic() - sent_at)
-            found.retry_after.append(retry_after)
-        elif status == 200:
+            found.retry_after.append(answer.retry_after)
+        elif answer.status == 200:
             found.admitted.append(time.monotonic() - sent_at)
 
     async with asyncio.TaskGroup() as sending:
@@ -138,25 +132,20 @@ async def _offer(http: aiohttp.ClientSession, calls: Sequence[Call], found: Over
             for number in range(sent, due):
                 sending.create_task(send(calls[number % len(calls)]))
             sent = due
-            await asyncio.sleep(0.01)
+            woken_at = time.monotonic()
+            await asyncio.sleep(STEP_SECONDS)
+            found.own_delay = max(found.own_delay, time.monotonic() - woken_at - STEP_SECONDS)
         ended = time.monotonic()
         found.offered = sent / (ended - began)
     return ended
 
 
-async def _seconds_until_recovered(http: aiohttp.ClientSession, calls: Sequence[Call], ended: float) -> float:
+async def _seconds_until_recovered(http: Client, calls: Sequence[Call], ended: float) -> float:
     """Return how long after the end of the overload it was that calls are answered at once again."""
     in_a_row = 0
     while in_a_row < PROBES and time.monotonic() - ended < 6 * RECOVERY_SECONDS:
         sent_at = time.monotonic()
-        status, _ = await _send(http, calls[in_a_row % len(calls)])
-        in_a_row = in_a_row + 1 if status == 200 and time.monotonic() - sent_at < PROBE_SECONDS else 0
+        answer = await http.send(calls[in_a_row % len(calls)])
+        in_a_row = in_a_row + 1 if answer.status == 200 and time.monotonic() - sent_at < PROBE_SECONDS else 0
         await asyncio.sleep(0.05)
     return time.monotonic() - ended
-
-
-async def _send(http: aiohttp.ClientSession, call: Call) -> tuple[int, int]:
-    """Send a request. Return its status, and Retry-After or 0."""
-    async with http.get(call.url, headers=call.headers) as answer:
-        await answer.read()
-        return answer.status, int(answer.headers.get("retry-after", 0))
