@@ -27,6 +27,7 @@ from tests.flow.wire import REDIRECT_URI, Wire
 
 TEMPLATES = Path(rendered_page.__code__.co_filename).parent / "templates"
 PARTS = {
+    "connect-questions",
     "drop-offered",
     "found-exports",
     "layout",
@@ -271,6 +272,13 @@ async def walk_my_data(walk: Walk, archive: Path) -> None:
         await walk.open(home + path)
         await walk.look(template)
     await walk_to_found(walk, "me-found")
+    await walk.open(f"{home}/connect?q=bluesky")
+    await walk.look("me-sign-ins")
+    await walk.press('main a[href*="/connect/"]')
+    await walk.at("me-connect")
+    await walk.look("me-connect")
+    await walk.send_unchecked()
+    await walk.look_at_problem("me-connect", "#answer-server")
     for link_to, came_from, template in (
         ("/data/406/", "/data/406", "me-object"), ("/receipts/", "/history", "me-receipt"),
         ("/sources/", "", "me-source"), ("/apps/", "", "me-app"), ("/recovery", "", "me-recovery"),
@@ -335,6 +343,7 @@ async def walk_the_rest(walk: Walk) -> None:
 PASSED_QUICKLY: dict[str, dict[str, object]] = {
     "begin": {"on_device": None},
     "leave": {"onward": "/me/", "kind": "authorize"},
+    "me-leave": {"onward": "/me/"},
     "preview": {"kind": "authorize"},
     "upload": {"upload": {"id": 1, "read": "40 plays.", "left_out": ["2 files are damaged."], "unused": ["a.txt"]}},
 }

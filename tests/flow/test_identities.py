@@ -152,6 +152,11 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "PUT /apps/saas/journey/{tag}/drop/{file_id}/{number}",
     "GET /apps/saas/journey/{tag}/found",
     "POST /apps/saas/journey/{tag}/found",
+    "GET /me/{browser_id}/connect",  # live/test_typed_servers.py covers these.
+    "GET /me/{browser_id}/connect/{source_id}",
+    "POST /me/{browser_id}/connect/{source_id}",
+    "GET /me/{browser_id}/sign-in/{source_id}",
+    "GET /me/{browser_id}/connected/{way}",
     "GET /me/{browser_id}/found",
     "POST /me/{browser_id}/found",
     "GET /me/{browser_id}/add",

@@ -43,6 +43,7 @@ from tests.flow.wire import Wire
 from tests.patience import wait_for
 from tests.untranslated import untranslated
 
+BLUESKY = 9053
 PAGE = "text/html"
 TOLD = {
     "dataRequest": {
@@ -246,10 +247,14 @@ def test_the_pages_of_my_data_are_translated(reader: Reader, mia: Victim, tmp_pa
     """Every page of the person's own: apps, sources, data of every kind and its charts, history, receipts."""
     reader.crawl(f"{reader.origin}/me/")
     browser = opened(f"{reader.origin}/me/", http=reader.http)
-    browser.open(f"{browser.page.url}/add")  # type: ignore[union-attr]
+    home = browser.page.url  # type: ignore[union-attr]
+    browser.open(f"{home}/add")
     mine = tmp_path / "mine.zip"
     mine.write_bytes(spotify_zip([play(1), play(2), play(3), play(4, ts="some day")]))
     read_to_the_end(browser, mine)
+    browser.open(f"{home}/connect?q=nothing")
+    browser.open(f"{home}/connect/{BLUESKY}")
+    browser.submit("continue")  # Nothing is typed.
     names = {"me", "me-app", "me-source", "me-data", "me-kind", "me-object", "history", "receipt", "me-change"}
     assert names | {"me-take", "me-erase", "recovery"} <= reader.seen
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from examples.walking import Browser
 
@@ -13,15 +14,17 @@ from tests.apis.bluesky import bluesky, name_by_host
 from tests.apis.mastodon import mastodon, status
 from tests.apis.server import ApiServer, running
 from tests.archives import zipped
-from tests.flow.consenting import Asking, ask, asking_contract, opened, page_of
+from tests.flow.consenting import Asking, ask, asking_contract, known_person, opened, page_of
 from tests.flow.live.lending import shown
 from tests.flow.people import People
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
+from tests.patience import wait_for
 
 MASTODON, BLUESKY = 9050, 9053
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 STATUSES = "/api/v1/accounts/id-ann/statuses"
+MUSIC = {"dataRequest": {"serviceGroups": [{"id": 5}], "purpose": "To test"}}
 SOCIAL = {"dataRequest": {"serviceGroups": [{"id": 1}], "purpose": "To test"}}
 
 
@@ -222,3 +225,37 @@ def test_a_server_does_not_name_another_as_its_own(social: Wire, server: ApiServ
     """The account is at the server that the person typed, whatever its token endpoint says."""
     server.api.wrap_token = lambda token: token | {"server": "http://127.0.0.1:1", "client_id": "x"}
     assert member(social, server).synced()[0]["state"] == "completed"
+
+
+async def test_a_person_signs_in_for_their_own_data(people: People, server: ApiServer) -> None:
+    """No app has a part in it. No other browser completes the sign-in, and an address that was used does nothing."""
+    music, http = await asking_contract(people, document=MUSIC, name="Music"), httpx2.Client(timeout=60)
+    known_person(music, http)
+    browser = opened(f"{music.origin}/me/", http=http)
+    home = shown(browser).url.split("?")[0]
+    browser.open(f"{home}/connect?q=nothing")
+    assert "Nothing is called" in shown(browser).html
+    browser.open(f"{home}/connect?q=masto")
+    assert f"/connect/{MASTODON}" in shown(browser).html
+    browser.open(f"{home}/connect/{MASTODON}")
+    browser.submit("continue", extra={"answer-server": " "})
+    assert "Fill in: Your server." in shown(browser).html
+    browser.submit("continue", extra={"answer-server": server.address})
+    assert page_of(browser) == "me-connect", shown(browser).html
+    back = opened(shown(browser).links["Go to Mastodon"]).left_to
+    assert back is not None
+    assert "/apps/saas/signed-in?" in back
+    stranger = opened(back)
+    assert page_of(stranger) == "me-entrance"
+    browser.open(back.replace("/signed-in?", "/connected?"))
+    assert "could not complete the sign-in" in shown(browser).html
+    browser.submit("continue", extra={"answer-server": server.address})
+    back = str(opened(shown(browser).links["Go to Mastodon"]).left_to)
+    browser.open(back)
+    address = shown(browser).url
+    assert "add?accounts=" in address
+    wait_for(lambda: "Your data is here now" in http.get(address).text)
+    browser.open(f"{home}/data")
+    assert "Your posts" in shown(browser).html
+    browser.open(back)
+    assert page_of(browser) == "me-sign-ins"

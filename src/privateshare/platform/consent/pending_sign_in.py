@@ -7,6 +7,7 @@ browser can complete the sign-in, and it completes only once.
 
 import hmac
 from dataclasses import asdict, dataclass, field
+from uuid import UUID
 
 import orjson
 
@@ -19,6 +20,7 @@ from privateshare.sources import oauth
 from privateshare.sources.contract import JsonObject, SignInSource
 
 PURPOSE = "sign-in under way"
+OWN_PAGES = "me-"  # The tag of a sign-in on the pages of a person begins with this, and ends with the browser.
 CALLBACK_PATH = f"{ONBOARD_PATH}connected"
 # Servers that people name get a redirect URI of their own. Such a server could send the browser to another source with
 # the state of this sign-in, and would be sent the code of that source: a mix-up attack (RFC 9207). It must not begin
@@ -69,6 +71,15 @@ def take_pending(visit: Visit, state: str) -> PendingSignIn | None:
         return None
     visit.journey.sealed_sign_in = None
     return pending
+
+
+def browser_of(state: str) -> UUID | None:
+    """Return the browser in which a sign-in on a person's own pages was begun; None if it belongs to a journey."""
+    tag = tag_of(state)
+    try:
+        return UUID(tag.removeprefix(OWN_PAGES)) if tag.startswith(OWN_PAGES) else None
+    except ValueError:
+        return None
 
 
 def tag_of(state: str) -> str:

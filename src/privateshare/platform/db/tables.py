@@ -339,6 +339,7 @@ class BrowserRow(Base):
     Its secret changes with each use. `previous_hash` is the hash of the previous secret, which is valid until the new
     secret is used. `shared` is true if other people use this browser too. It then proves nothing by itself if the
     library has a passkey: the passkey must have confirmed the person shortly before, at `confirmed_at`.
+    `sealed_sign_in` is the sign-in at a source that was begun in it on the person's own pages.
     """
 
     __tablename__ = "browsers"
@@ -352,6 +353,7 @@ class BrowserRow(Base):
     used_at: Mapped[datetime] = _created()
     shared: Mapped[bool] = mapped_column(default=False)
     confirmed_at: Mapped[datetime | None]
+    sealed_sign_in: Mapped[bytes | None]
 
 
 class PasskeyRow(Base):

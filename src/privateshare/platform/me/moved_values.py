@@ -27,6 +27,7 @@ from privateshare.platform.library.accounts import DETAILS
 from privateshare.platform.library.archives import ARCHIVE_KEY, LEFT_OUT
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
 from privateshare.platform.me.merge_copies import Plan
+from privateshare.platform.me.signing_in import SIGN_IN
 from privateshare.platform.person.browsers import DESCRIPTION
 from privateshare.platform.person.passkeys import CREDENTIAL
 from privateshare.platform.reports.medmij import SEALED_REQUESTS
@@ -60,6 +61,7 @@ SEALED = (
     SealedColumn(ArchiveRow.sealed_key, ARCHIVE_KEY, ArchiveRow.id, ArchiveRow.account_id),
     SealedColumn(ArchiveRow.sealed_left_out, LEFT_OUT, ArchiveRow.id, ArchiveRow.account_id),
     SealedColumn(BrowserRow.sealed_description, DESCRIPTION, BrowserRow.id),
+    SealedColumn(BrowserRow.sealed_sign_in, SIGN_IN, BrowserRow.id),
     SealedColumn(FileRow.sealed_sha256, FILE_HASH, FileRow.blob, FileRow.account_id),
     SealedColumn(FileRow.sealed_dates, FILE_DATES, FileRow.blob, FileRow.account_id),
     SealedColumn(FileRow.sealed_origins, FILE_ORIGINS, FileRow.blob, FileRow.account_id),

@@ -14,6 +14,7 @@ from privateshare.platform.me import (
     history_pages,
     merge_pages,
     pages,
+    signing_in,
     sources,
     ways_in,
 )
@@ -35,6 +36,7 @@ def my_pages() -> APIRouter:
         exporting,
         bringing,
         adding,
+        signing_in,
         merge_pages,
     ):
         whole.include_router(part.router)

@@ -11,7 +11,7 @@ def claude_conversations(number: int = 30) -> bytes:
         {
             "uuid": f"c{one}",
             "name": "Bread",
-            "account": {"uuid": "u"},
+            "account": {"uuid": "6d1f3b62-0c1e-4a51-9b3e-1f7c2a9d8e55"},
             "chat_messages": [
                 {"uuid": f"m{one}", "sender": "human", "text": "Hi", "created_at": f"2026-02-0{1 + one % 9}T10:00:00Z"}
             ],

@@ -51,6 +51,7 @@ from privateshare.sources.failures import LeftOut, our_fault
 
 METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN, ANSWER = "way", "upload", "sample:", "sign-in", "answer-"
 MAX_ANSWER_CHARACTERS = 500
+FILL_IN = N_("Fill in: %(field)s.")
 # The values of the `problem` parameter, with which a failed sign-in redirects to this page.
 PROBLEMS = {
     "declined": N_("You did not sign in at %(source)s. Try again, or cancel."),
@@ -124,16 +125,15 @@ async def _sign_in(
     request: Request, visit: Visit, source: SignInSource | AskingSource, fields: Mapping[str, str]
 ) -> Response:
     """Begin the sign-in at the source, or connect it at once with what the person typed."""
-    answers = _answers(source.info.asks, fields)
+    answers = read_answers(source.info.asks, fields)
     shown = {question.name: answers[question.name] for question in source.info.asks if question.kind != "password"}
 
     def again(problem: str, field: str = "") -> Response:
         return _show_methods(visit, source, problem, chosen=SIGN_IN, answers=shown, field=field)
 
-    for question in source.info.asks:
-        if not 0 < len(answers[question.name]) <= MAX_ANSWER_CHARACTERS:
-            label = visit.words.say(question.label)
-            return again(visit.words.say(N_("Fill in: %(field)s."), field=label), question.name)
+    if (missing := missing_answer(source.info.asks, answers)) is not None:
+        label = visit.words.say(missing.label)
+        return again(visit.words.say(FILL_IN, field=label), missing.name)
     if source.info.asks:
         await visit.platform.limits.check_server(sender_address(request))
     name = visit.words.source(source.info.id)
@@ -174,7 +174,12 @@ async def _begin_sign_in(
         return redirect(await navigation.after_connecting(visit, account))
 
 
-def _answers(questions: Sequence[Question], fields: Mapping[str, str]) -> dict[str, str]:
+def missing_answer(questions: Sequence[Question], answers: Mapping[str, str]) -> Question | None:
+    """Return the first question without an answer that could be one; None if there is none."""
+    return next((one for one in questions if not 0 < len(answers[one.name]) <= MAX_ANSWER_CHARACTERS), None)
+
+
+def read_answers(questions: Sequence[Question], fields: Mapping[str, str]) -> dict[str, str]:
     """Read what the person typed. A password may begin or end with a space."""
     typed = {question.name: fields.get(ANSWER + question.name, "") for question in questions}
     return {

@@ -10,10 +10,11 @@ from privateshare.platform.consent import connections, navigation, pending_sign_
 from privateshare.platform.consent.pending_sign_in import PendingSignIn
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.visit import UnfinishedVisit, Visit, check_unfinished, journey_page, resume_visit
-from privateshare.platform.http.requests import platform_of
+from privateshare.platform.http.requests import base_path, platform_of
 from privateshare.platform.library.credentials import revoke_token
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.operating.admission import place_given_up
+from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
 from privateshare.sources.contract import (
     Broken,
@@ -62,13 +63,18 @@ async def show_sign_in(visit: UnfinishedVisit, source_id: int) -> Response:
 async def come_back(request: Request) -> Response:
     """Answer the redirect URIs of all sources. A state of another browser, or a used one, connects nothing."""
     platform = platform_of(request)
+    if (browser := pending_sign_in.browser_of(request.query_params.get("state", ""))) is not None:
+        way, query = request.url.path.rpartition("/")[2], request.url.query
+        return redirect(f"{base_path(request)}/me/{browser}/connected/{way}?{query}")
     async with platform.database.transaction() as db:
         returned = await _take_return(request, db)
     if isinstance(returned, Response):
         return returned
     try:
         async with place_given_up():
-            token, identity = await _signed_in(returned)
+            token, identity = await exchange_for_account(
+                platform, returned.source, returned.pending, returned.code, returned.issuer
+            )
     except TryLater:
         return returned.to_connect_page("away")
     except (NeedsLogin, Broken):
@@ -102,24 +108,27 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
     source = await navigation.offered_source(visit, pending.source_id)
     assert isinstance(source, SignInSource)
     returned = Return(visit, source, pending, query.get("code", ""), query.get("iss"))
-    if not pending.redirect_uri.endswith(request.url.path.rpartition("/")[2]):  # Another source sent the browser here.
+    if not pending.redirect_uri.endswith(
+        f"/{request.url.path.rpartition('/')[2]}"
+    ):  # Another source sent the browser here.
         return returned.to_connect_page("failed")
     if "error" in query or not returned.code:
         return returned.to_connect_page("declined" if query.get("error") == "access_denied" else "failed")
     return returned
 
 
-async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
+async def exchange_for_account(
+    platform: Platform, source: SignInSource, pending: PendingSignIn, code: str, issuer: str | None
+) -> tuple[JsonObject, Identity]:
     """Fetch the source's token, and identify its account. Raises TryLater, NeedsLogin or Broken."""
-    source, pending = returned.source, returned.pending
     sign_in = await call_source(source.sign_in, pending.known)
-    _check_issuer(sign_in, returned.issuer)
-    issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, returned.code, pending.verifier)
+    _check_issuer(sign_in, issuer)
+    issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, code, pending.verifier)
     token = oauth.merged(pending.known, issued)
     try:
         return token, await connections.identify_signed_in(source, token)
     except SourceFailure:
-        await revoke_token(returned.visit.platform.sources, source.info.id, token)
+        await revoke_token(platform.sources, source.info.id, token)
         raise
 
 

@@ -227,6 +227,7 @@ def upgrade() -> None:
         sa.Column("used_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sealed_sign_in", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("browsers_library_id_fkey"), ondelete="CASCADE"
         ),
