@@ -38,10 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["COVERAGE_PROCESS_CONFIG"] = servers.serialize()
 
 
+# Ten thousand tests are collected, and little of that is garbage. Looking for it would take more than half of the time.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Exempt what was imported and collected from garbage collections, each of which would take half a second."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class SharedPlatforms(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types

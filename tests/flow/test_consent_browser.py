@@ -149,6 +149,7 @@ async def test_a_double_click_comes_back_once(browser: Browser, wire: Wire, land
         assert len(set(landing.came)) == 1
 
 
+@pytest.mark.slow
 async def test_the_first_form_claims_a_link(browser: Browser, wire: Wire, landing: Landing) -> None:
     """A person who opened the link inside an app continues in their own browser, and the first browser is told."""
     asking = link(wire, landing)
@@ -280,6 +281,7 @@ async def test_hostile_texts_do_nothing(browser: Browser, people: People, landin
         assert "<script>" not in landing.came[0]
 
 
+@pytest.mark.slow
 async def test_a_german_browser_gets_german_pages(browser: Browser, wire: Wire, landing: Landing) -> None:
     """A browser that prefers German gets German, and the person can switch."""
     async with visiting(browser, locale="de-DE") as page:
