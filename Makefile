@@ -102,8 +102,8 @@ test-scale: $(READY) ## do so with HAProxy, five servers, and PostgreSQL with a 
 bench-ingest: $(READY) ## measure the import of 300,000 plays, stage by stage; PLAYS=N for another number
 	$(BIN)/python -m benchmarks.ingest $(if $(PLAYS),--plays $(PLAYS))
 
-bench-sync: $(READY) ## measure the import of 1,000,000 plays and 1 GB of Apple Health, stage by stage
-	$(BIN)/python -m benchmarks.ingest --health 1024
+bench-sync: $(READY) ## measure the import of 1,000,000 plays and 1 GB of Apple Health; PLAYS=N HEALTH=MB for other sizes
+	$(BIN)/python -m benchmarks.ingest --health $(or $(HEALTH),1024) $(if $(PLAYS),--plays $(PLAYS))
 
 bench: bench-read bench-serve bench-ingest ## run all benchmarks
 	$(BIN)/python benchmarks/discovery.py

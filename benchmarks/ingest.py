@@ -5,9 +5,10 @@
 
 First each stage runs alone, in a process of its own, with the CPU time that it takes: the parser (orjson for plays,
 lxml's iterparse for Apple Health), reading and mapping, collecting, merging, and writing, which is compressing, sealing
-and storing. Then a platform imports the archive as a person uploads it, and after that one with a little more in it.
-The import begins as soon as the archive is uploaded, to show what is in it. The memory is the most that any process of
-the platform used, without PostgreSQL's.
+and storing. Then a platform imports the archive as a person uploads it, the same archive again, and at the end one with
+a little more in it. The import begins as soon as the archive is uploaded, to show what is in it. The memory is the most
+that any process of the platform used, without PostgreSQL's. During the first import the platform also answers requests
+that do nothing, which shows how much the import slows down the process that serves.
 """
 
 import argparse
@@ -23,9 +24,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import BinaryIO, cast
 from uuid import uuid4
 
+import httpx2
 import orjson
 import psutil
 from examples.walking import Browser
@@ -59,6 +62,9 @@ DAYS = 1826
 MEGABYTES_OF_A_SAMPLE_AN_HOUR = 58  # The size of an export of this many days.
 MEGABYTE = 1024 * 1024
 MORE = 1.01  # The second archive has so many times as much as the first.
+IDLE_SECONDS = 5
+PAUSE_SECONDS = 0.02
+GOAL_SLOWDOWN = 0.1
 GOAL_PLAYS, GOAL_FIRST_SECONDS, GOAL_MB, GOAL_MB_OF_SYNC, GOAL_SECOND, GOAL_SHARE = 50_000, 3, 200, 300, 0.3, 0.6
 ACCOUNT = uuid4()
 
@@ -235,6 +241,36 @@ def watched(pid: int) -> Iterator[Memory]:
 
 
 @dataclass
+class Answers:
+    """How long requests take that do nothing, in seconds, in the order in which they were sent."""
+
+    origin: str
+    seconds: list[float] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self) -> None:
+        """Ask until it is stopped."""
+        with httpx2.Client(base_url=self.origin) as client:
+            while not self.stopped.wait(PAUSE_SECONDS):
+                began = time.perf_counter()
+                client.get("/healthz").raise_for_status()
+                self.seconds.append(time.perf_counter() - began)
+
+
+@contextmanager
+def answering(origin: str) -> Iterator[Answers]:
+    """Ask a platform inside the block."""
+    answers = Answers(origin)
+    thread = threading.Thread(target=answers.ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        answers.stopped.set()
+        thread.join()
+
+
+@dataclass
 class Imported:
     """What an import took: seconds until it began, from there to the first file, and to the last."""
 
@@ -301,14 +337,23 @@ async def print_platform(work: Work, more: Path, folder: Path, goal_mb: int) -> 
         async with operator_platform(Settings(data=running.data, database_pool_size=2)) as platform:
             wire = await asking_contract(People(platform, running.origin), document={"dataRequest": EVERYTHING})
             person = Uploader(wire, work.source)
-            one = await import_archive(platform, person, work.path)
+            with answering(running.origin) as idle:
+                await asyncio.sleep(IDLE_SECONDS)
+            with answering(running.origin) as busy:
+                one = await import_archive(platform, person, work.path)
+            again = await import_archive(platform, person, work.path)
             two = await import_archive(platform, person, more)
     speed = one.objects / one.whole
     goal = f" (goal: {GOAL_PLAYS:,})" if work.source == SPOTIFY else ""
     print(f"upload until it begins     {one.uploaded:7.1f} s {one.objects / one.uploaded:11,.0f} objects/s")
     print(f"import                     {one.whole:7.1f} s {speed:11,.0f} objects/s{goal}")
     print(f"first file after           {one.first:7.1f} s (goal: {GOAL_FIRST_SECONDS} s)")
-    print(f"second import              {two.whole:7.1f} s {two.whole / one.whole:11.0%} (goal: {GOAL_SECOND:.0%})")
+    for name, found in (("the same archive again", again), ("one with a little more", two)):
+        shares = f"{found.whole / one.whole:11.0%} (goal: {GOAL_SECOND:.0%})"
+        print(f"{name:26} {found.whole:7.1f} s {shares}, {found.uploaded:.1f} s until it begins")
+    answered = median(busy.seconds)
+    slower = answered / median(idle.seconds) - 1
+    print(f"answers meanwhile          {1000 * answered:7.1f} ms {slower:+10.0%} (goal: {GOAL_SLOWDOWN:+.0%})")
     print(f"peak memory                {memory.megabytes:7} MB (goal: {goal_mb} MB)\n", flush=True)
 
 

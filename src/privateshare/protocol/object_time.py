@@ -3,15 +3,17 @@
 import re
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from privateshare.protocol.dates import read_milliseconds
+from privateshare.protocol.dates import MIN_EPOCH_MILLISECONDS, YEARS_1_TO_9999_MILLISECONDS, read_milliseconds
 from privateshare.protocol.fhir_dates import fhir_window, first_moment, read_element
 from privateshare.protocol.window import ALL_TIME, Window, hull
 
 DAY_MILLISECONDS = 86_400_000
+FIRST_DAY = date(1970, 1, 1)
+END_OF_YEAR_9999_MILLISECONDS = YEARS_1_TO_9999_MILLISECONDS.stop
 DIGIME = "digime"
 FHIR = "fhir"
 
@@ -100,6 +102,17 @@ _OTHER_DIGIME_DATES = frozenset(
 )
 
 
+def object_times(standard: str, thing: Mapping[str, Any]) -> tuple[int | None, Window | None]:
+    """Return `object_time` and `object_window` of an object, which is faster than computing each."""
+    if standard == DIGIME:
+        moment = thing.get("createddate")
+        # Most objects have only this date, in milliseconds.
+        is_simple = type(moment) is int and MIN_EPOCH_MILLISECONDS <= moment < END_OF_YEAR_9999_MILLISECONDS
+        if is_simple and not any(name != "createddate" and _is_date_name(name) for name in thing):
+            return moment, Window(moment, moment)
+    return object_time(standard, thing), object_window(standard, thing)
+
+
 def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:
     """Return the time of an object in milliseconds since the epoch; None if it has no date that can be parsed.
 
@@ -162,11 +175,14 @@ def _fhir_moment(resource: Mapping[str, Any]) -> int | None:
 
 def month_of(moment: int | None) -> int | None:
     """Return the month of a moment as the number yyyymm in UTC; None if it is None or outside the years 1 to 9999."""
-    if moment is None:
-        return None
+    return None if moment is None else _month_of_day(moment // DAY_MILLISECONDS)
+
+
+@lru_cache(maxsize=4096)
+def _month_of_day(day: int) -> int | None:
     try:
-        when = datetime.fromtimestamp(moment / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
+        when = FIRST_DAY + timedelta(days=day)
+    except OverflowError:
         return None
     return when.year * 100 + when.month
 

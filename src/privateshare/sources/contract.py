@@ -6,7 +6,6 @@ one.
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -325,7 +324,7 @@ class Skipped:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
     """An object of a page, with its optional original text and provenance."""
 
@@ -340,10 +339,9 @@ def pages(objects: "Iterable[Mapped]") -> Iterator[Page]:
 
     At most PAGE_OBJECTS objects and about PAGE_BYTES are held in memory, for all object types together.
     """
-    waiting: dict[int, list[tuple[Written, bytes]]] = {}
+    waiting: dict[int, _WaitingPage] = {}
     deletions: list[Deletion] = []
-    sizes: Counter[int] = Counter()
-    count = 0
+    count = size = 0
     for one in objects:
         if isinstance(one, Deletion):
             deletions.append(one)
@@ -353,17 +351,17 @@ def pages(objects: "Iterable[Mapped]") -> Iterator[Page]:
             continue
         if isinstance(one, tuple):
             one = Written(*one)
-        text = one.text if one.text is not None else one_line(one.thing)
-        waiting.setdefault(one.object_type, []).append((one, text))
-        sizes[one.object_type] += len(text)
-        count += 1
-        if count == PAGE_OBJECTS or sizes.total() >= PAGE_BYTES:
-            largest = max(sizes, key=lambda kind: sizes[kind])
-            del sizes[largest]
-            page = waiting.pop(largest)
-            count -= len(page)
-            yield _page(largest, page)
-    yield from (_page(object_type, page) for object_type, page in waiting.items())
+        page = waiting.get(one.object_type)
+        if page is None:
+            page = waiting[one.object_type] = _WaitingPage(one.object_type)
+        added = page.add(one)
+        count, size = count + 1, size + added
+        if count == PAGE_OBJECTS or size >= PAGE_BYTES:
+            largest = max(waiting.values(), key=lambda page: page.size)
+            del waiting[largest.object_type]
+            count, size = count - len(largest.objects), size - largest.size
+            yield largest.page()
+    yield from (page.page() for page in waiting.values())
     if deletions:
         yield Page(deletions[0].object_type, (), deletions=deletions)
 
@@ -398,14 +396,30 @@ def owner_at_end(reading: OwnedObjects) -> Identity:
         return cast(Identity, end.value)
 
 
-def _page(object_type: int, written: Sequence[tuple[Written, bytes]]) -> Page:
-    provenances = [one.provenance for one, _ in written if one.provenance is not None]
-    return Page(
-        object_type,
-        [one.thing for one, _ in written],
-        texts=[text for _, text in written],
-        provenances=provenances or None,
-    )
+@dataclass(slots=True)
+class _WaitingPage:
+    """A page that is not full yet."""
+
+    object_type: int
+    objects: list[JsonObject] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
+    provenances: list[ObjectProvenance | None] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, one: Written) -> int:
+        """Add an object, and return its size as JSON."""
+        text = one.text if one.text is not None else one_line(one.thing)
+        self.objects.append(one.thing)
+        self.texts.append(text)
+        self.provenances.append(one.provenance)
+        self.size += len(text)
+        return len(text)
+
+    def page(self) -> Page:
+        """Return it as it is."""
+        has_provenances = any(provenance is not None for provenance in self.provenances)
+        provenances = self.provenances if has_provenances else None
+        return Page(self.object_type, self.objects, texts=self.texts, provenances=provenances)
 
 
 def one_line(thing: JsonObject) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from privateshare.protocol.object_time import FHIR, object_time, object_window
+from privateshare.protocol.object_time import FHIR, object_times
 from privateshare.protocol.window import Window
 from privateshare.sources.contract import JsonObject, ObjectSchema, Page, one_line
 from privateshare.sources.identity import ObjectProvenance, Origin, Version, fhir_subject, fhir_version
@@ -19,7 +19,7 @@ NO_DATA = b""
 LENGTH = Struct(">I")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # There are millions of them, and frozen objects take several times as long to build.
 class Entry:
     """An object, serialized as one line, with the values by which it is merged, sorted and limited.
 
@@ -59,7 +59,7 @@ def entry_of(
         provenance: What distinguishes it from others of the same id.
     """
     data = text if text is not None else one_line(thing)
-    moment, window = object_time(schema.standard, thing), object_window(schema.standard, thing)
+    moment, window = object_times(schema.standard, thing)
     content = digest(orjson.dumps(thing, option=orjson.OPT_SORT_KEYS) if schema.standard == FHIR else data)
     return Entry(schema.entity_id(thing), moment, window, data, content, provenance)
 
@@ -104,13 +104,6 @@ def unpack_entry(packed: Sequence[Any], data: bytes) -> Entry:
         None if provenance is None else _unpack(provenance),
         order,
     )
-
-
-def in_order(entry: Entry, order: int) -> Entry:
-    """Return a copy with another `order`. This is much faster than `dataclasses.replace`."""
-    return Entry(
-        entry.entity_id, entry.moment, entry.window, entry.data, entry.content, entry.provenance, order
-    )  # fmt: skip
 
 
 def pack_entries(entries: Sequence[Entry]) -> list[bytes]:

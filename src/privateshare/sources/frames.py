@@ -22,6 +22,7 @@ from privateshare.sources.entries import Entry, pack_entry, unpack_entry
 HEADER = struct.Struct(">BQ")
 PLACE = struct.Struct(">QQ")  # The content of READ: the position and the number of bytes.
 LENGTH = struct.Struct(">I")
+ONLY_NUMBERS, ONLY_TEXTS = {int}, {str}
 
 
 class FrameKind(IntEnum):
@@ -118,15 +119,15 @@ def decode_page(content: bytes) -> EntryPage:
 
 def _is_sound(object_type: object, entry: Entry) -> bool:
     """Return whether all parts of an entry have the right types."""
-    numbers = [object_type, entry.content, entry.order, *_numbers(entry.moment, entry.window)]
-    texts = [entry.entity_id]
+    if b"\n" in entry.data or {type(object_type), type(entry.content), type(entry.order)} != ONLY_NUMBERS:
+        return False
+    texts, numbers = [entry.entity_id], _numbers(entry.moment, entry.window)
     if (provenance := entry.provenance) is not None:
         numbers += [provenance.order, *_numbers(provenance.version.number, provenance.version.updated)]
         texts += [provenance.subject, provenance.origin.server, provenance.origin.folder, provenance.origin.file]
-    is_sound = all(isinstance(number, int) for number in numbers) and all(isinstance(text, str) for text in texts)
-    return is_sound and b"\n" not in entry.data
+    return {*map(type, numbers)} <= ONLY_NUMBERS and {*map(type, texts)} == ONLY_TEXTS
 
 
 def _numbers(number: int | None, window: Window | None) -> list[int]:
-    bounds = (window.start, window.end) if window is not None else ()
+    bounds = () if window is None else (window.start, window.end)
     return [one for one in (number, *bounds) if one is not None]

@@ -33,11 +33,14 @@ from privateshare.sources.json_values import (
     count_values,
     element_texts,
     member_texts,
+    parse_plain_elements,
     parse_value,
     read_outline,
 )
 
 MEGABYTE = 1024 * 1024
+MIN_BATCH_BYTES = 16 * 1024
+BATCH_TRIES = 3  # The last bracket may be in a string.
 SMALL_BYTES = 256 * 1024  # Objects up to this size are parsed before it is known whether they are records.
 MAX_RECORD_BYTES = 64 * MEGABYTE
 MAX_VALUES_PER_RECORD = 1_000_000  # Each parsed value takes at least a hundred bytes of memory, even if it is short.
@@ -62,6 +65,9 @@ class ObjectRole(Enum):
 RoleOf = Callable[[JsonObject, str], ObjectRole]
 """Returns the role of an object. The second argument is the name of the member or array that contains it."""
 
+NeedsNoText = Callable[[JsonObject], bool]
+"""Returns whether an object is a record of which the source does not need the original JSON."""
+
 
 @dataclass(slots=True)
 class FoundRecord:
@@ -69,7 +75,7 @@ class FoundRecord:
 
     Attributes:
         thing: The parsed record.
-        text: Its JSON in one line, with the original notation of all numbers.
+        text: Its JSON in one line, with the original notation of all numbers; empty if the source does not need it.
         wrapper: The object that contains it, such as an entry of a FHIR Bundle; None if there is none.
         file: The path of its file in the archive; empty if the upload is a single file.
         key: The name of the member or array that contains it; empty if there is none.
@@ -89,8 +95,16 @@ class NotJson(Exception):
 class RecordReader:
     """A reader of the records in one text. Records that cannot be read are counted in `left_out`."""
 
-    def __init__(self, stream: ByteStream, role_of: RoleOf, left_out: LeftOut, file: str = "") -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        role_of: RoleOf,
+        left_out: LeftOut,
+        file: str = "",
+        needs_no_text: NeedsNoText | None = None,
+    ) -> None:
         self._scanner = JsonScanner(stream)
+        self._needs_no_text, self._no_batch_before = needs_no_text, 0
         self._role_of, self._left_out, self._file = role_of, left_out, file
         self._seen = 0  # Counts records, including those that cannot be read.
         self._known_objects = 0  # Counts records and wrappers.
@@ -222,6 +236,9 @@ class RecordReader:
                 yield from self._records_in_text(part, key, thing)
 
     def _records_in_parsed_elements(self, values: list[Any], text: bytes, key: str) -> Iterator[FoundRecord]:
+        if self._are_plain(values):
+            yield from self._plain_records(values, key)
+            return
         inner = containers(values)
         unknown, before = sum(value is not None for value in values) - len(inner), self._seen
         for value, part in zip(inner, element_texts(text), strict=True):
@@ -291,6 +308,8 @@ class RecordReader:
         scanner.at += 1
         unknown, before = 0, self._seen
         while True:
+            while (batch := self._next_batch()) is not None:
+                yield from self._plain_records(batch, key)
             known_before = self._known_objects
             found = SHALLOW_PATTERNS.next.match(scanner.data, scanner.at) if level < MAX_DEPTH else None
             if found is not None and found.end() - found.start(1) <= SMALL_BYTES:
@@ -312,6 +331,48 @@ class RecordReader:
                 self._is_without_record(known_before)
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
+
+    def _next_batch(self) -> list[JsonObject] | None:
+        """Consume the next elements of an array at once, if all of them are plain records; None if they may not be.
+
+        Parsing many records together takes half the time of finding the end of each. Text that parses as an array after
+        brackets were put around it is certainly a number of whole elements, since no string or bracket in it is open.
+        """
+        scanner = self._scanner
+        if self._needs_no_text is None or scanner.may_have_long_number or scanner.position < self._no_batch_before:
+            return None
+        if len(scanner.data) - scanner.at < MIN_BATCH_BYTES and not scanner.more():
+            return None
+        end = len(scanner.data)
+        for _ in range(BATCH_TRIES if scanner.next_byte(SPACE_AND_COMMAS) == OBJECT else 0):
+            end = scanner.data.rfind(b",", scanner.at, max(scanner.at, scanner.data.rfind(b"{", scanner.at, end)))
+            text = scanner.data[scanner.at : max(scanner.at, end)]
+            values = parse_plain_elements(text)
+            if values and self._are_plain(values, text):
+                scanner.at = end + 1
+                return values
+            if values or not text:
+                break
+        self._no_batch_before = scanner.position + len(scanner.data) - scanner.at  # Do not parse the same text often.
+        return None
+
+    def _are_plain(self, values: list[Any], text: bytes | None = None) -> bool:
+        """Return whether all values are records of which no text is needed, and that are not nested deeply.
+
+        Args:
+            values: The values.
+            text: Their JSON, if its nesting was not checked yet.
+        """
+        needs_no_text = self._needs_no_text
+        if needs_no_text is None or not all(isinstance(value, dict) and needs_no_text(value) for value in values):
+            return False
+        if text is None or text.count(b"{") + text.count(b"[") - len(values) < MAX_DEPTH:
+            return True
+        return not any(containers(value.values()) for value in values)
+
+    def _plain_records(self, values: list[JsonObject], key: str) -> Iterator[FoundRecord]:
+        self._count_records(len(values))
+        return (FoundRecord(value, b"", None, self._file, key) for value in values)
 
     def _with_text_as_input(self, text: bytes, records: Iterator[FoundRecord]) -> Iterator[FoundRecord]:
         """Yield records while the reader's input is a text in memory. Then its input is the surrounding text again.

@@ -5,7 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, Broken, pages
+from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, Broken, ObjectSchema, Written, pages
+from privateshare.sources.entries import page_entries
+from privateshare.sources.identity import IF_MISSING
 
 Typed = tuple[int, dict[str, Any]]
 
@@ -19,6 +21,16 @@ def test_pages_contain_every_object_once_in_order(types: list[int]) -> None:
     for object_type in set(types):
         numbers = [thing["number"] for kind, thing in found if kind == object_type]
         assert numbers == sorted(numbers)
+
+
+def test_objects_with_and_without_a_provenance_share_a_page() -> None:
+    """Each keeps its own, and none is lost, such as plays of the two exports of Spotify in one archive."""
+    given_objects = [
+        Written(1, {"entityid": str(number)}, provenance=IF_MISSING if number % 3 else None) for number in range(9)
+    ]
+    (page,) = pages(given_objects)
+    entries = [entry for _, entry in page_entries(ObjectSchema("digime", "1.0.0"), page)]
+    assert [entry.provenance == IF_MISSING for entry in entries] == [bool(number % 3) for number in range(9)]
 
 
 def by_type_and_number(typed: Typed) -> tuple[int, int]:

@@ -126,6 +126,49 @@ def test_damage_is_counted_or_reported(sizes: None, text: str, cut: float, noise
     assert all(json.loads(one.text)["kind"] == "R1" for one in found)
 
 
+Outcome = tuple[list[Any], dict[Reason, int], str]
+
+
+def outcome(text: bytes, needs_no_text: Callable[[Any], bool] | None) -> Outcome:
+    """Return the records with their keys, what is left out, and the error at the end."""
+    found: list[Any] = []
+    left_out, error = LeftOut(), ""
+    try:
+        for one in RecordReader(io.BytesIO(text), shape_of, left_out, "", needs_no_text).records():
+            found.append((one.thing, one.key))
+    except (NotJson, TruncatedJson) as problem:
+        error = type(problem).__name__
+    return found, dict(left_out.by_reason()), error
+
+
+@given(
+    records=st.lists(
+        documents() | st.builds(lambda text: '{"kind": "R1", "a": ' + text + "}", documents()), max_size=6
+    ),
+    cut=st.floats(0.5, 1),
+    noise=st.binary(max_size=3),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_records_whose_text_is_not_needed_are_the_same(
+    sizes: None, records: list[str], cut: float, noise: bytes
+) -> None:
+    """Parsing many records together finds the same ones, and counts the same problems, in whole and damaged texts."""
+    data = f"[{','.join(records)}]".encode()
+    at = int(len(data) * cut)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_records, "MIN_BATCH_BYTES", 1)
+        for text in (data, data[:at] + noise + data[at + len(noise) :]):
+            assert outcome(text, lambda thing: thing.get("kind") in KINDS) == outcome(text, None)
+
+
+def test_deep_records_are_not_read_together() -> None:
+    """The limit of nesting is the same."""
+    deep = '{"kind": "R1", "a": ' + "[" * 70 + "]" * 70 + "}"
+    text = "[" + ",".join(['{"kind": "R1"}'] * 2000 + [deep] + ['{"kind": "R1", "a": "[{"}'] * 2000) + "]"
+    found, problems, _ = outcome(text.encode(), lambda thing: thing.get("kind") == "R1")
+    assert (len(found), problems) == (4000, {TOO_DEEP: 1})
+
+
 def record(**more: Any) -> bytes:
     return json.dumps({"kind": "R1"} | more).encode()
 

@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from privateshare.protocol import zstd
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.contract import Covered, JsonObject, ObjectSchema
-from privateshare.sources.entries import Entry, digest, entry_of, in_order, pack_entries, unpack_entries
+from privateshare.sources.entries import Entry, digest, entry_of, pack_entries, unpack_entries
 from privateshare.sources.identity import ObjectProvenance
 
-MAX_MEMORY_BYTES = 64 * 1024 * 1024
+MAX_MEMORY_BYTES = 32 * 1024 * 1024
 # The memory that one entry takes in addition to its data.
-ENTRY_OVERHEAD_BYTES = 250
-ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES = 550
+ENTRY_OVERHEAD_BYTES = 350
+ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES = 650
 # A file takes its time to write, however small it is, and a record of 46 KB can name 100,000 months.
 MAX_SLOTS = 10_000
 MAX_SLOTS_OF_STAGES = 1000
@@ -85,6 +85,7 @@ class ObjectBuffer:
         self._schema, self._max_memory = schema, max_memory
         self._in_memory: dict[Slot, list[Entry]] = {}
         self._slots: set[Slot] = set()
+        self._slot_by_place: dict[tuple[int, int], Slot] = {}  # Building a slot takes longer than finding it.
         self._bytes = 0
         self._blocks: dict[Slot, list[tuple[int, int]]] = {}
         self._ids: dict[int, array[int]] = {}
@@ -130,7 +131,7 @@ class ObjectBuffer:
             slot = self._slot_of(object_type, entry)
             self._record_digests(object_type, entry)
         if entry.provenance is None:
-            entry = in_order(entry, self._count)
+            entry.order = self._count
             self._count += 1
         self._in_memory.setdefault(slot, []).append(entry)
         self._bytes += len(entry.data) + (
@@ -141,10 +142,12 @@ class ObjectBuffer:
 
     def _slot_of(self, object_type: int, entry: Entry) -> Slot:
         """Return the slot of an object's month, or that of undated objects where there are too many months."""
-        slot = Slot(object_type, month_of(entry.moment) or 0)
-        if slot not in self._slots:
-            if len(self._slots) >= MAX_SLOTS:
-                slot = Slot(object_type, 0)
+        place = object_type, month_of(entry.moment) or 0
+        slot = self._slot_by_place.get(place)
+        if slot is None:
+            slot = Slot(object_type, 0)
+            if len(self._slots) < MAX_SLOTS:
+                slot = self._slot_by_place[place] = Slot(*place)
             self._slots.add(slot)
         return slot
 

@@ -12,7 +12,8 @@ are read again.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
@@ -181,7 +182,8 @@ def stored_pages(
     while (part := _part(stream)) is not None:
         page = decode_page(zstd.decompress(part))
         if schema.standard == DIGIME and old != new:
-            page = EntryPage([(type_, _renamed(entry, old, new)) for type_, entry in page.entries])
+            for _, entry in page.entries:
+                _rename(entry, old, new)
         yield page
 
 
@@ -195,12 +197,14 @@ def _part(stream: BinaryIO) -> bytes | None:
     return stream.read(LENGTH.unpack(length)[0]) if length else None
 
 
-def _renamed(entry: Entry, old: str, new: str) -> Entry:
-    if entry.is_deletion:
-        return entry
-    data = entry.data.replace(_in_json(old), _in_json(new))
-    return replace(entry, entity_id=entry.entity_id.replace(old, new), data=data, content=digest(data))
+def _rename(entry: Entry, old: str, new: str) -> None:
+    """Replace what an object calls its owner."""
+    if not entry.is_deletion:
+        entry.entity_id = entry.entity_id.replace(old, new)
+        entry.data = entry.data.replace(_in_json(old), _in_json(new))
+        entry.content = digest(entry.data)
 
 
+@lru_cache(maxsize=4)
 def _in_json(text: str) -> bytes:
     return orjson.dumps(text)[1:-1]

@@ -24,7 +24,7 @@ from privateshare.sources.spotify.account_data import (
     saved_track,
     search,
 )
-from privateshare.sources.spotify.history import Play, UnreadablePlay, read_brief_play, read_play
+from privateshare.sources.spotify.history import Play, UnreadablePlay, is_plain_play, read_brief_play, read_play
 from privateshare.sources.spotify.mapping import PlayIds, SpotifyAccount, play_history
 from privateshare.sources.upload_records import read_records
 
@@ -56,7 +56,7 @@ class SpotifyExport:
 
     def objects(self, account: SpotifyAccount) -> Iterator[Written]:
         """Yield all objects. Raises Broken if there are none, or if less than half can be read."""
-        for found in read_records(self.archive, _role_of, self.left_out, self._skips):
+        for found in read_records(self.archive, _role_of, self.left_out, self._skips, is_plain_play):
             try:
                 written = self._objects_of(account, found)
             except UnreadablePlay as error:
@@ -110,7 +110,7 @@ class SpotifyExport:
         return Written(ObjectType.PLAY_HISTORY, mapped, provenance=IF_MISSING if play.brief else None)
 
     def _note_username(self, thing: Mapping[str, object]) -> None:
-        if isinstance(username := thing.get("username"), str | int) and username:
+        if (username := thing.get("username")) and isinstance(username, str | int):
             self.usernames.add(str(username)[:MAX_USERNAME_CHARACTERS])
 
     def _skips(self, path: str) -> bool:

@@ -26,7 +26,9 @@ DETAILS: Mapping[str, tuple[str, type[bool] | type[str]]] = {
     "country": ("conn_country", str),
 }
 """The fields of a play's object that say how it was played: their names in Spotify's history, and their types."""
+_DETAILS = [(name, written, kind) for name, (written, kind) in DETAILS.items()]
 MAX_DETAIL_CHARACTERS = 200
+TEXT_OR_NOTHING = {str, type(None)}
 
 NO_DATE = Reason(
     "NoDate",
@@ -48,7 +50,7 @@ NOT_A_PLAY = Reason(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Frozen objects take several times as long to build.
 class Play:
     """One play of a music track. `ended` is in milliseconds since the epoch, `played` in milliseconds.
 
@@ -74,13 +76,18 @@ class UnreadablePlay(Exception):
         super().__init__(reason.code)
 
 
+def is_plain_play(line: JsonObject) -> bool:
+    """Return whether an object is certainly a play whose names are texts, if it has any."""
+    return "ts" in line and {type(line.get(TITLE)), type(line.get(ARTIST)), type(line.get(ALBUM))} <= TEXT_OR_NOTHING
+
+
 def read_play(found: FoundRecord) -> Play | None:
     """Parse a play; None if it is not of music, such as a podcast. Raises UnreadablePlay."""
     line = found.thing
     title, artist, album = line.get(TITLE), line.get(ARTIST), line.get(ALBUM)
     if title is None or artist is None:
         return None
-    if not (isinstance(title, str) and isinstance(artist, str) and isinstance(album, str | None)):
+    if not {type(title), type(artist), type(album)} <= TEXT_OR_NOTHING:
         written = json.loads(found.text, parse_float=str, parse_int=str)
         title, artist, album = _word(written[TITLE]), _word(written[ARTIST]), _word(written.get(ALBUM) or "")
     return Play(
@@ -108,12 +115,12 @@ def read_brief_play(line: JsonObject) -> Play:
     )
 
 
-def _details(line: JsonObject) -> dict[str, str | bool]:
+def _details(line: JsonObject) -> dict[str, Any]:
     """Return what else Spotify tells about a play. What has another type than it should is left out."""
-    found: dict[str, str | bool] = {}
-    for name, (written, kind) in DETAILS.items():
+    found: dict[str, Any] = {}
+    for name, written, kind in _DETAILS:
         value = line.get(written)
-        if isinstance(value, kind) and value != "":
+        if type(value) is kind and value != "":
             found[name] = value[:MAX_DETAIL_CHARACTERS] if isinstance(value, str) else value
     return found
 

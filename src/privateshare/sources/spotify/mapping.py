@@ -68,19 +68,31 @@ def play_history(play: Play, own_id: str, account: SpotifyAccount) -> JsonObject
 
     `createddate` is when the track began, computed from its end and the duration.
     """
-    track_id = id_in_address(play.track_uri, "track") or stable_id(play.artist, play.album, play.title)
-    return account.owns(own_id) | {
+    return {
+        "accountentityid": account.entity_id,
+        "entityid": f"{account.prefix}_{own_id}",
         "createddate": play.ended - play.played,
         "msplayed": play.played,
         **play.details,
-        "track": track(
-            account,
-            track_id,
-            play.title,
-            [artist_object(account, play.artist)],
-            album_object(account, play.artist, play.album),
-        ),
+        "track": _played_track(account, play.track_uri, play.title, play.artist, play.album),
     }
+
+
+@lru_cache(maxsize=4096)  # People listen to the same tracks many times.
+def _played_track(account: SpotifyAccount, address: str, title: str, artist: str, album: str | None) -> JsonObject:
+    """Build the track of a play. It is shared by plays, so it must not be changed."""
+    track_id = id_in_address(address, "track") or stable_id(artist, album, title)
+    return track(account, track_id, title, [_played_artist(account, artist)], _played_album(account, artist, album))
+
+
+@lru_cache(maxsize=4096)
+def _played_artist(account: SpotifyAccount, name: str) -> JsonObject:
+    return artist_object(account, name)
+
+
+@lru_cache(maxsize=4096)
+def _played_album(account: SpotifyAccount, artist: str, name: str | None) -> JsonObject | None:
+    return album_object(account, artist, name)
 
 
 def track(
