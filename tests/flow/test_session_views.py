@@ -15,7 +15,7 @@ from sqlalchemy import select
 from privateshare.errors import DataUnreadable, FileNotFound, InvalidRequest, Unavailable
 from privateshare.platform.blobs.incoming import Received
 from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed
-from privateshare.platform.db.tables import AccountRow, ContractRow, FileRow, StoredFileRow
+from privateshare.platform.db.tables import AccountRow, ContractRow, FileRow, PushedFileRow, StoredFileRow
 from privateshare.platform.grants.consents import Agreed, record_consent
 from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
@@ -197,6 +197,20 @@ async def test_a_lost_pushed_file_is_final_and_one_that_was_just_deleted_is_not(
     raw.platform.unreadable.remember(raw.library.blob(f"pushed/{other}"))
     with pytest.raises(DataUnreadable):
         await raw.view.delivery(other)
+
+
+async def test_damaged_metadata_takes_no_other_file_with_it(raw: Reader) -> None:
+    """The file is listed where nothing is asked of its metadata; reading it is a final error."""
+    damaged, whole = await raw.push(b"1", tags=["t"]), await raw.push(b"2", NOW + timedelta(seconds=1), tags=["t"])
+    async with raw.platform.database.transaction() as db:
+        row = await db.get_one(PushedFileRow, (raw.library.id, UUID(damaged)))
+        row.sealed_metadata = row.sealed_metadata[:-1] + bytes([row.sealed_metadata[-1] ^ 1])
+    assert await raw.names() == [damaged, whole]
+    assert await raw.names({"last": "1d"}) == [damaged, whole]
+    assert await raw.names({"metadata": {"tags": ["t"]}}) == [whole]
+    assert await content_of(raw.view, whole) == b"2"
+    with pytest.raises(DataUnreadable):
+        await raw.view.delivery(damaged)
 
 
 async def write_files(found: Reader, things: Sequence[dict[str, Any]]) -> list[FileRow]:

@@ -173,6 +173,19 @@ def _fhir_moment(resource: Mapping[str, Any]) -> int | None:
     return None
 
 
+def moment_of(milliseconds: int | None) -> datetime | None:
+    """Return the moment of a time since the epoch; None if it is None or outside the years 1 to 9999.
+
+    A date at the edge of these years, in another time zone, is outside of them in UTC.
+    """
+    if milliseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def month_of(moment: int | None) -> int | None:
     """Return the month of a moment as the number yyyymm in UTC; None if it is None or outside the years 1 to 9999."""
     return None if moment is None else _month_of_day(moment // DAY_MILLISECONDS)

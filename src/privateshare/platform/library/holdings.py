@@ -5,7 +5,7 @@ It is computed from the mapped files with the person's key, for the person alone
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -19,6 +19,7 @@ from privateshare.platform.library.delivery import ReadPermission, allowed_objec
 from privateshare.platform.library.libraries import KeyLost
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_lines import ObjectLine, describe_object
+from privateshare.protocol.object_time import moment_of
 from privateshare.protocol.window import Window
 
 EXAMPLES = 3
@@ -121,8 +122,8 @@ def _add_dates(holding: Holding, window: Window, permission: ReadPermission) -> 
     """Extend the dates by those of a file, as far as they are asked for."""
     if window.start is None or window.end is None:
         return
-    first = _moment(max([window.start, *_outer(permission, 0)]))
-    last = _moment(min([window.end, *_outer(permission, 1)]))
+    first = moment_of(max([window.start, *_outer(permission, 0)]))
+    last = moment_of(min([window.end, *_outer(permission, 1)]))
     if first is not None and last is not None and first <= last:
         holding.first = min(filter(None, (holding.first, first)))
         holding.last = max(filter(None, (holding.last, last)))
@@ -140,10 +141,3 @@ def _outer(permission: ReadPermission, side: int) -> Iterator[int]:
 def _newest(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission, number: int) -> list[ObjectLine]:
     texts = allowed_objects(mapped_files, file, permission)[-number:]
     return [describe_object(file.schema_standard, orjson.loads(text)) for text in reversed(texts)]
-
-
-def _moment(milliseconds: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

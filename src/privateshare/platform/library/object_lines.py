@@ -5,10 +5,10 @@ Objects come from sources and uploads, so nothing is certain about them: every f
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from privateshare.protocol.object_time import object_time
+from privateshare.protocol.object_time import moment_of, object_time
 
 MAX_LINE_CHARACTERS = 120
 MAX_DEPTH = 4
@@ -39,7 +39,7 @@ class ObjectLine:
 def describe_object(standard: str, thing: Mapping[str, Any]) -> ObjectLine:
     """Describe an object in one line: what it is called, and its value."""
     parts = filter(None, (title_of(thing), _measured(thing), _amount(thing)))
-    return ObjectLine(" · ".join(parts)[:MAX_LINE_CHARACTERS], _moment(object_time(standard, thing)))
+    return ObjectLine(" · ".join(parts)[:MAX_LINE_CHARACTERS], moment_of(object_time(standard, thing)))
 
 
 def title_of(thing: Mapping[str, Any]) -> str:
@@ -109,10 +109,3 @@ def _names(value: object) -> str:
 
 def _text(value: object) -> str:
     return " ".join(value.split()) if isinstance(value, str) else ""
-
-
-def _moment(milliseconds: int | None) -> datetime | None:
-    try:
-        return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+import structlog
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import InvalidRequest
 from privateshare.platform.blobs.incoming import Received
 from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, check_ends, read_sealed
-from privateshare.platform.blobs.sealing import Sealer
+from privateshare.platform.blobs.sealing import SealBroken, Sealer
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow, PushedFileRow
@@ -33,6 +34,8 @@ from privateshare.protocol.scope import window
 INSERT_PUSHED_FILE = Statement("insert_pushed_file", NoRows)
 PUSHED_FILE_COLUMNS = tuple(PushedFileRow.__table__.columns.keys())
 METADATA = "pushed metadata"  # The purpose under which the metadata is encrypted.
+
+log = structlog.get_logger()
 
 
 def read_descriptor(claims: Mapping[str, Any]) -> PushDescriptor:
@@ -140,12 +143,13 @@ async def readable_pushed_files(
     session_criteria: Sequence[Criterion],
     now: datetime,
     name: UUID | None = None,
-) -> list[tuple[PushedFileRow, FileMetadata]]:
+) -> list[tuple[PushedFileRow, FileMetadata | None]]:
     """Find the pushed files that a session of a read-raw contract may read. Protocol 5.2, 10.3.
 
     These are the files of the contract's partner, or, if the contract has criteria, the files that match them. The
     criteria of the contract as it is, of the contract as the person saw it, and of the session must all match, and the
     date from which on the person shares. A consent that is older than a merge covers the files of its own library.
+    Metadata that cannot be decrypted is None, and matches no criterion that asks for any.
 
     Args:
         db: The transaction.
@@ -177,9 +181,9 @@ async def readable_pushed_files(
 
 def _matching(
     library: OpenLibrary, files: Sequence[PushedFileRow], layers: Sequence[Sequence[Criterion]], now: datetime
-) -> list[tuple[PushedFileRow, FileMetadata]]:
+) -> list[tuple[PushedFileRow, FileMetadata | None]]:
     """Select the files that match every layer that has criteria. Blocks, because it decrypts each file's metadata."""
-    described = ((file, open_metadata(library, file)) for file in files)
+    described = ((file, _metadata_if_readable(library, file)) for file in files)
     return [
         (file, metadata)
         for file, metadata in described
@@ -187,11 +191,20 @@ def _matching(
     ]
 
 
-def _matches(criterion: Criterion, file: PushedFileRow, metadata: FileMetadata, now: datetime) -> bool:
+def _metadata_if_readable(library: OpenLibrary, file: PushedFileRow) -> FileMetadata | None:
+    try:
+        return open_metadata(library, file)
+    except SealBroken as error:
+        log.error("the metadata of a pushed file cannot be decrypted", blob=file.blob, reason=str(error))
+        return None
+
+
+def _matches(criterion: Criterion, file: PushedFileRow, metadata: FileMetadata | None, now: datetime) -> bool:
     since = window(TimeRange(from_=criterion.from_, last=criterion.last), now)
     if since.start is not None and file.created_at.timestamp() * 1000 < since.start:
         return False
-    return criterion.metadata is None or _matches_metadata(criterion.metadata, metadata)
+    wanted = criterion.metadata
+    return wanted is None or (metadata is not None and _matches_metadata(wanted, metadata))
 
 
 def _matches_metadata(wanted: CriteriaMetadata, metadata: FileMetadata) -> bool:

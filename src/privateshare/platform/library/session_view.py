@@ -30,7 +30,7 @@ from privateshare.platform.library.pushed_files import (
     pushed_file_entry,
     readable_pushed_files,
 )
-from privateshare.platform.library.unreadable import check_readable, unreadable_error
+from privateshare.platform.library.unreadable import UNREADABLE, check_readable, unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.messages import Compression, Criterion, FileEntry, FileMetadata
 
@@ -126,7 +126,7 @@ class SessionView:
         chunks = compress([data], permission.compression)
         return Delivery(_accounts_entry(accounts), permission.compression, len(data), sha256_hex(data), chunks)
 
-    async def _pushed(self, name: UUID | None = None) -> list[tuple[PushedFileRow, FileMetadata]]:
+    async def _pushed(self, name: UUID | None = None) -> list[tuple[PushedFileRow, FileMetadata | None]]:
         now, library = self.session.created_at, self.library
         async with self.platform.database.transaction() as db:
             return await readable_pushed_files(db, library, self.contract, self.consent, self.criteria, now, name)
@@ -139,6 +139,9 @@ class SessionView:
             raise FileNotFound(NO_FILE)
         file, metadata = found[0]
         check_readable(self.platform, file.blob)
+        if metadata is None:
+            self.platform.metrics.count_unreadable()
+            raise DataUnreadable(UNREADABLE)
         try:
             data = await asyncio.to_thread(open_pushed_content, self.platform.blobs, self.library, file)
         except UnreadableBlob as error:

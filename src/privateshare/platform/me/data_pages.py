@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -30,6 +29,7 @@ from privateshare.platform.me.library_data import (
 from privateshare.platform.me.object_texts import fields_of, second_line
 from privateshare.platform.me.pictures import pictures_of
 from privateshare.platform.me.visitor import MyPage, Visitor
+from privateshare.protocol.object_time import moment_of
 
 MAX_SEARCH_CHARACTERS = 100
 NO_DATE = 0  # The number that stands for "without a date" where others are months (yyyymm).
@@ -195,9 +195,9 @@ async def _lines(visitor: Visitor, object_type: int, objects: Sequence[ListedObj
 
 def _when(visitor: Visitor, one: ListedObject) -> str:
     """Return an object's day, with the time unless it is midnight, which stands for a day without a time."""
-    if one.moment is None:
+    moment = moment_of(one.moment)
+    if moment is None:
         return ""
-    moment = datetime.fromtimestamp(one.moment / 1000, UTC)
     return visitor.words.moment(moment) if moment.hour or moment.minute else visitor.words.date(moment)
 
 

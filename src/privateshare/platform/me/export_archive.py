@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from uuid import UUID
 import orjson
 
 from privateshare.platform.blobs.sealed import UnreadableBlob
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.consent.rendering import page_template
 from privateshare.platform.consent.translation import Translator
@@ -39,7 +40,7 @@ from privateshare.platform.library.pushed_files import open_metadata, open_pushe
 from privateshare.platform.me import parquet
 from privateshare.platform.me.encrypted_lines import EncryptedLines
 from privateshare.platform.me.object_texts import second_line
-from privateshare.protocol.object_time import object_time
+from privateshare.protocol.object_time import moment_of, object_time
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
 FORMAT = "privateshare-export-1"
@@ -139,7 +140,7 @@ class Export:
         mapped = MappedFiles(self.blobs, self.library)
         try:
             texts, origins = mapped.texts(file), mapped.origins(file)
-        except (UnreadableBlob, KeyLost, AccountGone):
+        except (UnreadableBlob, KeyLost, AccountGone, SealBroken):
             self.unreadable.append(file.name)
             return
         for text, origin in zip(reversed(texts), reversed(origins or [UNKNOWN_ORIGIN] * len(texts)), strict=True):
@@ -167,14 +168,17 @@ class Export:
     def _line(self, standard: str, thing: object) -> dict[str, str]:
         if not isinstance(thing, dict):
             return {"title": "", "detail": "", "when": ""}
-        moment = object_time(standard, thing)
-        when = self.words.moment(datetime.fromtimestamp(moment / 1000, UTC)) if moment is not None else ""
+        moment = moment_of(object_time(standard, thing))
+        when = self.words.moment(moment) if moment is not None else ""
         return {"title": title_of(thing), "detail": second_line(thing, self.words), "when": when}
 
     def _pushed_entries(self) -> Iterator[Entry]:
         for file in self.pushed:
-            described = open_metadata(self.library, file).model_dump(by_alias=True, exclude_none=True)
-            yield f"apps/{file.name}.json", [orjson.dumps(described, option=orjson.OPT_INDENT_2)]
+            try:
+                described = open_metadata(self.library, file).model_dump(by_alias=True, exclude_none=True)
+                yield f"apps/{file.name}.json", [orjson.dumps(described, option=orjson.OPT_INDENT_2)]
+            except SealBroken:
+                self.unreadable.append(f"{file.name}.json")
             yield f"apps/{file.name}", self._pushed_content(file)
             self.on_file()
 
@@ -208,7 +212,7 @@ class Export:
         told: dict[str, Any] = {"number": account.number, "source": account.source_id, "sample": account.sample}
         try:
             identity = account_identity(account, self.library)
-        except KeyLost:
+        except (KeyLost, SealBroken):
             return told
         owner = {
             "id": identity.provider_account_id,

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from privateshare.platform.library.object_lines import coded_text, number_of
 from privateshare.platform.me.charts import MIN_LINE_POINTS, Bar, Point, columns, line, rows
 from privateshare.platform.me.library_data import ListedObject
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.protocol.object_time import moment_of
 
 MOST_MONTHS = 36
 MOST_CATEGORIES = 10
@@ -51,7 +52,7 @@ def _months(first: int, last: int) -> list[int]:
 def content_charts(words: Translator, object_type: int, objects: Sequence[ListedObject]) -> Sequence[Chart]:
     """Draw what is in objects of one kind, if there is a natural way to draw it."""
     draw = _DRAWN.get(object_type)
-    return draw(words, [one for one in objects if one.moment is not None]) if draw else []
+    return draw(words, [one for one in objects if moment_of(one.moment) is not None]) if draw else []
 
 
 def _steps(words: Translator, objects: Sequence[ListedObject]) -> Sequence[Chart]:
@@ -138,7 +139,8 @@ def _line(words: Translator, title: str, unit: str, values: Sequence[tuple[Liste
 
 
 def _day(one: ListedObject) -> datetime:
-    moment = datetime.fromtimestamp((one.moment or 0) / MILLISECONDS, UTC)
+    moment = moment_of(one.moment)
+    assert moment is not None  # Objects without a moment are not drawn.
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -129,6 +129,17 @@ def test_nothing_in_an_object_fails_a_page(things: list[dict[str, Any]]) -> None
             ElementTree.fromstring(str(chart.drawing))
 
 
+@pytest.mark.parametrize("moment", [None, 10**15, -(10**15), 253_402_351_199_000, -62_135_647_200_000])
+def test_what_no_calendar_has_is_left_out_of_charts(moment: int | None) -> None:
+    """Such as the last day of the year 9999 in a time zone that is behind. The other objects are drawn."""
+    things = [ListedObject(UUID(int=1), n, UUID(int=2), {"steps": n}, n * 86_400_000) for n in range(1, 5)]
+    strange = ListedObject(UUID(int=1), 9, UUID(int=2), {"steps": 9}, moment)
+    kind = ObjectType.DAILY_ACTIVITY_SUMMARY
+    drawn = [[chart.drawing for chart in content_charts(WORDS, kind, some)] for some in (things, [*things, strange])]
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0]) == 1
+
+
 def test_deep_objects_are_cut() -> None:
     """A thousand levels are not a thousand lists."""
     thing: dict[str, Any] = {"name": "end"}
