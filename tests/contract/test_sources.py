@@ -20,12 +20,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.archives import zipped
+from tests.object_schemas import check_objects, validators
 
 from privateshare.platform.archive_readers import ReadExport
 from privateshare.platform.consent.locales.update import texts
 from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
 from privateshare.protocol.catalogue import ObjectType, catalogue, registrations
 from privateshare.protocol.object_time import object_time
+from privateshare.sources.apple_health.source import AppleHealth
+from privateshare.sources.banks.source import BankStatements
 from privateshare.sources.contract import (
     OWNER_UNKNOWN_YET,
     PAGE_OBJECTS,
@@ -77,6 +80,7 @@ def samples(slow: Collection[str] = ()) -> list[Any]:
 
 
 SAMPLES = samples()
+SCHEMATIC = [param for param in SAMPLES if set(param.values[0].info.object_types) & validators().keys()]
 
 # The tests of each source have a module `good_archives`. Its GOOD_ARCHIVES has a function for each source, which makes
 # a good archive of about so many objects. Its FOREIGN, if there is one, is a pattern of what the sources say about a
@@ -291,6 +295,24 @@ def test_samples_name_their_owner(source: Source, sample: Sample) -> None:
     others = [source.identify(Connection(sample=other.id)) for other in source.info.samples if other.id != sample.id]
     assert identity.display_name
     assert identity.provider_account_id not in {other.provider_account_id for other in others}
+
+
+@pytest.mark.parametrize(("source", "sample"), SCHEMATIC)
+def test_samples_are_as_their_schemas_say(source: Source, sample: Sample) -> None:
+    """Each type that can be consented to has objects of the last year, as the schema of the type says."""
+    recent = (datetime.now(UTC) - timedelta(days=365)).timestamp() * 1000
+    types: set[int] = set()
+    for page in of_sample(source, sample):
+        check_objects(page.object_type, list(page.objects))
+        # Objects without a date are in every time range.
+        if any((object_time("digime", thing) or recent) >= recent for thing in page.objects):
+            types.add(page.object_type)
+    assert types == set(source.info.object_types)
+
+
+def test_sources_of_both_kinds_have_schemas() -> None:
+    """Otherwise the test above would prove nothing."""
+    assert {type(param.values[0]) for param in SCHEMATIC} >= {AppleHealth, BankStatements}
 
 
 def by_type(given_pages: Sequence[Page]) -> dict[int, list[dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """What an app has that would consent in a person's place: its key, a token, and a program that fills in forms."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -39,15 +40,16 @@ async def victim(
     leaves_out: int | None = FHIR_FILE,
     sample: str | None = None,
     http: httpx2.Client | None = None,
+    sources: Sequence[int] = (SPOTIFY, FHIR_FILE),
 ) -> Victim:
-    """Return a person who connects both sources in a browser of their own, and unticks one.
+    """Return a person who connects some sources in a browser of their own, and unticks one if there are several.
 
     Without `sample` each source gives its smallest one.
     """
     http = http or httpx2.Client(timeout=60)
     asking, browser = ask(wire), Browser(http)
     browser.open(asking.url)
-    for source in (SPOTIFY, FHIR_FILE):
+    for source in sources:
         assert browser.page is not None
         if browser.page.name == "consent":
             browser.submit("another-source")
@@ -57,9 +59,9 @@ async def victim(
         browser.submit("continue")
     assert browser.page is not None
     boxes = [entry for entry in browser.page.form("continue").inputs if entry.name == "account"]
-    assert len(boxes) == 2
-    if leaves_out is not None:
-        boxes[(SPOTIFY, FHIR_FILE).index(leaves_out)].chosen = False
+    assert len(boxes) == len(sources)
+    if leaves_out in sources and len(sources) > 1:
+        boxes[sources.index(leaves_out)].chosen = False
     browser.submit("continue")
     tokens = asking.tokens(str(browser.left_to))
     async with platform.database.transaction() as db:

@@ -29,7 +29,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture
 async def mia(platform: Platform, wire: Wire) -> Victim:
-    return await victim(platform, wire)
+    return await victim(platform, wire, sources=[SPOTIFY])
 
 
 def is_known(person: Victim, http: httpx2.Client) -> bool:

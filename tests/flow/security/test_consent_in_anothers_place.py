@@ -92,7 +92,7 @@ async def test_another_contract_of_the_partner_gets_nothing(people: People, mia:
 async def test_a_consent_for_one_read_is_not_renewed(people: People, platform: Platform) -> None:
     """(c) After its one read a contract cannot read the person's data again."""
     once = await asking_contract(people, once=True)
-    person = await victim(platform, once)
+    person = await victim(platform, once, sources=[SPOTIFY])
     wait_until_over(once, person.tokens, person.session)
     for ask_again in (lambda: ask(once, access_token=person.tokens.access), lambda: renewing(once, person.tokens)):
         browser = fresh(ask_again())
@@ -118,7 +118,7 @@ def renewing(wire: Wire, tokens: Tokens) -> Asking:
 async def test_a_lapsed_grant_is_not_renewed(people: People, platform: Platform) -> None:
     """A renewed grant covers only what was connected now, and the old one stays ended."""
     wire = await asking_contract(people)
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     past = datetime.now(UTC) - timedelta(minutes=1)
     async with platform.database.transaction() as db:
         this = ConsentRow.id == UUID(person.tokens.claims["consentid"])
@@ -141,7 +141,7 @@ async def test_a_lapsed_grant_is_not_renewed(people: People, platform: Platform)
 async def test_a_withdrawn_grant_begins_no_journey(people: People, platform: Platform) -> None:
     """Its tokens link to no library."""
     wire = await asking_contract(people)
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     async with platform.database.transaction() as db:
         this = ConsentRow.id == UUID(person.tokens.claims["consentid"])
         await db.execute(update(ConsentRow).where(this).values(revoked_at=datetime.now(UTC)))
@@ -231,7 +231,7 @@ async def test_other_kinds_of_contract_need_the_person(people: People, mia: Vict
 async def test_reauthorizing_needs_the_persons_sign_in(people: People, platform: Platform) -> None:
     """`reauthorize` with the same sample or a file in an unknown browser changes nothing."""
     wire = await asking_contract(people)
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     wait_until_over(wire, person.tokens, person.session)
     account = person.accounts[SPOTIFY]
     async with platform.database.transaction() as db:

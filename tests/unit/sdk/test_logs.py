@@ -90,7 +90,9 @@ def test_what_httpx2_logs_of_the_apps_own_requests_stays(
     ]
 
 
-@pytest.mark.parametrize("value", ["debug", "DEBUG", "info", ""])
+@pytest.mark.parametrize(
+    "value", ["debug", pytest.param("DEBUG", marks=pytest.mark.slow), pytest.param("info", marks=pytest.mark.slow), ""]
+)
 def test_the_environment_switches_it_on(platform: InMemoryPlatform, value: str) -> None:
     """Without a line of code in the app."""
     script = f"""

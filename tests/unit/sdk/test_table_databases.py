@@ -142,8 +142,15 @@ def rows_of(target: Path, form: str) -> set[int]:
     return {row[0] for row in rows}
 
 
-@pytest.mark.parametrize("form", ["parquet", "duckdb", "sqlite"])
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+KILLED = [
+    pytest.param(form, kill, id=f"{name}-{form}", marks=() if (name, form) in quick else pytest.mark.slow)
+    for quick in [{("Ctrl-C", "sqlite"), ("kill -9", "duckdb")}]
+    for name, kill in (("Ctrl-C", signal.SIGINT), ("kill -9", signal.SIGKILL))
+    for form in ("parquet", "duckdb", "sqlite")
+]
+
+
+@pytest.mark.parametrize(("form", "kill"), KILLED)
 def test_a_killed_program_leaves_a_whole_file(tmp_path: Path, form: str, kill: signal.Signals) -> None:
     """While it replaces a file again and again, and is killed in the midst of it."""
     target = tmp_path / f"plays.{form}"

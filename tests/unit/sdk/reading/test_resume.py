@@ -83,8 +83,8 @@ def kill_often(folder: Path, key_file: Path, kills: int) -> None:
 
 
 def test_a_killed_reading_is_continued(tmp_path: Path) -> None:
-    """Six kills; `make test-slow` makes two hundred."""
-    kill_often(tmp_path / "out", tmp_path / "key.pem", 6)
+    """Three kills; `make test-slow` makes two hundred."""
+    kill_often(tmp_path / "out", tmp_path / "key.pem", 3)
 
 
 @pytest.mark.slow

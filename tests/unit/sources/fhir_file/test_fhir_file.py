@@ -55,7 +55,7 @@ def sorted_texts(resources: Sequence[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(resource, sort_keys=True) for resource in resources)
 
 
-@pytest.mark.parametrize(("number", "count"), [(1, 2361), (2, 1929)])
+@pytest.mark.parametrize(("number", "count"), [(1, 2361), pytest.param(2, 1929, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", ["bundle", "gzip", "zip", "ndjson"])
 def test_a_record_is_delivered_unchanged(number: int, count: int, form: str) -> None:
     """Every resource of a record of an independent generator, in any kind of file."""

@@ -111,6 +111,8 @@ class ImapServer:
 @contextmanager
 def running(server: ImapServer) -> Iterator[ImapServer]:
     class Handler(socketserver.StreamRequestHandler):
+        disable_nagle_algorithm = True  # Each line would wait 40 ms for the confirmation of the one before.
+
         def handle(self) -> None:
             server.answer(self)
 
