@@ -252,6 +252,22 @@ async def test_a_lost_key_prevents_no_withdrawal(platform: Platform, person: Per
         assert await db.scalar(receipts) == 0
 
 
+async def test_a_damaged_receipt_prevents_no_withdrawal(platform: Platform, person: Person) -> None:
+    """Its notice cannot be repeated then. The receipts that can be read are listed as before."""
+    async with platform.database.transaction() as db:
+        consent = await person.agree(db)
+        shown = Shown("https://share.example", "en", "What was on the page")
+        await consent_agreed(db, platform, person.library, consent, shown, NOW, changed=False)
+        row = (await db.scalars(select(ReceiptRow).where(ReceiptRow.library_id == person.library.id))).one()
+        row.sealed = row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])
+        await db.flush()
+        await withdraw_consent(db, platform, consent, NOW + HOUR, PERSON)
+        (withdrawn,) = await list_receipts(db, person.library)
+        assert b"dpv:ConsentWithdrawn" in withdrawn.content
+        assert b"What was on the page" not in withdrawn.content
+        assert await find_receipt(db, person.library, row.id) is None
+
+
 async def test_the_end_of_a_contract_ends_its_consents(platform: Platform, person: Person) -> None:
     """Nothing brings them back: a contract that had ended before keeps its end."""
     async with platform.database.transaction() as db:

@@ -12,10 +12,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+import structlog
 from sqlalchemy import inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.audit.entries import EventKind
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, ContractRow, ReceiptRow
 from privateshare.platform.grants.consents import public_user_id
 from privateshare.platform.library.libraries import OpenLibrary
@@ -40,6 +42,8 @@ STATUS = {
 }
 # These change while a consent is used, and are not what was agreed.
 CHANGING = {"used_at", "revoked_at", "library_id", "deletion_asked_at", "deletion_confirmed_at"}
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +125,24 @@ async def issue_receipt(
 
 
 async def list_receipts(db: AsyncSession, library: OpenLibrary) -> Sequence[Receipt]:
-    """List a person's receipts, the newest first."""
+    """List a person's receipts, the newest first. One that cannot be decrypted is left out, and logged."""
     query = select(ReceiptRow).where(ReceiptRow.library_id == library.id).order_by(ReceiptRow.created_at.desc())
-    return [_open(library, row) for row in await db.scalars(query)]
+    opened = [_open_if_readable(library, row) for row in await db.scalars(query)]
+    return [receipt for receipt in opened if receipt is not None]
 
 
 async def find_receipt(db: AsyncSession, library: OpenLibrary, receipt_id: UUID) -> Receipt | None:
-    """Find a receipt of a person; None if there is none with this id in their library."""
+    """Find a receipt of a person; None if there is none with this id in their library that can be decrypted."""
     row = await db.get(ReceiptRow, (library.id, receipt_id))
-    return _open(library, row) if row is not None else None
+    return _open_if_readable(library, row) if row is not None else None
 
 
-def _open(library: OpenLibrary, row: ReceiptRow) -> Receipt:
-    content = library.open(PURPOSE, row.id, row.sealed)
+def _open_if_readable(library: OpenLibrary, row: ReceiptRow) -> Receipt | None:
+    try:
+        content = library.open(PURPOSE, row.id, row.sealed)
+    except SealBroken as error:
+        log.error("a receipt cannot be decrypted", receipt=str(row.id), reason=str(error))
+        return None
     return Receipt(row.id, row.consent_id, EventKind(row.event), row.created_at, content)
 
 
@@ -171,7 +180,10 @@ def _controller(contract: ContractRow) -> Document:
 
 
 async def _notice(db: AsyncSession, library: OpenLibrary, consent: ConsentRow, shown: Shown) -> Document:
-    """Describe the notice. Where a page had none of its own, it is that of the consent's latest receipt."""
+    """Describe the notice. Where a page had none of its own, it is that of the consent's latest receipt.
+
+    If that receipt is missing or damaged, the notice is empty: nothing must prevent a withdrawal.
+    """
     if not shown.notice:
         return await _earlier_notice(db, library, consent)
     return {
@@ -185,9 +197,10 @@ async def _notice(db: AsyncSession, library: OpenLibrary, consent: ConsentRow, s
 async def _earlier_notice(db: AsyncSession, library: OpenLibrary, consent: ConsentRow) -> Document:
     query = select(ReceiptRow).where(ReceiptRow.library_id == library.id, ReceiptRow.consent_id == consent.id)
     row = await db.scalar(query.order_by(ReceiptRow.created_at.desc()).limit(1))
-    if row is None:
+    receipt = _open_if_readable(library, row) if row is not None else None
+    if receipt is None:
         return {"@type": "dpv:ConsentNotice", "dct:description": ""}
-    notice: Document = orjson.loads(_open(library, row).content)["dpv:hasRecordOfActivity"]["dpv:hasNotice"]
+    notice: Document = orjson.loads(receipt.content)["dpv:hasRecordOfActivity"]["dpv:hasNotice"]
     return notice
 
 
