@@ -3,7 +3,7 @@
 from functools import partial
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.responses import Response
 
 from privateshare.platform.api import (
@@ -37,6 +37,7 @@ from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.http.admitting import Admit
 from privateshare.platform.http.errors import add_error_handlers
 from privateshare.platform.http.requests import BodyLimit, RequestIds, StripBasePath, check_address, count_unsigned
+from privateshare.platform.http.routing import flat_router
 from privateshare.platform.me.routes import my_pages
 from privateshare.platform.operating.metrics import RecordRequests
 from privateshare.platform.runtime import Platform
@@ -83,10 +84,15 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_middleware(RecordRequests, metrics=platform.metrics, log_addresses=platform.settings.log_addresses)
     if base := urlsplit(platform.settings.origin or "").path:
         app.add_middleware(StripBasePath, path=base)
-    app.include_router(_api(), prefix="/v1.7")
-    app.include_router(_legacy_api(), prefix="/v1.6")
+    app.include_router(health)  # Routes are tried in this order.
+    api = [module.router for module in API_MODULES]
+    app.include_router(flat_router([*api, legacy.pushing]), prefix="/v1.7")
+    # What differs in version 1.6 comes first, so that it matches first. Protocol 14.
+    app.include_router(legacy.router, prefix="/v1.6", dependencies=UNSIGNED)
+    app.include_router(postbox.router, prefix="/v1.6")
+    same = [router for router in api if router is not files.router]
+    app.include_router(flat_router(same), prefix="/v1.6", include_in_schema=False)
     app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android uses it. Protocol 14 (f).
-    app.include_router(health)
     app.include_router(metrics.router)
     app.include_router(audit_log.router)
     app.include_router(security_txt.router)
@@ -100,25 +106,6 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_exception_handler(RepeatedRequest, _attached_response)
     app.add_exception_handler(RedirectInstead, _attached_response)
     return app
-
-
-def _api() -> APIRouter:
-    api = APIRouter()
-    for module in API_MODULES:
-        api.include_router(module.router)
-    api.include_router(legacy.pushing)
-    return api
-
-
-def _legacy_api() -> APIRouter:
-    """Build the routes of version 1.6. Those that differ from 1.7 come first, so that they match first. Protocol 14."""
-    api = APIRouter()
-    api.include_router(legacy.router, dependencies=UNSIGNED)
-    api.include_router(postbox.router)
-    for module in API_MODULES:
-        if module is not files:
-            api.include_router(module.router, include_in_schema=False)
-    return api
 
 
 async def _attached_response(_request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from privateshare.errors import ConfigurationError, InvalidJWT
 
 ALGORITHM = "PS512"
 MIN_KEY_BITS = 2048  # Protocol 2.1.
+INVALID_SIGNATURE = "The JWT signature is invalid"
 MAX_TOKEN_CHARACTERS = 32_768  # JWTs of clients have a few hundred characters.
 
 Claims = dict[str, Any]
@@ -100,11 +101,14 @@ def verify(token: str, key: RSAPublicKey) -> Claims:
     Raises:
         InvalidJWT: The text is not a JWT, its algorithm is not PS512, or the signature does not match the key.
     """
-    read_header(token)
+    signed = _extract(token)
+    _check_header(signed.headers())
     try:
-        signed = jws.deserialize_compact(token, _jose(key), algorithms=[ALGORITHM])
+        is_valid = jws.validate_compact(signed, _jose(key), [ALGORITHM])
     except (JoseError, ValueError) as error:
-        raise InvalidJWT("The JWT signature is invalid") from error
+        raise InvalidJWT(INVALID_SIGNATURE) from error
+    if not is_valid:
+        raise InvalidJWT(INVALID_SIGNATURE)
     return _claims(signed.payload)
 
 
@@ -114,27 +118,33 @@ def read_header(token: str) -> Claims:
     Raises:
         InvalidJWT: The text is not a JWT, its `alg` is not PS512, or it names critical extensions.
     """
-    header = _parts(token)[0]
+    signed = _extract(token)
+    _claims(signed.payload)
+    return _check_header(signed.headers())
+
+
+def read_unverified(token: str) -> Claims:
+    """Return the claims of a JWT WITHOUT checking its signature. Use them only to find the key to check it with."""
+    return _claims(_extract(token).payload)
+
+
+def _extract(token: str) -> jws.CompactSignature:
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise InvalidJWT(f"The JWT has more than {MAX_TOKEN_CHARACTERS} characters")
+    try:
+        signed = jws.extract_compact(token.encode("ascii"))
+        signed.headers()  # This fails if the header is no JSON object.
+    except (JoseError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidJWT("The bearer token is not a JWT") from error
+    return signed
+
+
+def _check_header(header: Claims) -> Claims:
     if header.get("alg") != ALGORITHM:
         raise InvalidJWT(f"The JWT must be signed with {ALGORITHM}")
     if "crit" in header:
         raise InvalidJWT("The JWT header names critical extensions (crit); this platform supports none")
     return header
-
-
-def read_unverified(token: str) -> Claims:
-    """Return the claims of a JWT WITHOUT checking its signature. Use them only to find the key to check it with."""
-    return _parts(token)[1]
-
-
-def _parts(token: str) -> tuple[Claims, Claims]:
-    if len(token) > MAX_TOKEN_CHARACTERS:
-        raise InvalidJWT(f"The JWT has more than {MAX_TOKEN_CHARACTERS} characters")
-    try:
-        parsed = jws.extract_compact(token.encode("ascii"))
-    except (JoseError, ValueError, TypeError, AttributeError) as error:
-        raise InvalidJWT("The bearer token is not a JWT") from error
-    return parsed.headers(), _claims(parsed.payload)
 
 
 def _claims(payload: bytes) -> Claims:

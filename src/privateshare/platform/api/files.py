@@ -86,12 +86,11 @@ async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
     status = await session_status(session, view, caller.now)
     if status.state is SessionState.PENDING:
         return orjson.dumps(FileList(status=status).to_wire()), status
-    if view is None:
-        return orjson.dumps(FileList(status=status, file_list=[]).to_wire()), status
-    entries = await view.entries()
-    # Whoever was erased meanwhile has no files. That must not look like a session that is completed.
-    check_session((await caller.found_again()).session, caller.contract.id, view.consent.id, caller.now)
-    return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
+    entries = await view.entries() if view is not None else []
+    if view is not None and not entries:
+        # Whoever was erased meanwhile has no files. That must not look like a session that is completed.
+        check_session((await caller.found_again()).session, caller.contract.id, view.consent.id, caller.now)
+    return orjson.dumps({"status": status.to_wire(), "fileList": entries}), status
 
 
 async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, SessionView | None]:
@@ -128,30 +127,40 @@ async def get_file(request: Request, session_key: str, file_name: str) -> Respon
         raise FileNotFound(NO_FILE)
     older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID_USER_AGENT)
     delivery = await (view.older_accounts() if older else view.delivery(file_name))
+    response = await _file_response(request, delivery, view)
     if request.method != "HEAD":
         await view.log_read(delivery)
-    return await _file_response(request, delivery, view)
+    return response
 
 
 async def _file_response(request: Request, delivery: Delivery, view: SessionView) -> Response:
-    """Make the response with an encrypted file: in one piece if it is small, otherwise as a stream."""
+    """Make the response with an encrypted file: in one piece if it is small, otherwise as a stream.
+
+    Its first bytes are read before this returns, so that a file that is missing is an error.
+    """
     headers = {
         "x-metadata": encode_metadata(delivery.to_header()),
-        "last-modified": format_datetime(_datetime(delivery.entry.updated_date), usegmt=True),
+        "last-modified": format_datetime(_datetime(delivery.entry["updatedDate"]), usegmt=True),
     }
-    if request.method == "HEAD":
-        head = Response(headers=headers, media_type=OCTETS)
-        del head.headers["content-length"]  # The length of the file is known only once it is encrypted.
-        return head
     chunks = encrypt_stream(delivery.chunks, view.platform.known_keys.load(view.public_key))
-    if delivery.size > STREAM_ABOVE_BYTES:
+    if request.method != "HEAD" and delivery.size > STREAM_ABOVE_BYTES:
         is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
         return await stream_response(view.platform, is_allowed, chunks, headers=headers, media_type=OCTETS)
     try:
+        if request.method == "HEAD":
+            await asyncio.to_thread(next, delivery.chunks, None)
+            return _head(headers)
         content = await asyncio.to_thread(b"".join, chunks)
     except UnreadableBlob as error:
         raise await unreadable_error(view.platform, error) from error
     return Response(content, headers=headers, media_type=OCTETS)
+
+
+def _head(headers: dict[str, str]) -> Response:
+    """Make a response without a length: that of the file is known only once it is encrypted."""
+    head = Response(headers=headers, media_type=OCTETS)
+    del head.headers["content-length"]
+    return head
 
 
 def _datetime(milliseconds: int) -> datetime:

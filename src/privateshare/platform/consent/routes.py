@@ -39,6 +39,7 @@ from privateshare.platform.consent.pages import (
 from privateshare.platform.consent.rendering import PageRoute, redirect, static_file
 from privateshare.platform.consent.visit import AnyVisit, PostedForm, journey_page
 from privateshare.platform.grants.journeys import JourneyKind
+from privateshare.platform.http.routing import flat_router
 from privateshare.platform.http.transaction import Transaction
 
 router = APIRouter(route_class=PageRoute)
@@ -46,12 +47,9 @@ router = APIRouter(route_class=PageRoute)
 
 def consent_app() -> APIRouter:
     """Collect every route under the address of the consent web client. Protocol 1."""
-    whole = APIRouter(include_in_schema=False)
     first, last = (begin_page, person_page, source_page), (consent_page, recovery_page, withdraw_page)
-    for part in (*first, drop_page, found_page, connect_page, sign_in_page, upload_page, preview_page, *last):
-        whole.include_router(part.router)
-    whole.include_router(router)
-    return whole
+    parts = (*first, drop_page, found_page, connect_page, sign_in_page, upload_page, preview_page, *last)
+    return flat_router([*(part.router for part in parts), router], include_in_schema=False)
 
 
 @router.get("/{kind}")

@@ -76,7 +76,8 @@ def count_holdings(
     found: dict[UUID, AccountHoldings] = {}
     budget = _Budget(MAX_PARSED_BYTES)
     for file in files:
-        if not permission.allows_kind(file) or not file.object_count:
+        kind = (file.account_id, file.service_group, file.service_type, file.object_type)
+        if not permission.allows_kind(*kind) or not file.object_count:
             continue
         account = found.setdefault(file.account_id, AccountHoldings())
         try:

@@ -24,7 +24,6 @@ from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
 from privateshare.protocol.messages import (
     CriteriaMetadata,
     Criterion,
-    FileEntry,
     FileMetadata,
     PushDescriptor,
     TimeRange,
@@ -114,9 +113,9 @@ def open_sha256(library: OpenLibrary, file: PushedFileRow) -> str:
     return library.open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
 
-def pushed_file_entry(file: PushedFileRow) -> FileEntry:
-    """Build a pushed file's entry in the list of files. Its name says nothing, and it never changes."""
-    return FileEntry(name=str(file.name), updated_date=int(file.created_at.timestamp() * 1000))
+def pushed_file_entry(file: PushedFileRow) -> dict[str, Any]:
+    """Build a pushed file's entry in the list of files, as JSON. Its name says nothing, and it never changes."""
+    return {"name": str(file.name), "updatedDate": int(file.created_at.timestamp() * 1000)}
 
 
 def parse_pushed_name(text: str) -> UUID | None:

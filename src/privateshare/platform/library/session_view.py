@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -19,6 +20,7 @@ from privateshare.platform.library.delivery import (
     read_permission,
     readable_file,
     readable_files,
+    reads_before_delivery,
 )
 from privateshare.platform.library.encoding import compress, sha256_hex
 from privateshare.platform.library.libraries import OpenLibrary
@@ -32,7 +34,7 @@ from privateshare.platform.library.pushed_files import (
 )
 from privateshare.platform.library.unreadable import UNREADABLE, check_readable, unreadable_error
 from privateshare.platform.runtime import Platform
-from privateshare.protocol.messages import Compression, Criterion, FileEntry, FileMetadata
+from privateshare.protocol.messages import Compression, Criterion, FileMetadata
 
 ACCOUNTS_FILE = "accounts.json"
 ACCOUNTS, PUSHED = "accounts", "pushed"  # Names for the audit log, beside those of object types.
@@ -54,15 +56,17 @@ class SessionView:
     criteria: Sequence[Criterion]
     library: OpenLibrary
 
-    async def entries(self) -> list[FileEntry]:
-        """List the files of the session as they are now. Protocol 6.2."""
+    async def entries(self) -> list[dict[str, Any]]:
+        """List the files of the session as they are now, as JSON. Protocol 6.2."""
         if self.contract.kind == "read-raw":
             return [pushed_file_entry(file) for file, _ in await self._pushed()]
         permission = self._permission()
         files = await readable_files(self.platform.database, self.consent, permission)
-        listed = await asyncio.to_thread(
-            list_readable_files, MappedFiles(self.platform.blobs, self.library), files, permission
-        )
+        mapped_files = MappedFiles(self.platform.blobs, self.library)
+        if permission.limits_time:
+            listed = await asyncio.to_thread(list_readable_files, mapped_files, files, permission)
+        else:
+            listed = list_readable_files(mapped_files, files, permission)
         for error in listed.unreadable:
             # An unreadable file stays in the list; one that was replaced meanwhile makes the client retry.
             if not isinstance(failure := await unreadable_error(self.platform, error), DataUnreadable):
@@ -86,10 +90,12 @@ class SessionView:
         if file is None:
             raise FileNotFound(NO_FILE)
         check_readable(self.platform, file.blob)
+        mapped_files = MappedFiles(self.platform.blobs, self.library)
         try:
-            delivery = await asyncio.to_thread(
-                open_delivery, MappedFiles(self.platform.blobs, self.library), file, permission
-            )
+            if reads_before_delivery(file, permission):
+                delivery = await asyncio.to_thread(open_delivery, mapped_files, file, permission)
+            else:
+                delivery = open_delivery(mapped_files, file, permission)
         except UnreadableBlob as error:
             raise await unreadable_error(self.platform, error) from error
         if delivery is None:
@@ -152,13 +158,13 @@ class SessionView:
         return Delivery(pushed_file_entry(file), permission.compression, file.size, sha256, chunks, described)
 
 
-def _accounts_entry(accounts: Sequence[AccountRow]) -> FileEntry:
+def _accounts_entry(accounts: Sequence[AccountRow]) -> dict[str, Any]:
     updated = max((int(account.updated_at.timestamp() * 1000) for account in accounts), default=1)
-    return FileEntry(name=ACCOUNTS_FILE, updated_date=updated)
+    return {"name": ACCOUNTS_FILE, "updatedDate": updated}
 
 
 def kind_of_file(delivery: Delivery) -> str:
     """Name the kind of data in a file for the audit log: its object type, or "accounts" or "pushed"."""
     if delivery.pushed is not None:
         return PUSHED
-    return delivery.entry.object_type or ACCOUNTS
+    return str(delivery.entry.get("objectType", ACCOUNTS))

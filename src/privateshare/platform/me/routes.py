@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from privateshare.platform.http.routing import flat_router
 from privateshare.platform.me import (
     adding,
     app_pages,
@@ -22,8 +23,7 @@ from privateshare.platform.me import (
 
 def my_pages() -> APIRouter:
     """Collect every route below `/me`."""
-    whole = APIRouter(include_in_schema=False)
-    for part in (
+    parts = (
         entrance,
         pages,
         change_page,
@@ -38,6 +38,5 @@ def my_pages() -> APIRouter:
         adding,
         signing_in,
         merge_pages,
-    ):
-        whole.include_router(part.router)
-    return whole
+    )
+    return flat_router((part.router for part in parts), include_in_schema=False)

@@ -103,7 +103,9 @@ class Metrics:
         self._lost_keys = Counter(
             "privateshare_lost_keys", "Requests that failed because a library's key is lost.", registry=self._registry
         )
-        self._refused_before = dict.fromkeys(admission.queues(), 0)
+        # Finding a metric by its labels takes longer than setting it, so those of the queues are kept.
+        self._queues = {name: (self._waiting.labels(name), self._refused.labels(name)) for name in admission.queues()}
+        self._refused_before = dict.fromkeys(self._queues, 0)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the pattern of its path, not the path itself."""
@@ -128,9 +130,11 @@ class Metrics:
     def note_queues(self) -> None:
         """Record how many requests wait, and how many more were refused."""
         for name, queue in self._admission.queues().items():
-            self._waiting.labels(name).set(queue.waiting)
-            self._refused.labels(name).inc(queue.refused - self._refused_before[name])
-            self._refused_before[name] = queue.refused
+            waiting, refused = self._queues[name]
+            waiting.set(queue.waiting)
+            if queue.refused != self._refused_before[name]:
+                refused.inc(queue.refused - self._refused_before[name])
+                self._refused_before[name] = queue.refused
 
     def note_process(self) -> None:
         """Record how much memory and CPU this process uses."""

@@ -20,7 +20,7 @@ from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.reports.portability import PortabilityReport, ReportFormat, make_portability_report
 from privateshare.protocol.catalogue import ServiceType, catalogue
 from privateshare.protocol.choice import EVERYTHING
-from privateshare.protocol.messages import Compression
+from privateshare.protocol.messages import Compression, FileEntry
 from privateshare.protocol.object_time import object_window
 from privateshare.protocol.scope import Reach
 from privateshare.protocol.window import ALL_TIME, Window
@@ -33,7 +33,9 @@ JANUARY = Window(1_767_225_600_000, 1_769_903_999_999)  # This is January 2026.
 
 def read(mapped_files: MappedFiles, files: list[FileRow], may: ReadPermission) -> dict[str, list[str]]:
     """Return the ids of what a session gets, by file."""
-    listed = {entry.name: entry.object_count for entry in list_readable_files(mapped_files, files, may).entries}
+    entries = list_readable_files(mapped_files, files, may).entries
+    assert [FileEntry.model_validate(entry).to_wire() for entry in entries] == entries
+    listed = {entry["name"]: entry["objectCount"] for entry in entries}
     deliveries = {file.name: open_delivery(mapped_files, file, may) for file in files if file.name in listed}
     found = {
         name: [thing["id"] for thing in orjson.loads(b"".join(delivery.chunks))]
