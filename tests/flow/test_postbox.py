@@ -77,7 +77,7 @@ async def box(people: People) -> Box:
         "metadata": b64encode(sealed(key, iv, metadata)).decode(),
         "symmetrical_key": b64encode(jwt.load_public_key(postbox.public_key).encrypt(key, oaep)).decode(),
     }
-    form = multipart([("file", "a", sealed(key, iv, os.urandom(200_000)))])
+    form = multipart([("file", "a", sealed(key, iv, os.urandom(2_500_000)))])
     return Box(platform, wire, tokens, library_id, postbox.id, claims, form)
 
 
@@ -115,11 +115,11 @@ async def test_a_file_is_rejected_if_consent_or_app_end_meanwhile(box: Box, ends
                 await db.execute(update(ApplicationRow).where(this).values(suspended_at=now))
 
     def content() -> Iterator[bytes]:
-        yield box.form[:100_000]
+        yield box.form[:2_000_000]
         aside = box.platform.settings.data / "blobs" / ".aside"
         wait_for(lambda: any(aside.iterdir()))  # The file is being received.
         asyncio.run_coroutine_threadsafe(end(), loop).result()
-        yield box.form[100_000:]
+        yield box.form[2_000_000:]
 
     check_error(await asyncio.to_thread(box.push, content()), status, code)
     assert await box.kept() == 0

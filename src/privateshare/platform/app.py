@@ -98,8 +98,8 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(security_txt.router)
     app.include_router(viewer.router)
     app.include_router(storage.files, prefix="/cloud/v1")
-    app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)
-    app.include_router(my_pages(), dependencies=UNSIGNED)
+    app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED, include_in_schema=False)
+    app.include_router(my_pages(), dependencies=UNSIGNED, include_in_schema=False)
     app.include_router(front_page, dependencies=UNSIGNED)
     renderers = {"/apps/": render_page_error, "/me/": render_page_error, "/cloud/": storage.render_storage_error}
     add_error_handlers(app, renderers, render_page_error)

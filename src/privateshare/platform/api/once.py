@@ -5,6 +5,7 @@ Endpoints declare it as `once: Once`, or as `call: Writing` if they run named st
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -166,13 +167,30 @@ async def begin_once(request: Request, caller: Caller, transaction: AnyTransacti
 async def prepare_once(request: Request, caller: Caller, transaction: AnyTransaction, content: str = "") -> OnceOnly:
     """Check that a nonce was not used before; it is stored together with the response. Raises as `begin_once` does.
 
-    If the same request, sent again meanwhile, stores it first, the transaction fails with UniqueViolation.
+    If the same request, sent again meanwhile, stores it first, the transaction fails with UniqueViolation: open it
+    within `answering_repetition`.
     """
     fingerprint = await _fingerprint(request, caller.token, content)
     once = OnceOnly(request, caller, transaction, fingerprint, response_key(caller.token))
     if caller.found.is_repeated:
         await once.check_repeated()
     return once
+
+
+@asynccontextmanager
+async def answering_repetition(request: Request, caller: Caller, content: str = "") -> AsyncIterator[None]:
+    """Turn the failure of a transaction in this context, since the same request was faster, into its response.
+
+    Raises what `begin_once` raises.
+    """
+    try:
+        yield
+    except UniqueViolation as error:
+        if error.diag.constraint_name != NONCES_KEY:
+            raise
+        async with caller.platform.database.statements() as sql:
+            await begin_once(request, caller, sql, content)
+        raise Unavailable(IN_PROGRESS_MESSAGE, retry_after=RETRY_SECONDS) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +205,8 @@ class WritingCall:
 async def _writing(request: Request) -> AsyncIterator[WritingCall]:
     await request.body()  # The body is read first, so that a slow sender does not hold a database connection.
     caller = await authenticate(request)
-    try:
-        async with caller.platform.database.statements() as sql:
-            yield WritingCall(caller, sql, await prepare_once(request, caller, sql))
-    except UniqueViolation as error:
-        if error.diag.constraint_name != NONCES_KEY:
-            raise
-        async with caller.platform.database.statements() as sql:
-            await begin_once(request, caller, sql)
-        raise Unavailable(IN_PROGRESS_MESSAGE, retry_after=RETRY_SECONDS) from error
+    async with answering_repetition(request, caller), caller.platform.database.statements() as sql:
+        yield WritingCall(caller, sql, await prepare_once(request, caller, sql))
 
 
 Writing = Annotated[WritingCall, Depends(_writing, scope="function")]

@@ -104,7 +104,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
             raise InvalidToken("The token (access_token) is invalid")
         once = await begin_once(request, caller, db, received.sha256)
         consent = await db.get_one(ConsentRow, postbox.consent_id)
-        db.add(arrival.to_row(caller.contract, consent, received, caller.now))
+        await arrival.store(db, caller.contract, consent, received, caller.now)
         await record_push(db, library, postbox.consent_id, caller.contract, received.size)
         session = await new_session(db, platform, caller.contract, SessionOptions(), caller.now)
         delivered = PushStatus(status="delivered", expires=expires, session=session.to_message())

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
 from privateshare.platform.api.callers import CallerForUser, authenticate, require_reader, require_user_again
-from privateshare.platform.api.once import begin_once
+from privateshare.platform.api.once import answering_repetition, prepare_once
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.db.engine import AnyTransaction
@@ -17,7 +17,7 @@ from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.http.requests import body_stream
 from privateshare.platform.keys.contract_keys import verify_signature
 from privateshare.platform.library.libraries import OpenLibrary, lock_library, open_found_library
-from privateshare.platform.library.pushed_files import IncomingFile, insert_pushed_file, read_descriptor
+from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.library.session_view import PUSHED
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol.wire import EmptyBody
@@ -50,11 +50,15 @@ async def push_to_library(
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The upload is incomplete. Nothing was stored") from error
-    async with delete_blob_on_failure(platform, arrival.blob), platform.database.statements() as sql:
+    async with (
+        answering_repetition(request, user, received.sha256),
+        delete_blob_on_failure(platform, arrival.blob),
+        platform.database.statements() as sql,
+    ):
         await lock_library(sql, library.id)
         user = await require_user_again(user, sql)  # Consent may have been withdrawn during the upload.
-        once = await begin_once(request, user, sql, received.sha256)
-        await insert_pushed_file(sql, arrival.to_row(user.contract, user.consent, received, user.now))
+        once = await prepare_once(request, user, sql, received.sha256)
+        await arrival.store(sql, user.contract, user.consent, received, user.now)
         await record_push(sql, library, user.consent.id, user.contract, received.size)
         response = await once.respond({})
     platform.usage.count_received(user.contract.id, user.consent.id, received.size)

@@ -49,7 +49,7 @@ def consent_app() -> APIRouter:
     """Collect every route under the address of the consent web client. Protocol 1."""
     first, last = (begin_page, person_page, source_page), (consent_page, recovery_page, withdraw_page)
     parts = (*first, drop_page, found_page, connect_page, sign_in_page, upload_page, preview_page, *last)
-    return flat_router([*(part.router for part in parts), router], include_in_schema=False)
+    return flat_router([*(part.router for part in parts), router])
 
 
 @router.get("/{kind}")

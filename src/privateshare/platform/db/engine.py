@@ -64,12 +64,16 @@ class Database:
 
         It is repeated once if its connection was lost, such as by a restart of PostgreSQL.
         """
-        await self._statements.open()
+        await self._open_statements()
         try:
             return await self._rows(statement, parameters)
         except (OperationalError, InterfaceError):
             await self._statements.check()
             return await self._rows(statement, parameters)
+
+    async def _open_statements(self) -> None:
+        if self._statements.closed:  # Opening it again would wait for a lock each time.
+            await self._statements.open()
 
     async def _rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
         began = perf_counter()
@@ -86,7 +90,7 @@ class Database:
         It costs a fifth of the CPU time of a session of the ORM. If its connection was lost before anything ran on it,
         such as by a restart of PostgreSQL, it runs on another one.
         """
-        await self._statements.open()
+        await self._open_statements()
         async with AsyncExitStack() as stack:
 
             async def connect() -> AsyncConnection:

@@ -18,7 +18,8 @@ from privateshare.platform.blobs.incoming import Received
 from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, check_ends, read_sealed
 from privateshare.platform.blobs.sealing import SealBroken, Sealer
 from privateshare.platform.blobs.store import BlobStore
-from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
+from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.statements import NoRows, Statement
 from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow, PushedFileRow
 from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
 from privateshare.protocol.messages import (
@@ -31,7 +32,6 @@ from privateshare.protocol.messages import (
 from privateshare.protocol.scope import window
 
 INSERT_PUSHED_FILE = Statement("insert_pushed_file", NoRows)
-PUSHED_FILE_COLUMNS = tuple(PushedFileRow.__table__.columns.keys())
 METADATA = "pushed metadata"  # The purpose under which the metadata is encrypted.
 
 log = structlog.get_logger()
@@ -81,26 +81,23 @@ class IncomingFile:
         """Create the sealer that encrypts the file."""
         return Sealer(self.library.key.value, self.library.blob_context(self.blob))
 
-    def to_row(self, contract: ContractRow, consent: ConsentRow, received: Received, now: datetime) -> PushedFileRow:
-        """Build the database row of the file once it is received under a consent, with its metadata encrypted."""
+    async def store(
+        self, db: AnyTransaction, contract: ContractRow, consent: ConsentRow, received: Received, now: datetime
+    ) -> None:
+        """Store the row of the file once it is received under a consent, with its metadata encrypted."""
         metadata = pushed_file_metadata(self.descriptor, contract, now).model_dump(by_alias=True, exclude_none=True)
-        return PushedFileRow(
-            library_id=self.library.id,
-            name=self.name,
-            contract_id=contract.id,
-            created_at=now,
-            sealed_metadata=self.library.seal(METADATA, self.name, orjson.dumps(metadata)),
-            blob=self.blob,
-            size=received.size,
-            sealed_sha256=self.library.seal(FILE_HASH, self.blob, received.sha256.encode()),
-            library_before=consent.library_before,
-        )
-
-
-async def insert_pushed_file(sql: StatementTransaction, row: PushedFileRow) -> None:
-    """Store the row of a file that was received."""
-    columns = {name: getattr(row, name) for name in PUSHED_FILE_COLUMNS}
-    await sql.write(INSERT_PUSHED_FILE, columns)
+        row = {
+            "library_id": self.library.id,
+            "name": self.name,
+            "contract_id": contract.id,
+            "created_at": now,
+            "sealed_metadata": self.library.seal(METADATA, self.name, orjson.dumps(metadata)),
+            "blob": self.blob,
+            "size": received.size,
+            "sealed_sha256": self.library.seal(FILE_HASH, self.blob, received.sha256.encode()),
+            "library_before": consent.library_before,
+        }
+        await (await statements_of(db)).write(INSERT_PUSHED_FILE, row)
 
 
 def open_metadata(library: OpenLibrary, file: PushedFileRow) -> FileMetadata:

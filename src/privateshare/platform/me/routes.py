@@ -39,4 +39,4 @@ def my_pages() -> APIRouter:
         signing_in,
         merge_pages,
     )
-    return flat_router((part.router for part in parts), include_in_schema=False)
+    return flat_router(part.router for part in parts)
