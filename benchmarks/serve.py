@@ -7,6 +7,8 @@ connection, with JWTs that were signed before.
     python -m benchmarks.serve            everything
     python -m benchmarks.serve calls      the calls
     python -m benchmarks.serve reading    read_all_files and push_data of the SDK
+    python -m benchmarks.serve cores      the calls that one core answers, and two
+    python -m benchmarks.serve signing    what signing in threads costs and gains
 """
 
 import asyncio
@@ -28,6 +30,7 @@ from tests.flow.sdk_client import client_of
 from tests.flow.served import Served, serving_as_people_do
 from tests.flow.wire import Tokens, Wire
 
+from benchmarks.cores import measure_cores, measure_signing
 from privateshare import AccountRef, PushDescriptor, SessionOptions, UserAccessToken
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
@@ -197,6 +200,16 @@ async def main(parts: list[str]) -> None:
     """Run the named parts on a platform of their own."""
     rsa = rsa_milliseconds(generate_private_key(65537, 2048))
     print(f"R, one RSA-2048 private-key operation: {rsa:.2f} ms")
+    if {"calls", "reading"} & set(parts):
+        await measure_platform(parts, rsa)
+    if "cores" in parts:
+        await measure_cores()
+    if "signing" in parts:
+        await measure_signing()
+
+
+async def measure_platform(parts: list[str], rsa: float) -> None:
+    """Measure calls, reading and pushing on one platform."""
     with tempfile.TemporaryDirectory() as name, serving_as_people_do(Path(name) / "data") as served:
         async with operator_platform(Settings(data=served.data, database_pool_size=5)) as platform:
             people = People(platform, served.origin)
@@ -208,4 +221,4 @@ async def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:] or ["calls", "reading"]))
+    asyncio.run(main(sys.argv[1:] or ["calls", "reading", "cores", "signing"]))

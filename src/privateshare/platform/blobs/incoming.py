@@ -96,8 +96,8 @@ async def _buffered(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, 
     """Yield the data in larger pieces, each with whether it is the last one. A small file is a single piece."""
     buffer = bytearray()
     async for chunk in chunks:
+        buffer += chunk
         if len(buffer) >= WRITE_BUFFER_BYTES:
             yield bytes(buffer), False
             buffer.clear()
-        buffer += chunk
     yield bytes(buffer), True

@@ -1,0 +1,1 @@
+"""Benchmarks: what each figure in docs/performance.md is printed by."""
