@@ -60,11 +60,11 @@ class Reader:
         async with self.platform.database.transaction() as db:
             contract = await db.get_one(ContractRow, writer or self.writer)
             received = Received(len(content), sha256(content).hexdigest())
-            db.add(incoming.to_row(contract, self.view.consent, received, at))
+            await incoming.store(db, contract, self.view.consent, received, at)
         return str(incoming.name)
 
     async def names(self, *criteria: dict[str, Any]) -> list[str]:
-        return [entry.name for entry in await self.with_criteria(*criteria).entries()]
+        return [entry["name"] for entry in await self.with_criteria(*criteria).entries()]
 
     def with_criteria(self, *criteria: dict[str, Any]) -> SessionView:
         view, parsed = self.view, [Criterion.model_validate(criterion) for criterion in criteria]
@@ -236,7 +236,7 @@ async def test_a_lost_file_stays_in_the_list(platform: Platform, people: People)
     plays = [{"entityid": str(moment), "createddate": moment} for moment in (1_704_100_000_000, 1_706_800_000_000)]
     lost, kept = await write_files(found, plays)
     platform.blobs.delete([lost.blob])
-    listed = {entry.name: entry.object_count for entry in await found.view.entries()}
+    listed = {entry["name"]: entry["objectCount"] for entry in await found.view.entries()}
     assert listed == {lost.name: 1, kept.name: 1}
     assert orjson.loads(await content_of(found.view, kept.name)) == plays[1:]
     with pytest.raises(DataUnreadable):
@@ -253,7 +253,7 @@ async def test_a_list_waits_for_a_file_that_is_replaced(platform: Platform, peop
     found = await reader(platform, people, "read", Choice(since=1_704_100_000))
     play = {"entityid": "1", "createddate": 1_704_100_000_000}
     (file,) = await write_files(found, [play, {"entityid": "2", "createddate": 1_704_099_999_000}])
-    assert [entry.object_count for entry in await found.view.entries()] == [1]
+    assert [entry["objectCount"] for entry in await found.view.entries()] == [1]
     assert orjson.loads(await content_of(found.view, file.name)) == [play]
     for error in (UnreadableBlob(f"{file.blob}x", "it is missing"), UnreadableBlob("", "it is missing")):
         assert isinstance(await unreadable_error(platform, error), Unavailable)

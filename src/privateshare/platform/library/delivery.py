@@ -187,7 +187,11 @@ def open_delivery(mapped_files: MappedFiles, file: ReadableFile, permission: Rea
     if permission.allows_whole(window):
         if file.size > CHECK_ENDS_ABOVE_BYTES:
             mapped_files.check_ends(file)
-        chunks = _content(mapped_files, file, permission.compression)
+        if reads_before_delivery(file, permission):
+            stored = mapped_files.stored_bytes(file)
+        else:
+            stored = _when_needed(mapped_files, file)
+        chunks = recompress(stored, permission.compression)
         entry = file_entry(file, file.object_count)
         sha256 = mapped_files.sha256(file)
         return Delivery(entry, permission.compression, file.size, sha256, chunks, account_ids=account_ids)
@@ -200,9 +204,9 @@ def open_delivery(mapped_files: MappedFiles, file: ReadableFile, permission: Rea
     return Delivery(entry, permission.compression, len(data), sha256_hex(data), chunks, account_ids=account_ids)
 
 
-def _content(mapped_files: MappedFiles, file: ReadableFile, compression: Compression) -> Iterator[bytes]:
-    """Yield a file's content, compressed for its reader. The file is opened when the first chunk is needed."""
-    yield from recompress(mapped_files.stored_bytes(file), compression)
+def _when_needed(mapped_files: MappedFiles, file: ReadableFile) -> Iterator[bytes]:
+    """Yield the stored bytes of a file, which is opened when the first of them is needed."""
+    yield from mapped_files.stored_bytes(file)
 
 
 def file_entry(file: ReadableFile, object_count: int) -> dict[str, Any]:

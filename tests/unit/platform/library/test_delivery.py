@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_takes_nothing_else_with_it(mapped_files: Map
 
     def listed(of: OpenLibrary) -> tuple[list[int | None], int]:
         found = list_readable_files(MappedFiles(both.blobs, of), [broken, kept], within(JANUARY))
-        return [entry.object_count for entry in found.entries], len(found.unreadable)
+        return [entry["objectCount"] for entry in found.entries], len(found.unreadable)
 
     assert listed(library) == ([1, 1], 0)
     assert listed(replace(library, lost_accounts=frozenset({other}))) == ([0, 1], 0)
