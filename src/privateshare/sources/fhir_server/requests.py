@@ -3,7 +3,13 @@
 import httpx2
 
 from privateshare.sources.contract import JsonObject, NeedsLogin, TryLater
-from privateshare.sources.web import MAX_RESPONSE_BYTES, open_client, read_object, retry_after_seconds
+from privateshare.sources.web import (
+    MAX_RESPONSE_BYTES,
+    ServerReach,
+    open_client,
+    read_object,
+    retry_after_seconds,
+)
 
 FHIR_JSON = "application/fhir+json"
 UNAVAILABLE_STATUSES = (429, 502, 503, 504)
@@ -17,11 +23,14 @@ class Refused(Exception):
         super().__init__(f"{code} ({status})")
 
 
-def open_fhir(token: JsonObject | None, max_bytes: int = MAX_RESPONSE_BYTES) -> httpx2.Client:
+def open_fhir(
+    token: JsonObject | None, max_bytes: int = MAX_RESPONSE_BYTES, reach: ServerReach = ServerReach.ANY
+) -> httpx2.Client:
     """Open an HTTP client that uses a token. Raises NeedsLogin if there is no token."""
     if token is None or not isinstance(token.get("access_token"), str):
         raise NeedsLogin("nobody is signed in")
-    return open_client({"accept": FHIR_JSON, "authorization": f"Bearer {token['access_token']}"}, max_bytes)
+    headers = {"accept": FHIR_JSON, "authorization": f"Bearer {token['access_token']}"}
+    return open_client(headers, max_bytes, reach=reach)
 
 
 def get_resource(client: httpx2.Client, address: str) -> tuple[JsonObject, httpx2.Headers]:

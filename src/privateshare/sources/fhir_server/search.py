@@ -1,69 +1,234 @@
-"""Searches for the resources of a patient on a FHIR server."""
+"""Searches for the resources of a patient on a FHIR server: pages, changes since the last time, and deletions."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import httpx2
 
-from privateshare.sources.contract import PAGE_OBJECTS, JsonObject, Page
+from privateshare.sources.contract import PAGE_OBJECTS, Covered, JsonObject, Page
+from privateshare.sources.fhir_file.history import deleted_resource
 from privateshare.sources.fhir_server.requests import Refused, get_resource
+from privateshare.sources.identity import Deletion, ObjectProvenance
 from privateshare.sources.web import same_origin
 
 REQUESTED_PAGE_SIZE = 200  # The server may return fewer objects.
 MAX_PAGES = 50_000  # Protects from a server whose pages never end.
+MAX_HISTORY_PAGES = 50  # The history of a type may have the resources of all patients.
 CURSOR_MARGIN = timedelta(minutes=5)  # Servers may need some time until new resources are found by searches.
+TIME_BETWEEN_FULL_READS = timedelta(days=7)
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 OK, BAD_REQUEST = 200, 400
+UNPROCESSABLE = 422
+
+CATEGORIES: Mapping[str, Sequence[str]] = {
+    "CarePlan": ("assess-plan",),
+    "Condition": ("problem-list-item", "encounter-diagnosis", "health-concern"),
+    "DiagnosticReport": ("LAB", "LP29684-5", "LP29708-2", "LP7839-6"),
+    "DocumentReference": ("clinical-note",),
+    "Observation": (
+        *("vital-signs", "laboratory", "social-history", "survey", "exam", "imaging", "procedure", "therapy"),
+        *("activity", "sdoh", "functional-status", "disability-status", "cognitive-status", "smartdata"),
+    ),
+}
+"""The categories of US Core, for servers that reject a search without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search for all resources of one type about a patient, optionally only those changed since a time."""
+    """A search for all resources of one type about a patient, optionally only those changed since a time.
+
+    Attributes:
+        parameter: The search parameter that names the patient.
+        categories: The categories to search for; if empty, all.
+        shows_history: Whether the server shows the history of the type, with what was deleted.
+        is_allowed_whole: Whether the token allows to read everything of the type.
+    """
 
     base: str
     resource_type: str
     patient: str
-    since: str | None
+    since: str | None = None
+    parameter: str = "patient"
+    categories: Sequence[str] = ()
+    shows_history: bool = False
+    is_allowed_whole: bool = True
 
     @property
     def address(self) -> str:
         """The address of the first page."""
-        since = {} if self.since is None else {"_lastUpdated": f"ge{self.since}"}
-        parameters = {"patient": self.patient, "_count": REQUESTED_PAGE_SIZE} | since
-        return f"{self.base}/{self.resource_type}?{urlencode(parameters)}"
+        # Only `patient` can have nothing but patients. Others need the type of what they refer to.
+        patient = self.patient if self.parameter == "patient" else f"Patient/{self.patient}"
+        parameters = {self.parameter: patient, "_count": str(REQUESTED_PAGE_SIZE)}
+        if self.categories:
+            parameters["category"] = ",".join(self.categories)
+        if self.since is not None:
+            parameters["_lastUpdated"] = f"ge{self.since}"
+        return f"{self.base}/{self.resource_type}?{urlencode(parameters, safe=',/')}"
+
+    def alternatives(self) -> Iterator["Search"]:
+        """Yield this search, and then those for servers that do not support it.
+
+        Some do not support `_lastUpdated`: everything is read each time. Others reject searches without a category.
+        """
+        yield self
+        if self.since is not None:
+            yield replace(self, since=None)
+        if self.resource_type in CATEGORIES and not self.categories:
+            yield from replace(self, categories=CATEGORIES[self.resource_type]).alternatives()
 
 
-def find_pages(client: httpx2.Client, search: Search, object_type: int) -> Iterator[Page]:
-    """Yield the pages of a search. Only the last one has a new cursor, so that an interrupted search is repeated.
+@dataclass(slots=True)
+class _Found:
+    """What one search found: the server's time when it began, and whether it certainly found everything."""
+
+    ids: set[str] = field(default_factory=set)
+    begun: str | None = None
+    total: object = None
+    is_doubtful: bool = False
+    is_full: bool = False
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether what was not found does not exist any more.
+
+        The server must have said how many resources there are, and all of them must have come. None at all proves
+        nothing: systems behind a server that are away look the same.
+        """
+        return self.is_full and not self.is_doubtful and bool(self.ids) and self.total == len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The cursor of a type: since when to ask for changes, and when everything was read the last time."""
+
+    since: str | None = None
+    read_fully_at: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(one for one in (self.since, self.read_fully_at) if one is not None)
+
+    @property
+    def needs_full_read(self) -> bool:
+        """Whether everything is read again, so that deletions are noticed that no history shows."""
+        try:
+            last = datetime.strptime(self.read_fully_at or "", MOMENT).replace(tzinfo=UTC)
+        except ValueError:
+            return True
+        return datetime.now(UTC) - last > TIME_BETWEEN_FULL_READS
+
+
+def read_position(cursor: str | None) -> Position:
+    """Parse a cursor."""
+    since, _, fully = (cursor or "").partition(" ")
+    return Position(since or None, fully or None)
+
+
+def find_pages(
+    client: httpx2.Client, searches: Sequence[Search], object_type: int, cursor: str | None
+) -> Iterator[Page]:
+    """Yield the pages of the searches for one object type. Everything is read at times, otherwise what has changed.
+
+    Only the last page has a new cursor, so that an interrupted search is repeated. It also says what was deleted: what
+    the history of the type shows, or what a full read did not find any more, if that is certain.
 
     Raises the errors of `get_resource`.
     """
-    try:
-        yield from _find(client, search, object_type)
-    except Refused as error:
-        if search.since is None or error.status != BAD_REQUEST:
-            raise
-        # Some servers do not support _lastUpdated. Fetch everything each time.
-        yield from _find(client, replace(search, since=None), object_type)
+    position = read_position(cursor)
+    since = None if position.needs_full_read else position.since
+    results = []
+    for search in searches:
+        results.append((yield from _find_first(client, replace(search, since=since), object_type)))
+    is_full = all(found.is_full for found in results)
+    deletions: list[Deletion] = []
+    if position.since is not None and any(search.shows_history for search in searches):
+        there = {id_ for found in results for id_ in found.ids}
+        for search in searches:
+            deletions += _deletions(client, replace(search, since=position.since), object_type, there)
+    begun = results[0].begun
+    yield Page(
+        object_type,
+        (),
+        str(Position(begun, begun if is_full else position.read_fully_at)) if begun is not None else None,
+        asked=replace(searches[0], since=since).address,
+        deletions=deletions,
+        covered=Covered() if all(found.is_certain for found in results) else None,
+    )
 
 
-def _find(client: httpx2.Client, search: Search, object_type: int) -> Iterator[Page]:
-    address: str | None = search.address
-    begun, seen = None, set[str]()
-    while address is not None:
-        if address in seen or len(seen) == MAX_PAGES:
+def _find_first(client: httpx2.Client, search: Search, object_type: int) -> Generator[Page, None, _Found]:
+    """Yield the pages of the first alternative of a search that the server does not reject."""
+    rejected: Refused | None = None
+    for alternative in search.alternatives():
+        try:
+            first = get_resource(client, alternative.address)
+        except Refused as error:
+            if error.status not in (BAD_REQUEST, UNPROCESSABLE):
+                raise
+            rejected = rejected or error
+        else:
+            return (yield from _find(client, alternative, object_type, first))
+    assert rejected is not None
+    raise rejected
+
+
+def _find(
+    client: httpx2.Client, search: Search, object_type: int, first: tuple[JsonObject, httpx2.Headers]
+) -> Generator[Page, None, _Found]:
+    bundle, headers = first
+    found = _Found(begun=moment_of(headers), total=bundle.get("total"), is_full=search.since is None)
+    found.is_doubtful = bool(search.categories) or not search.is_allowed_whole
+    address, seen = search.address, {search.address}
+    while True:
+        matches, is_doubtful = _matches(bundle, search.resource_type)
+        found.is_doubtful |= is_doubtful
+        found.ids.update(str(one.get("id")) for one in matches)
+        for start in range(0, len(matches), PAGE_OBJECTS):
+            yield Page(object_type, matches[start : start + PAGE_OBJECTS])
+        following = next_address(bundle, address, search.base)
+        if following is None:
+            return found
+        if following in seen or len(seen) == MAX_PAGES:
             raise Refused(OK, "EndlessPages")
-        bundle, headers = get_resource(client, address)
-        begun = begun if seen else moment_of(headers)
+        address = following
         seen.add(address)
-        address = next_address(bundle, address, search.base)
-        found = [one for one in _resources(bundle) if one.get("resourceType") == search.resource_type]
-        for start in range(0, len(found), PAGE_OBJECTS):
-            yield Page(object_type, found[start : start + PAGE_OBJECTS])
-    yield Page(object_type, (), begun, asked=search.address)
+        bundle, _ = get_resource(client, address)
+
+
+def _matches(bundle: JsonObject, resource_type: str) -> tuple[list[JsonObject], bool]:
+    """Return the resources of a page that were searched for, and whether the server says that others are missing."""
+    resources = _objects([entry.get("resource") for entry in _objects(bundle.get("entry"))])
+    is_doubtful = any(one.get("resourceType") == "OperationOutcome" for one in resources)
+    return [one for one in resources if one.get("resourceType") == resource_type], is_doubtful
+
+
+def _deletions(client: httpx2.Client, search: Search, object_type: int, there: Collection[str]) -> Iterator[Deletion]:
+    """Yield what the history of a type shows as deleted. What was found just now is not, whatever the history says."""
+    if not search.shows_history or search.since is None:
+        return
+    query = urlencode({"_since": search.since, "_count": REQUESTED_PAGE_SIZE})
+    address: str | None = f"{search.base}/{search.resource_type}/_history?{query}"
+    decided, pages = set(there), 0
+    try:
+        while address is not None and pages < MAX_HISTORY_PAGES:
+            bundle, _ = get_resource(client, address)
+            for entry in _objects(bundle.get("entry")):  # The newest version of each resource is first.
+                deleted = deleted_resource(entry)
+                if deleted is not None and deleted.type == search.resource_type and deleted.id not in decided:
+                    yield Deletion(object_type, f"{deleted.type}/{deleted.id}", ObjectProvenance())
+                resource = entry.get("resource")
+                decided.add(deleted.id if deleted is not None else str(_id_of(resource)))
+            address, pages = next_address(bundle, address, search.base), pages + 1
+    except Refused:  # The history is not for patients. Full reads notice what was deleted.
+        return
+
+
+def _id_of(resource: object) -> object:
+    """Return the id of a resource; None if it is none."""
+    return resource.get("id") if isinstance(resource, dict) else None
 
 
 def next_address(bundle: JsonObject, address: str, base: str) -> str | None:
@@ -89,11 +254,7 @@ def moment_of(headers: httpx2.Headers) -> str | None:
         moment = parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError):
         return None
-    return (moment.astimezone(UTC) - CURSOR_MARGIN).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _resources(bundle: JsonObject) -> list[JsonObject]:
-    return _objects([entry.get("resource") for entry in _objects(bundle.get("entry"))])
+    return (moment.astimezone(UTC) - CURSOR_MARGIN).strftime(MOMENT)
 
 
 def _objects(value: Any) -> list[JsonObject]:

@@ -94,8 +94,8 @@ class FhirServer:
                         resource, _ = get_resource(client, address)
                         yield Page(object_type, [resource], asked=address)
                     else:
-                        search = Search(base, name, patient, since=cursors[object_type])
-                        yield from find_pages(client, search, object_type)
+                        search = Search(base, name, patient)
+                        yield from find_pages(client, [search], object_type, cursors[object_type])
                 except Refused as refused:
                     message = f"The source did not provide {name} (HTTP status {refused.status})"
                     yield Skipped(object_type, refused.code, message, refused.status)

@@ -233,21 +233,106 @@ def test_endless_responses_are_aborted(server: Scripted) -> None:
 
 
 def test_cursors_use_the_servers_clock(server: Scripted) -> None:
-    """Changes during the fetch are requested again. Without a time of the server, everything is."""
+    """Changes during the fetch are requested again. Without a time of the server, everything is.
+
+    The second part of a cursor is the time of the last full read.
+    """
     server.bundle("/Observation", link="/more", date="Wed, 25 Nov 2026 12:00:00 GMT")
     server.bundle("/more", date="Wed, 25 Nov 2026 12:30:00 GMT")
     server.bundle("/Condition", date="yesterday")
     cursors = {page.object_type: page.cursor for page in fetched(server) if isinstance(page, Page)}
-    assert cursors == {ObjectType.OBSERVATION: "2026-11-25T11:55:00Z", ObjectType.CONDITION: None}
+    moment = "2026-11-25T11:55:00Z"
+    assert cursors == {ObjectType.OBSERVATION: f"{moment} {moment}", ObjectType.CONDITION: None}
+
+
+def cursor_of(days: float) -> str:
+    """A cursor of a full read some days ago."""
+    return f"2026-11-25T11:55:00Z {datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_a_server_without_last_updated_returns_everything(server: Scripted) -> None:
     """If it rejects `_lastUpdated`, the request is sent without it."""
     replies: Iterator[Any] = iter([(400, {}, b"{}"), (200, {}, dumped({"resourceType": "Bundle"}))])
     server.answers["/Observation"] = lambda: next(replies)
-    found = fetched(server, {ObjectType.OBSERVATION: "2026-11-25T11:55:00Z"})
+    found = fetched(server, {ObjectType.OBSERVATION: cursor_of(1)})
     assert all(isinstance(page, Page) for page in found)
     assert ["_lastUpdated=ge2026" in path for path, _ in server.asked] == [True, False]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_requires_a_category_is_given_all_of_them(server: Scripted, status: int) -> None:
+    """What it returns then is no proof that other resources were deleted."""
+    answer = {"resourceType": "Bundle", "total": 1, "entry": [{"resource": OBSERVATION}]}
+    replies: Iterator[Any] = iter([(status, {}, b"{}"), (200, {}, dumped(answer))])
+    server.answers["/Observation"] = lambda: next(replies)
+    found = [page for page in fetched(server, {ObjectType.OBSERVATION: None}) if isinstance(page, Page)]
+    assert [one["id"] for page in found for one in page.objects] == ["o1"]
+    assert "category=vital-signs,laboratory," in server.asked[-1][0]
+    assert found[-1].covered is None
+
+
+# --- deletions ---
+
+
+def last_page(server: Scripted, cursor: str | None = None) -> Page:
+    found = fetched(server, {ObjectType.OBSERVATION: cursor})
+    assert isinstance(found[-1], Page)
+    return found[-1]
+
+
+@pytest.mark.parametrize(
+    ("bundle", "is_proof"),
+    [
+        ({"total": 1, "entry": [{"resource": OBSERVATION}]}, True),
+        ({"total": 1, "entry": [{"resource": OBSERVATION}, {"resource": OBSERVATION}]}, True),
+        ({"entry": [{"resource": OBSERVATION}]}, False),
+        ({"total": 2, "entry": [{"resource": OBSERVATION}]}, False),
+        ({"total": "1", "entry": [{"resource": OBSERVATION}]}, False),
+        ({"total": 0}, False),
+        (
+            {"total": 1, "entry": [{"resource": OBSERVATION}, {"resource": {"resourceType": "OperationOutcome"}}]},
+            False,
+        ),
+    ],
+)
+def test_only_a_certain_full_read_proves_deletions(server: Scripted, bundle: dict[str, Any], is_proof: bool) -> None:
+    """The server must say how many there are, all must have come, and nothing may have been withheld."""
+    server.json("/Observation", {"resourceType": "Bundle"} | bundle)
+    assert (last_page(server).covered is not None) is is_proof
+
+
+def test_changes_alone_prove_no_deletions(server: Scripted) -> None:
+    """After some days everything is read again."""
+    answer = {"resourceType": "Bundle", "total": 1, "entry": [{"resource": OBSERVATION}]}
+    server.json("/Observation", answer, Date="Wed, 25 Nov 2026 12:00:00 GMT")
+    recent = cursor_of(6)
+    page = last_page(server, recent)
+    assert page.covered is None
+    assert page.cursor is not None
+    assert page.cursor.split(" ")[1] == recent.split(" ")[1]
+    assert last_page(server, cursor_of(8)).covered is not None
+    assert last_page(server, "2026-11-25T11:55:00Z").covered is not None
+    assert ["_lastUpdated" in path for path, _ in server.asked] == [True, False, False]
+
+
+def test_an_interrupted_full_read_proves_nothing(server: Scripted) -> None:
+    """No page says that anything was deleted."""
+    server.answers["/Observation"] = (
+        200,
+        {},
+        dumped(
+            {
+                "resourceType": "Bundle",
+                "total": 1,
+                "entry": [{"resource": OBSERVATION}],
+                "link": [{"relation": "next", "url": "/more"}],
+            }
+        ),
+    )
+    server.json("/more", {}, 500)
+    found = fetched(server, {ObjectType.OBSERVATION: None})
+    assert all(page.covered is None for page in found if isinstance(page, Page))
+    assert isinstance(found[-1], Skipped)
 
 
 @pytest.mark.parametrize("seconds", ["90", "date"])
