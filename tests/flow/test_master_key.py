@@ -188,6 +188,8 @@ async def test_people_and_apps_notice_nothing_of_a_change(tmp_path: Path) -> Non
                     "0",
                     "webhooks",
                     "0",
+                    "server_clients",
+                    "0",
                     "not_rewrapped",
                     "none",
                 )

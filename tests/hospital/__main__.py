@@ -1,4 +1,7 @@
-"""`python -m tests.hospital stu3`: runs a hospital, prints its addresses as one line of JSON, obeys lines of JSON."""
+"""`python -m tests.hospital stu3`: runs a hospital, prints its addresses as one line of JSON, obeys lines of JSON.
+
+It also speaks r4 and r5.
+"""
 
 import json
 import os
@@ -9,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-SEQUENCES = {"stu3": "STU3", "r4": "R4B"}
+SEQUENCES = {"stu3": "STU3", "r4": "R4B", "r5": "R5"}
 os.environ["FHIR_SEQUENCE"] = SEQUENCES[sys.argv[1]]
 
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
@@ -39,6 +42,7 @@ def main() -> None:
         "authorization_endpoint": f"{at}/authorize",
         "token_endpoint": f"{at}/token",
         "revocation_endpoint": f"{at}/revoke",
+        "registration_endpoint": f"{at}/register",
         "capabilities": ["launch-standalone", "client-confidential-symmetric", "context-standalone-patient"],
         "code_challenge_methods_supported": ["S256"],
     }
@@ -68,6 +72,10 @@ def obey(hospital: Hospital, command: str, said: dict[str, Any]) -> Any:
     elif command == "set":
         for name, value in said.items():
             setattr(desk if hasattr(desk, name) else hospital, name, value)
+    elif command == "forget":  # the clients that registered themselves
+        desk.clients = {id_: client for id_, client in desk.clients.items() if not client.redirect_uris}
+    elif command == "delete":
+        del hospital.of(said["patient"], said["type"])[said["id"]]
     elif command == "told":
         return desk.told
     elif command == "waiting":

@@ -13,6 +13,7 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7591 import ClientRegistrationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import Flask, redirect, request
 
@@ -28,18 +29,24 @@ LOOK_SECONDS = 0.01  # while something is held
 
 @dataclass
 class Registered(ClientMixin):  # type: ignore[misc]
-    """The platform, as it is registered here."""
+    """The platform, as it is registered here: by the hospital's staff, or by itself (RFC 7591) for one redirect URI."""
 
     client_id: str = "privateshare"
     client_secret: str = "hospital-secret"
+    redirect_uris: tuple[str, ...] = ()
+    allowed_scope: str | None = None
+    client_info: dict[str, Any] = field(default_factory=dict)
+    client_metadata: dict[str, Any] = field(default_factory=dict)
 
     def get_client_id(self) -> str:
         return self.client_id
 
     def get_allowed_scope(self, scope: str | None) -> str:
-        return scope or ""
+        return self.allowed_scope or scope or ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
+        if self.redirect_uris:
+            return redirect_uri in self.redirect_uris
         return redirect_uri.endswith("/apps/saas/connected")
 
     def check_client_secret(self, client_secret: str) -> bool:
@@ -103,6 +110,8 @@ class Desk:
     holds_tokens: bool = False
     waiting: int = 0  # for these tokens
     told: list[str] = field(default_factory=list)  # grant types and revocations, as they happened
+    clients: dict[str, Registered] = field(default_factory=lambda: {"privateshare": Registered()})
+    allowed_scope: str | None = None  # What patients allow, whatever is requested.
 
     def grant_of(self, access_token: str) -> Grant | None:
         """The live grant of an access token."""
@@ -114,7 +123,12 @@ def authorization_app(desk: Desk) -> Flask:
     """The server."""
     app = Flask(__name__)
     app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
-    client = Registered()
+
+    def client_of(client_id: str) -> Registered | None:
+        client = desk.clients.get(client_id)
+        if client is not None:
+            client.allowed_scope = desk.allowed_scope
+        return client
 
     def save_token(token: dict[str, Any], asked: Any) -> None:
         desk.waiting += 1
@@ -129,7 +143,7 @@ def authorization_app(desk: Desk) -> Flask:
         if asked.payload.grant_type == "authorization_code":
             token["patient"] = patient
 
-    server = AuthorizationServer(app, lambda id_: client if id_ == client.client_id else None, save_token)
+    server = AuthorizationServer(app, client_of, save_token)
 
     class Codes(AuthorizationCodeGrant):  # type: ignore[misc]
         TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic",)
@@ -175,6 +189,23 @@ def authorization_app(desk: Desk) -> Flask:
             desk.told.append("revocation")
             grant.revoked = True
 
+    class Registering(ClientRegistrationEndpoint):  # type: ignore[misc]
+        def authenticate_token(self, _request: Any) -> bool:
+            return True
+
+        def get_server_metadata(self) -> dict[str, Any]:
+            return {"response_types_supported": ["code"]}
+
+        def save_client(self, info: dict[str, Any], metadata: dict[str, Any], _request: Any) -> Registered:
+            desk.told.append("registration")
+            uris = tuple(metadata["redirect_uris"])
+            client = Registered(
+                info["client_id"], info["client_secret"], uris, client_info=info, client_metadata=metadata
+            )
+            desk.clients[client.client_id] = client
+            return client
+
+    server.register_endpoint(Registering)
     server.register_grant(Codes, [CodeChallenge(required=True)])
     server.register_grant(Refreshing)
     server.register_endpoint(Revoking)
@@ -196,6 +227,10 @@ def authorization_app(desk: Desk) -> Flask:
         return server.create_authorization_response(grant=grant, grant_user=patient)
 
     app.add_url_rule("/token", view_func=server.create_token_response, methods=["POST"])
+
+    @app.post("/register")
+    def register() -> Any:
+        return server.create_endpoint_response("client_registration")
 
     @app.post("/revoke")
     def revoke() -> Any:

@@ -47,12 +47,13 @@ class Hospital:
 def fhir_app(hospital: Hospital, configuration: dict[str, Any]) -> FHIRStarter:
     """The server; `configuration` is what it says of signing in."""
     app = FHIRStarter(openapi_url=None)
-    app.add_providers(*(_provider(hospital, name) for name in TYPES))
+    # Devices are not found by their patient in R5.
+    app.add_providers(*(_provider(hospital, name) for name in TYPES if name != "Device" or FHIR_SEQUENCE != "R5"))
     app.add_api_route("/.well-known/smart-configuration", lambda: configuration)
 
     @app.middleware("http")
     async def check_token(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.path == "/.well-known/smart-configuration":
+        if request.url.path in ("/.well-known/smart-configuration", "/metadata"):
             return await answer(request)
         resource_type = request.url.path.split("/")[1]
         hospital.requests.append(f"{request.method} {request.url.path}?{request.url.query}")
@@ -60,6 +61,9 @@ def fhir_app(hospital: Hospital, configuration: dict[str, Any]) -> FHIRStarter:
         grant = hospital.desk.grant_of(token)
         if scheme != "Bearer" or grant is None:
             return _outcome(401, "login", "Who are you?")
+        readable = ("patient/*.", f"patient/{resource_type}.")
+        if not any(scope.startswith(readable) for scope in grant.scope.split()):
+            return _outcome(403, "forbidden", "This token may not read that")
         if request.method == "POST" and "patient/*.write" not in grant.scope:
             return _outcome(403, "forbidden", "This token may not write")
         if failures := hospital.failures.get(resource_type):

@@ -36,7 +36,7 @@ class Hospital:
 
 @contextmanager
 def hospital(version: str) -> Iterator[Hospital]:
-    """A hospital that speaks `stu3` or `r4`."""
+    """A hospital that speaks `stu3`, `r4` or `r5`."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tests.hospital", version],
         stdin=subprocess.PIPE,

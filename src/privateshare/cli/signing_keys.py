@@ -71,6 +71,7 @@ def rewrap(data: Data = None, as_json: AsJson = False) -> None:
             "signing_keys": done.signing_keys,
             "certificate_authorities": done.certificate_authorities,
             "webhooks": done.webhooks,
+            "server_clients": done.server_clients,
             "not_rewrapped": {str(id_): reason for id_, reason in done.failed.items()},
         }
 

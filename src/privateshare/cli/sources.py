@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from privateshare.cli.output import AsJson, show, show_table
+from privateshare.cli.provider_lists import tree as provider_lists
 from privateshare.errors import ConfigurationError, InvalidRequest, printable
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from privateshare.sources.trial import Trial
 
 tree = typer.Typer(help="The sources of this installation, and tools to write one.", no_args_is_help=True)
+tree.add_typer(provider_lists, name="brands")
 
 Name = Annotated[str, typer.Argument(help="The source: its id, name or reference, or its folder, such as spotify.")]
 CALLBACK = "http://127.0.0.1:8790/apps/saas/connected"
@@ -313,7 +315,7 @@ def _signed_in(source: "Source", callback: str) -> "Connection":
     from privateshare.protocol.pkce import new_verifier
     from privateshare.sdk.loopback import LoopbackServer
     from privateshare.sources import oauth
-    from privateshare.sources.contract import AskingSource, Connection, SignInSource
+    from privateshare.sources.contract import AskingSource, Connection, RegisteringSource, SignInSource
 
     answers = {
         asked.name: typer.prompt(asked.label, hide_input=asked.kind == "password", err=True)
@@ -325,6 +327,8 @@ def _signed_in(source: "Source", callback: str) -> "Connection":
     verifier, state = new_verifier(), token_urlsafe(32)
     with LoopbackServer(callback) as server:
         known = source.prepare(answers, server.address) if isinstance(source, AskingSource) else {}
+        if isinstance(source, RegisteringSource) and source.registers_at(known) is not None:
+            known |= source.register(known, server.address)
         sign_in = source.sign_in(known)
         returned = server.returned(state)
         address = oauth.authorization_address(sign_in, server.address, state, verifier)

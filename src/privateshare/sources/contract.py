@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, Protocol, cast, runtime_checkable
 import orjson
 
 from privateshare.sources.failures import Broken as Broken
+from privateshare.sources.failures import ClientForgotten as ClientForgotten
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.failures import NeedsLogin as NeedsLogin
 from privateshare.sources.failures import SourceFailure as SourceFailure
@@ -164,6 +165,8 @@ class SourceInfo:
         resumes: Whether `fetch` can continue at the cursor of any page. What was fetched before an interruption is then
             kept, and not fetched again.
         limits: The limits that the source declares for requests.
+        has_directory: Whether people may choose the server by the name of a health provider, in the directory that the
+            operator imported. The answers are then `server`, `name`, and `brands` for the list that it is from.
     """
 
     id: int
@@ -180,6 +183,7 @@ class SourceInfo:
     asks: Sequence[Question] = ()
     resumes: bool = False
     limits: Sequence[RequestLimit] = ()
+    has_directory: bool = False
 
     @property
     def has_own_data(self) -> bool:
@@ -509,6 +513,43 @@ class AskingSource(Source, Protocol):
         Raises:
             Broken: An answer cannot be used. The person sees the message.
             TryLater: The server does not respond.
+        """
+
+
+@runtime_checkable
+class RegisteringSource(SignInSource, AskingSource, Protocol):
+    """A source at whose servers the platform registers itself as a client. RFC 7591.
+
+    The platform stores the registration of each server, for all people who sign in there, and registers anew if the
+    server has forgotten it.
+    """
+
+    def registers_at(self, known: JsonObject) -> str | None:
+        """Return the server at which the platform must be registered; None if the operator has registered it there.
+
+        A server where the operator registered it knows the redirect URI of all sources that no person names.
+
+        Args:
+            known: What `prepare` returned.
+        """
+
+    def register(self, known: JsonObject, redirect_uri: str) -> JsonObject:
+        """Register the platform, and return what is to be added to `known`. It has a `client_id`.
+
+        Raises:
+            Broken: The server does not allow it. The person sees the message.
+            TryLater: The server does not respond.
+        """
+
+
+@runtime_checkable
+class GrantingSource(SignInSource, Protocol):
+    """A source that says which of its object types a sign-in does not allow to read."""
+
+    def not_granted(self, token: JsonObject) -> Sequence[int]:
+        """Return the object types that the source has, and that the token does not allow to read, or only in part.
+
+        The person sees them before they agree. Raises Broken or TryLater.
         """
 
 

@@ -4,6 +4,7 @@ SourceFailure
 ├── TryLater      the source may work later
 ├── NeedsLogin    the person must sign in to the source again
 └── Broken        the data can never be read
+    └── ClientForgotten   the server does not know this platform any more
 """
 
 from collections import Counter
@@ -53,6 +54,10 @@ class Broken(SourceFailure):
         self.text, self.values = text, values
         self.left_out: LeftOut | None = None
         super().__init__(text % values if values else text)
+
+
+class ClientForgotten(Broken):
+    """The server does not accept the platform as a client: it has deleted the registration, or never had it."""
 
 
 @dataclass(frozen=True, slots=True)

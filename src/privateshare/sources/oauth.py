@@ -15,7 +15,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
-from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, SignIn, TryLater
+from privateshare.sources.contract import Broken, ClientForgotten, JsonObject, NeedsLogin, SignIn, TryLater
 from privateshare.sources.web import BoundedTransport, ServerReach, read_object, retry_after_seconds
 
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
@@ -23,6 +23,7 @@ MAX_TOKEN_RESPONSE_SECONDS = 20  # The account is locked while the platform wait
 TEMPORARY_ERRORS = {"temporarily_unavailable", "server_error", "slow_down"}
 # The last two are GitHub's.
 REVOKED_ACCESS_ERRORS = {"invalid_grant", "access_denied", "bad_verification_code", "bad_refresh_token"}
+UNKNOWN_CLIENT_ERROR = "invalid_client"
 # `identify` determines the person in other ways, and `expires_at` replaces `expires_in`.
 UNSTORED_FIELDS = ("id_token", "expires_in")
 MAX_NUMBER_CHARACTERS = 30
@@ -192,6 +193,8 @@ def _source_failures() -> Iterator[None]:
         if code in TEMPORARY_ERRORS:
             raise TryLater("the source cannot issue a token at the moment") from error
         log.warning("a source rejects token requests", error=code)
+        if code == UNKNOWN_CLIENT_ERROR:
+            raise ClientForgotten(_broken().text) from error
         raise _broken() from error
     except httpx2.HTTPStatusError as error:
         status = error.response.status_code
@@ -202,6 +205,8 @@ def _source_failures() -> Iterator[None]:
                     error.response,
                 ),
             ) from error
+        if (read_object(error.response) or {}).get("error") == UNKNOWN_CLIENT_ERROR:
+            raise ClientForgotten(_broken().text) from error
         raise _broken() from error
     except httpx2.TransportError as error:
         raise TryLater("the source does not respond") from error

@@ -1,11 +1,15 @@
 """The addresses of servers that people type. Only public servers are reached: see `web.ServerReach`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import httpx2
+
 from privateshare.protocol.addresses import is_web_address
-from privateshare.sources.contract import Broken
-from privateshare.sources.web import ServerReach
+from privateshare.sources.contract import Broken, TryLater
+from privateshare.sources.web import ServerNotAllowed, ServerReach
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,24 @@ class TypedServers:
         _, _, rest = typed.strip().rpartition("://")
         path = rest.partition("/")[2].partition("?")[0].partition("#")[0]
         return f"{origin}/{path}"
+
+
+@contextmanager
+def server_failures(host: str) -> Iterator[None]:
+    """Convert the errors of connections to a server that a person named.
+
+    Raises:
+        Broken: The server cannot be found, is not a public one, or has no valid certificate.
+        TryLater: It does not respond.
+    """
+    try:
+        yield
+    except ServerNotAllowed as error:
+        raise not_reachable(host) from error
+    except httpx2.ConnectError as error:
+        raise (not_trusted(host) if "certificate" in str(error).lower() else not_reachable(host)) from error
+    except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        raise TryLater("the server does not respond") from error
 
 
 def host_of(origin: str) -> str:

@@ -36,6 +36,7 @@ def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder: Path = tmp_path_factory.mktemp("connected")
     environment = {
         "PRIVATESHARE_FHIR_SERVERS": fhir_servers(city),
+        "PRIVATESHARE_SOURCES_HEALTH_PROVIDER_PRIVATE_ADDRESSES": "true",
         "PRIVATESHARE_SOURCES_MASTODON_PRIVATE_ADDRESSES": "true",
         "PRIVATESHARE_SOURCES_BLUESKY_PRIVATE_ADDRESSES": "true",
     }

@@ -9,7 +9,7 @@ from tests.scripted import Scripted, serving
 
 from privateshare.protocol import pkce
 from privateshare.sources import oauth
-from privateshare.sources.contract import Broken, NeedsLogin, SignIn, SourceFailure, TryLater
+from privateshare.sources.contract import Broken, ClientForgotten, NeedsLogin, SignIn, SourceFailure, TryLater
 
 GOOD = {"access_token": "a1", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r1", "id_token": "who"}
 KNOWN = {"access_token": "a0", "refresh_token": "r0", "patient": "p1", "expires_at": 1}
@@ -69,7 +69,7 @@ def test_a_refreshed_token_keeps_missing_fields_of_the_first(server: Scripted) -
         (400, {"error": "invalid_grant"}, NeedsLogin),
         (200, {"error": "invalid_grant"}, NeedsLogin),
         (400, {"error": "temporarily_unavailable"}, TryLater),
-        (401, {"error": "invalid_client"}, Broken),
+        (401, {"error": "invalid_client"}, ClientForgotten),
         (400, {"error": ["odd"]}, Broken),
         (400, {}, Broken),
         (403, [], Broken),

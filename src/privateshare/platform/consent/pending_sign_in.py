@@ -14,10 +14,13 @@ import orjson
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.keys.secrets import new_secret
 from privateshare.platform.keys.wrapping import open_value, seal_value
+from privateshare.platform.library.server_clients import forget_client, with_client
+from privateshare.platform.library.source_calls import call_source
+from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.pkce import new_verifier
 from privateshare.sources import oauth
-from privateshare.sources.contract import JsonObject, SignInSource
+from privateshare.sources.contract import AskingSource, ClientForgotten, JsonObject, RegisteringSource, SignInSource
 
 PURPOSE = "sign-in under way"
 OWN_PAGES = "me-"  # The tag of a sign-in on the pages of a person begins with this, and ends with the browser.
@@ -48,6 +51,46 @@ def prepare_sign_in(source: SignInSource, tag: str, redirect_uri: str, known: Js
     state, verifier = f"{tag}.{new_secret()}", new_verifier()
     address = oauth.authorization_address(source.sign_in(known), redirect_uri, state, verifier)
     return PendingSignIn(source.info.id, redirect_uri, address, state, verifier, known)
+
+
+async def make_sign_in(
+    platform: Platform, source: SignInSource, tag: str, origin: str, known: JsonObject, begun: PendingSignIn | None
+) -> PendingSignIn:
+    """Make a sign-in that a browser can start. The platform registers itself at the server first if that is needed.
+
+    Args:
+        platform: The platform.
+        source: The source.
+        tag: What leads back to the journey, or to the person's own pages.
+        origin: The platform's address as the browser has it.
+        known: What the source made of what the person typed.
+        begun: A sign-in that this browser began before, and did not come back from.
+
+    Raises:
+        Broken: The server does not allow it.
+        TryLater: The server does not respond.
+    """
+    if not isinstance(source, RegisteringSource) or source.registers_at(known) is None:
+        # Where the operator has registered the platform, the server knows the redirect URI of all other sources.
+        is_named = isinstance(source, AskingSource) and not isinstance(source, RegisteringSource)
+        redirect_uri = origin + (NAMED_SERVER_CALLBACK_PATH if is_named else CALLBACK_PATH)
+        return await call_source(prepare_sign_in, source, tag, redirect_uri, known)
+    redirect_uri = origin + NAMED_SERVER_CALLBACK_PATH
+    abandoned = begun.known.get("client_id") if begun is not None and begun.source_id == source.info.id else None
+
+    async def prepared() -> PendingSignIn:
+        registered = await with_client(platform, source, known, redirect_uri, abandoned)
+        try:
+            return await call_source(prepare_sign_in, source, tag, redirect_uri, registered)
+        except ClientForgotten:
+            async with platform.database.transaction() as db:
+                await forget_client(db, source.info.id, registered)
+            raise
+
+    try:
+        return await prepared()
+    except ClientForgotten:  # Now with a new registration.
+        return await prepared()
 
 
 def begin_sign_in(visit: Visit, pending: PendingSignIn) -> None:

@@ -1,6 +1,6 @@
 """The sources that a person may connect for a contract."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.sources_scope import in_sources_scope
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.visit import Visit
-from privateshare.platform.db.tables import ContractRow
+from privateshare.platform.db.tables import ContractRow, ProviderRow
 from privateshare.protocol.catalogue import SourceType, catalogue
 from privateshare.protocol.scope import ObjectKind, Reach, reach_of_contract
 from privateshare.sources.contract import Source, SourceInfo
@@ -19,6 +19,7 @@ from privateshare.sources.contract import Source, SourceInfo
 # Apple Health: iOS apps read it on the person's phone, so its data never reaches the platform.
 ON_DEVICE_SOURCES = frozenset({260})
 MAX_TILES_SHOWN = 60
+PROVIDER_SEPARATOR = ":"  # Stands between the id of a source and that of a health provider.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,17 @@ class Tile:
     id: int
     name: str
     only_samples: bool
+    mark: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTile:
+    """A health provider in the picker. `value` names it and its source in the form."""
+
+    value: str
+    name: str
+    place: str
+    server: str
     mark: Markup
 
 
@@ -119,6 +131,23 @@ def picker(sources: dict[int, Source], search: str, words: Translator) -> Source
         [TileGroup(words.group(group), [tile for owner, tile in shown if owner == group]) for group in groups],
         len(found) - len(shown),
     )
+
+
+def provider_tiles(sources: Mapping[int, Source], rows: Sequence[ProviderRow]) -> list[ProviderTile]:
+    """Build the tiles of health providers, if one of these sources has a directory."""
+    source = next((source for source in sources.values() if source.info.has_directory), None)
+    if source is None:
+        return []
+    return [
+        ProviderTile(
+            f"{source.info.id}{PROVIDER_SEPARATOR}{row.id}",
+            row.name,
+            row.place,
+            row.server.removeprefix("https://"),
+            draw_mark(row.name, None),
+        )
+        for row in rows
+    ]
 
 
 def _matching(sources: dict[int, Source], search: str, words: Translator) -> Iterator[tuple[int, Tile]]:

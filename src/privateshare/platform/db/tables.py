@@ -25,6 +25,8 @@ alerts                                       problems that the operator is told 
 usage_counts, usage_people                   how much apps read and wrote in each month, and of how many people
 nonces, call_counts, clock_readings          what the platform remembers of requests and of the time
 source_uses                                  how often the platform sent requests to sources, and when it may again
+server_clients                               where the platform registered itself as a client, and as what
+provider_lists ─ providers                   the directory of health providers, by which people find theirs
 keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
 unjournaled                                  erasures and withdrawals that are not in the journal of erasures yet
 """
@@ -37,6 +39,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Computed,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
@@ -47,7 +50,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -848,6 +851,50 @@ class SourceUseRow(Base):
     begun_at: Mapped[datetime]
     requests: Mapped[int]
     __table_args__ = {"prefixes": ["UNLOGGED"]}
+
+
+class ServerClientRow(Base):
+    """The registration of the platform at one server of a source, for all people who sign in there. RFC 7591.
+
+    Its secret is sealed. Accounts have a copy of it, so they go on when the platform registers itself anew.
+    """
+
+    __tablename__ = "server_clients"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    source_id: Mapped[int]
+    server: Mapped[str]
+    redirect_uri: Mapped[str]
+    client_id: Mapped[str]
+    sealed_client: Mapped[bytes]
+    registered_at: Mapped[datetime] = _created()
+    __table_args__ = (UniqueConstraint("source_id", "server", "redirect_uri"),)
+
+
+class ProviderListRow(Base):
+    """A list of health providers that the operator imported. `origin` is the file or address that it came from."""
+
+    __tablename__ = "provider_lists"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    origin: Mapped[str]
+    imported_at: Mapped[datetime] = _created()
+
+
+class ProviderRow(Base):
+    """A health provider by whose name people find its server.
+
+    `id` is derived from what the list says of it, so it stays the same when the list is imported again. `words` are
+    those by which it is found, and `searched` is an index of them.
+    """
+
+    __tablename__ = "providers"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    list_name: Mapped[str] = mapped_column(ForeignKey(ProviderListRow.name, ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    place: Mapped[str]
+    server: Mapped[str]
+    words: Mapped[list[str]]
+    searched: Mapped[Any] = mapped_column(TSVECTOR, Computed("array_to_tsvector(words)", persisted=True))
+    __table_args__ = (Index(None, "searched", postgresql_using="gin"),)
 
 
 class UsageCountRow(Base):

@@ -16,9 +16,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.tables import CertificateAuthorityRow, LibraryRow, SigningKeyRow, WebhookEndpointRow
+from privateshare.platform.db.tables import (
+    CertificateAuthorityRow,
+    LibraryRow,
+    ServerClientRow,
+    SigningKeyRow,
+    WebhookEndpointRow,
+)
 from privateshare.platform.keys import certificates, signing
-from privateshare.platform.keys.wrapping import KEY_ID_BYTES, WEBHOOK_SECRET, MasterKey
+from privateshare.platform.keys.wrapping import KEY_ID_BYTES, SERVER_CLIENT, WEBHOOK_SECRET, MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys
 
 LIBRARIES_PER_TRANSACTION = 200
@@ -28,6 +34,7 @@ SEALED_COLUMNS: Mapping[str, InstrumentedAttribute[bytes]] = {
     "signing keys": SigningKeyRow.sealed_private_key,
     "certificate authorities": CertificateAuthorityRow.sealed_private_key,
     "webhooks": WebhookEndpointRow.sealed_secret,
+    "registrations at servers": ServerClientRow.sealed_client,
 }
 
 Progress = Callable[[int, int], None]
@@ -42,6 +49,7 @@ class Rewrapped:
     signing_keys: int = 0
     certificate_authorities: int = 0
     webhooks: int = 0
+    server_clients: int = 0
     failed: dict[UUID, str] = field(default_factory=dict)
 
 
@@ -104,6 +112,11 @@ async def _rewrap_own_keys(db: AsyncSession, master_key: MasterKey, result: Rewr
         secret = master_key.open(WEBHOOK_SECRET, webhook.id, webhook.sealed_secret)
         webhook.sealed_secret = master_key.seal(WEBHOOK_SECRET, webhook.id, secret)
         result.webhooks += 1
+    old_clients = select(ServerClientRow).where(_is_old(ServerClientRow.sealed_client, master_key))
+    for client in await db.scalars(old_clients.with_for_update()):
+        secret = master_key.open(SERVER_CLIENT, client.id, client.sealed_client)
+        client.sealed_client = master_key.seal(SERVER_CLIENT, client.id, secret)
+        result.server_clients += 1
 
 
 async def _rewrap_libraries(

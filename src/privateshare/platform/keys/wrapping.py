@@ -23,6 +23,7 @@ from privateshare.platform.operating.settings import Settings
 KEY_ID_BYTES = 8
 ID_BYTES = 16
 WRAPPED = "data key"
+SERVER_CLIENT = "client of a server"
 WEBHOOK_SECRET = "webhook secret"  # noqa: S105 - the purpose under which the secrets of webhooks are sealed
 
 

@@ -1,6 +1,7 @@
 """OAuth tokens of the sources that a person signed in to: encrypted at rest, refreshed before they expire, revoked."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
@@ -19,12 +20,15 @@ from privateshare.platform.library.libraries import (
     lock_library,
     open_library,
 )
+from privateshare.platform.library.server_clients import forget_client
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
 from privateshare.sources.contract import (
+    ClientForgotten,
     JsonObject,
     NeedsLogin,
+    RegisteringSource,
     RevokingSource,
     SignInSource,
     Source,
@@ -34,6 +38,7 @@ from privateshare.sources.contract import (
 from privateshare.sources.registry import Sources
 
 PURPOSE = "credentials"
+NOT_GRANTED = "not_granted"  # Where a stored token has the object types that it does not allow to read.
 MAX_WAIT_FOR_REFRESH_SECONDS = 20
 REFRESH_BEFORE_EXPIRY_SECONDS = 120
 
@@ -51,6 +56,16 @@ def open_token(library: OpenLibrary, account_id: UUID, sealed: bytes) -> JsonObj
     """Decrypt the token that `seal_token` encrypted for this account. Raises SealBroken."""
     token: JsonObject = orjson.loads(library.account(account_id).open(PURPOSE, account_id, sealed))
     return token
+
+
+def not_granted_types(library: OpenLibrary, account: AccountRow) -> Collection[int]:
+    """Return the object types that the person did not allow to read when they signed in."""
+    if account.sealed_credentials is None:
+        return ()
+    try:
+        return set(open_token(library, account.id, account.sealed_credentials).get(NOT_GRANTED, ()))
+    except (KeyLost, SealBroken):
+        return ()
 
 
 async def fresh_token(
@@ -108,6 +123,14 @@ async def _refresh_token(
                 account.sealed_credentials = seal_token(library, account_id, token)
             except NeedsLogin as error:
                 account.needs_login, failure = True, error
+            except ClientForgotten as error:
+                source = platform.sources.connectable.get(account.source_id)
+                if not isinstance(source, RegisteringSource) or source.registers_at(token) is None:
+                    raise
+                # The refresh token belongs to the old registration, so the person must sign in with a new one.
+                await forget_client(db, account.source_id, token)
+                account.needs_login, failure = True, NeedsLogin("the server has forgotten the platform")
+                failure.__cause__ = error
     if failure is not None:
         raise failure
     return without_refresh_token(token)

@@ -24,16 +24,22 @@ from privateshare.platform.consent.pages.connect_page import (
     ANSWER,
     FILL_IN,
     PROBLEMS,
+    PROVIDER_FIELD,
+    answers_of,
+    chosen_provider,
     missing_answer,
     read_answers,
 )
 from privateshare.platform.consent.pages.sign_in_page import exchange_for_account
 from privateshare.platform.consent.pending_sign_in import PendingSignIn
 from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.translation import isolated_text
 from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here
+from privateshare.platform.db.tables import ProviderRow
 from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.credentials import revoke_token
+from privateshare.platform.library.providers import search_providers
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
 from privateshare.platform.operating.admission import place_given_up
@@ -88,15 +94,36 @@ def sign_in_links(visitor: Visitor, wanted: str) -> Sequence[SignInLink]:
 @router.get("/me/{browser_id}/connect")
 async def show_sign_ins(visitor: MyPage, q: str = "") -> Response:
     """List the sources at which the person can sign in."""
-    return visitor.page("me-sign-ins.html", {"links": sign_in_links(visitor, q), "wanted": q})
+    links = [*sign_in_links(visitor, q), *await _provider_links(visitor, q)]
+    return visitor.page("me-sign-ins.html", {"links": links, "wanted": q})
+
+
+async def _provider_links(visitor: Visitor, wanted: str) -> list[SignInLink]:
+    """List the health providers that the operator imported and that match a search."""
+    sources = visitor.platform.sources.connectable.values()
+    id_ = next((source.info.id for source in sources if source.info.has_directory), None)
+    if id_ is None or not wanted:
+        return []
+    async with visitor.platform.database.transaction() as db:
+        rows = (await search_providers(db, wanted, MAX_LINKS)).rows
+    return [
+        SignInLink(
+            isolated_text(" · ".join(part for part in (row.name, row.place) if part)),
+            draw_mark(row.name, None),
+            visitor.address(f"connect/{id_}?{PROVIDER_FIELD}={row.id}"),
+        )
+        for row in rows
+    ]
 
 
 @router.get("/me/{browser_id}/connect/{source_id}")
-async def show_own_connect(visitor: MyPage, source_id: int, problem: str = "") -> Response:
+async def show_own_connect(visitor: MyPage, source_id: int, problem: str = "", provider: str = "") -> Response:
     """Show how to sign in at a source; with `problem`, also why the last attempt failed."""
-    _source(visitor, source_id)
-    text = visitor.words.say(PROBLEMS.get(problem, ""), source=visitor.words.source(source_id))
-    return _page(visitor, source_id, text)
+    source = _source(visitor, source_id)
+    chosen = await chosen_provider(visitor.platform, source, {PROVIDER_FIELD: provider})
+    name = isolated_text(chosen.name) if chosen is not None else visitor.words.source(source_id)
+    text = visitor.words.say(PROBLEMS.get(problem, ""), source=name)
+    return _page(visitor, source_id, text, provider=chosen)
 
 
 @router.post("/me/{browser_id}/connect/{source_id}")
@@ -110,11 +137,13 @@ async def begin_own_sign_in(request: Request, browser_id: UUID, source_id: int) 
         fields = {name: str(value) for name, value in form.items()}
     check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
     source, name = _source(visitor, source_id), visitor.words.source(source_id)
-    answers = read_answers(source.info.asks, fields)
+    provider = await chosen_provider(platform, source, fields)
+    answers = read_answers(source.info.asks, fields) if provider is None else answers_of(provider)
+    name = isolated_text(provider.name) if provider is not None else name
 
     def again(problem: str, at: str = "") -> Response:
         shown = {one.name: answers[one.name] for one in source.info.asks if one.kind != "password"}
-        return _page(visitor, source_id, problem, shown, at)
+        return _page(visitor, source_id, problem, shown, at, provider)
 
     if (missing := missing_answer(source.info.asks, answers)) is not None:
         return again(visitor.words.say(FILL_IN, field=visitor.words.say(missing.label)), missing.name)
@@ -135,16 +164,16 @@ async def _begin(
     request: Request, visitor: Visitor, source: SignInSource | AskingSource, answers: Mapping[str, str]
 ) -> Response:
     """Prepare the sign-in, or connect the account. Raises TryLater, NeedsLogin or Broken."""
-    is_named, known = isinstance(source, AskingSource), JsonObject()
-    path = pending_sign_in.NAMED_SERVER_CALLBACK_PATH if is_named else pending_sign_in.CALLBACK_PATH
-    redirect_uri = public_address(request) + path
+    known, origin = JsonObject(), public_address(request)
     if isinstance(source, AskingSource):
-        known = await call_source(source.prepare, answers, redirect_uri)
+        known = await call_source(source.prepare, answers, origin + pending_sign_in.NAMED_SERVER_CALLBACK_PATH)
+        if answers.get(PROVIDER_FIELD):
+            known[PROVIDER_FIELD] = answers[PROVIDER_FIELD]
     if not isinstance(source, SignInSource):
         identity = await identify_signed_in(source, known)
         return await _connect(request, visitor.browser.id, source, identity, known)
     tag = f"{pending_sign_in.OWN_PAGES}{visitor.browser.id}"
-    pending = await call_source(pending_sign_in.prepare_sign_in, source, tag, redirect_uri, known)
+    pending = await pending_sign_in.make_sign_in(visitor.platform, source, tag, origin, known, _pending(visitor))
     async with visitor.platform.database.transaction() as db:
         visitor = await find_visitor(request, db, visitor.browser.id)
         content = orjson.dumps(asdict(pending))
@@ -158,7 +187,9 @@ async def show_own_sign_in(visitor: MyPage, source_id: int) -> Response:
     pending = _pending(visitor)
     if pending is None or pending.source_id != source_id:
         return redirect(visitor.address(f"connect/{source_id}"))
-    values: dict[str, object] = {"source": visitor.words.source(source_id), "onward": pending.address}
+    name = pending.known.get("name")  # The person sees where they go, if they chose it by a name or an address.
+    source = isolated_text(str(name)) if name else visitor.words.source(source_id)
+    values: dict[str, object] = {"source": source, "onward": pending.address}
     return visitor.page("me-leave.html", values)
 
 
@@ -234,12 +265,18 @@ def _source(visitor: Visitor, source_id: int) -> SignInSource | AskingSource:
 
 
 def _page(
-    visitor: Visitor, source_id: int, problem: str = "", answers: Mapping[str, str] | None = None, at: str = ""
+    visitor: Visitor,
+    source_id: int,
+    problem: str = "",
+    answers: Mapping[str, str] | None = None,
+    at: str = "",
+    provider: ProviderRow | None = None,
 ) -> Response:
     source, name = _source(visitor, source_id), visitor.words.source(source_id)
     values: dict[str, object] = {
-        "source": name,
-        "mark": draw_mark(name, source.info.brand),
+        "source": name if provider is None else isolated_text(provider.name),
+        "provider": provider,
+        "mark": draw_mark(name, source.info.brand) if provider is None else draw_mark(provider.name, None),
         "target": visitor.address(f"connect/{source_id}"),
         "signs_in": source.info.signs_in,
         "questions": source.info.asks,

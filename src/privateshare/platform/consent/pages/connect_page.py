@@ -19,7 +19,7 @@ from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
-from privateshare.platform.consent.translation import N_
+from privateshare.platform.consent.translation import N_, isolated_text
 from privateshare.platform.consent.upload_notes import left_out_words
 from privateshare.platform.consent.uploads import UploadForm, read_form
 from privateshare.platform.consent.visit import (
@@ -33,9 +33,12 @@ from privateshare.platform.consent.visit import (
     lock_visit,
     view_visit,
 )
+from privateshare.platform.db.tables import ProviderRow
 from privateshare.platform.http.requests import platform_of, public_address
+from privateshare.platform.library.providers import find_provider
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.operating.admission import place_given_up
+from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.sources.contract import (
     AskingSource,
@@ -49,6 +52,7 @@ from privateshare.sources.contract import (
 )
 from privateshare.sources.failures import LeftOut, our_fault
 
+PROVIDER_FIELD = "provider"
 METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN, ANSWER = "way", "upload", "sample:", "sign-in", "answer-"
 MAX_ANSWER_CHARACTERS = 500
 FILL_IN = N_("Fill in: %(field)s.")
@@ -66,11 +70,16 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/connect/{source_id}")
-async def show_connect(visit: UnfinishedVisit, source_id: int, problem: str = "") -> Response:
-    """Show the methods to connect a source; with `problem`, also why the last attempt failed."""
+async def show_connect(visit: UnfinishedVisit, source_id: int, problem: str = "", provider: str = "") -> Response:
+    """Show the methods to connect a source; with `problem`, also why the last attempt failed.
+
+    With `provider`, the server is that of a health provider that the person chose by its name.
+    """
     source = await navigation.offered_source(visit, source_id)
-    problem_text = visit.words.say(PROBLEMS.get(problem, ""), source=visit.words.source(source_id))
-    return _show_methods(visit, source, problem_text)
+    chosen = await find_provider(visit.db, provider) if source.info.has_directory and provider else None
+    name = isolated_text(chosen.name) if chosen else visit.words.source(source_id)
+    problem_text = visit.words.say(PROBLEMS.get(problem, ""), source=name)
+    return _show_methods(visit, source, problem_text, provider=chosen)
 
 
 @router.post("/journey/{tag}/connect/{source_id}")
@@ -125,18 +134,19 @@ async def _sign_in(
     request: Request, visit: Visit, source: SignInSource | AskingSource, fields: Mapping[str, str]
 ) -> Response:
     """Begin the sign-in at the source, or connect it at once with what the person typed."""
-    answers = read_answers(source.info.asks, fields)
+    provider = await chosen_provider(visit.platform, source, fields)
+    answers = read_answers(source.info.asks, fields) if provider is None else answers_of(provider)
     shown = {question.name: answers[question.name] for question in source.info.asks if question.kind != "password"}
 
     def again(problem: str, field: str = "") -> Response:
-        return _show_methods(visit, source, problem, chosen=SIGN_IN, answers=shown, field=field)
+        return _show_methods(visit, source, problem, chosen=SIGN_IN, answers=shown, field=field, provider=provider)
 
     if (missing := missing_answer(source.info.asks, answers)) is not None:
         label = visit.words.say(missing.label)
         return again(visit.words.say(FILL_IN, field=label), missing.name)
     if source.info.asks:
         await visit.platform.limits.check_server(sender_address(request))
-    name = visit.words.source(source.info.id)
+    name = isolated_text(provider.name) if provider is not None else visit.words.source(source.info.id)
     try:
         async with place_given_up():
             return await _begin_sign_in(request, visit, source, answers)
@@ -152,14 +162,15 @@ async def _begin_sign_in(
     request: Request, visit: Visit, source: SignInSource | AskingSource, answers: Mapping[str, str]
 ) -> Response:
     """Send the browser to the source, or connect the account. Raises TryLater, NeedsLogin or Broken."""
-    platform, is_named = platform_of(request), isinstance(source, AskingSource)
-    path = pending_sign_in.NAMED_SERVER_CALLBACK_PATH if is_named else pending_sign_in.CALLBACK_PATH
-    redirect_uri, known = public_address(request) + path, JsonObject()
+    platform, known = platform_of(request), JsonObject()
     if isinstance(source, AskingSource):
+        redirect_uri = public_address(request) + pending_sign_in.NAMED_SERVER_CALLBACK_PATH
         known = await call_source(source.prepare, answers, redirect_uri)
+    if answers.get(PROVIDER_FIELD):
+        known[PROVIDER_FIELD] = answers[PROVIDER_FIELD]
     if isinstance(source, SignInSource):
-        tag = visit.cookie.tag
-        pending = await call_source(pending_sign_in.prepare_sign_in, source, tag, redirect_uri, known)
+        begun, origin = pending_sign_in.find_pending(visit), public_address(request)
+        pending = await pending_sign_in.make_sign_in(platform, source, visit.cookie.tag, origin, known, begun)
         async with platform.database.transaction() as db:
             visit = await _lock(request, db)
             pending_sign_in.begin_sign_in(visit, pending)
@@ -172,6 +183,25 @@ async def _begin_sign_in(
             return _another_account(visit, source)
         account = await connections.connect_signed_in(visit, source, identity, known)
         return redirect(await navigation.after_connecting(visit, account))
+
+
+async def chosen_provider(platform: Platform, source: Source, fields: Mapping[str, str]) -> ProviderRow | None:
+    """Return the health provider that the person chose by its name; None if they typed an address."""
+    id_ = fields.get(PROVIDER_FIELD, "")
+    if not source.info.has_directory or not id_:
+        return None
+    async with platform.database.transaction() as db:
+        return await find_provider(db, id_)
+
+
+def answers_of(provider: ProviderRow) -> dict[str, str]:
+    """Return what the directory says, in place of what a person would type."""
+    return {
+        "server": provider.server,
+        "name": provider.name,
+        "brands": provider.list_name,
+        PROVIDER_FIELD: provider.id,
+    }
 
 
 def missing_answer(questions: Sequence[Question], answers: Mapping[str, str]) -> Question | None:
@@ -245,15 +275,19 @@ def _show_methods(
     left_out: LeftOut | None = None,
     answers: Mapping[str, str] | None = None,
     field: str = "",
+    provider: ProviderRow | None = None,
 ) -> Response:
     reach = contract_reach(visit.contract, visit.now)
     # Without other proof, only signing in shows that the account is this person's.
     only_sign_in = visit.journey.kind == "reauthorize" and not visit.proven
     values = {
-        "source": visit.words.source(source.info.id),
+        "source": isolated_text(provider.name) if provider else visit.words.source(source.info.id),
         "source_id": source.info.id,
-        "mark": draw_mark(visit.words.source(source.info.id), source.info.brand),
-        "samples": () if only_sign_in else source.info.samples,
+        "provider": provider,
+        "mark": draw_mark(provider.name, None)
+        if provider
+        else draw_mark(visit.words.source(source.info.id), source.info.brand),
+        "samples": () if only_sign_in or provider else source.info.samples,
         "upload": None if only_sign_in else source.info.upload,
         "signs_in": source.info.signs_in,
         "questions": source.info.asks,

@@ -25,6 +25,7 @@ from privateshare.platform.consent.visit import REVIEWED, PostedForm, Unfinished
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.grants.consents import Agreed, last_agreement
 from privateshare.platform.library.archives import archives_of_journey, left_out_of
+from privateshare.platform.library.credentials import not_granted_types
 from privateshare.protocol.choice import EVERYTHING, Choice
 from privateshare.protocol.contract_changes import ContractSubject, grown_subjects
 from privateshare.protocol.scope import reach_of_contract
@@ -174,6 +175,18 @@ async def _uploads(visit: Visit) -> dict[UUID, list[UploadNote]]:
     return found
 
 
+async def _not_granted(visit: Visit, cards: Sequence[Card]) -> dict[UUID, str]:
+    """Name what the app asks for and the person did not allow when they signed in at a source, by account."""
+    if not cards:
+        return {}
+    library, found = (await asking_of(visit)).library, {}
+    for card in cards:
+        lacking = not_granted_types(library, card.entry.account)
+        kinds = visit.words.kinds([kind for kind in card.entry.kinds if kind in lacking])
+        found[card.entry.account.id] = visit.words.join_list([*kinds.plain, *kinds.other])
+    return found
+
+
 async def _consent(visit: Visit, draft: Draft, problem: str = "") -> Response:
     review = await _review(visit, draft, is_submitted=bool(problem))
     if _needs_accounts(visit) and not review.cards:
@@ -189,6 +202,7 @@ async def _consent(visit: Visit, draft: Draft, problem: str = "") -> Response:
         "cards": review.cards,
         "grown": visit.words.join_list([visit.words.say(SUBJECTS[subject]) for subject in review.grown]),
         "uploads": await _uploads(visit),
+        "not_granted": await _not_granted(visit, review.cards),
         "durations": review.durations,
         "duration": review.duration,
         "needed_days": visit.contract.document.reading.needed_days or 0,

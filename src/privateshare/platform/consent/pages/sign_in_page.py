@@ -1,6 +1,7 @@
 """Signing in at a source: the page that leads there, and the redirect URI. OAuth 2, RFC 6749 4.1."""
 
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,15 +10,19 @@ from starlette.responses import Response
 from privateshare.platform.consent import connections, navigation, pending_sign_in
 from privateshare.platform.consent.pending_sign_in import PendingSignIn
 from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.translation import isolated_text
 from privateshare.platform.consent.visit import UnfinishedVisit, Visit, check_unfinished, journey_page, resume_visit
 from privateshare.platform.http.requests import base_path, platform_of
-from privateshare.platform.library.credentials import revoke_token
+from privateshare.platform.library.credentials import NOT_GRANTED, revoke_token
+from privateshare.platform.library.server_clients import forget_client
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
 from privateshare.sources.contract import (
     Broken,
+    ClientForgotten,
+    GrantingSource,
     Identity,
     JsonObject,
     NeedsLogin,
@@ -42,7 +47,9 @@ class Return:
 
     def to_connect_page(self, problem: str) -> Response:
         """Redirect to the page where the person can try again."""
-        return redirect(self.visit.address(f"connect/{self.pending.source_id}?problem={problem}"))
+        provider = self.pending.known.get("provider")
+        query = urlencode({"problem": problem} | ({"provider": provider} if provider else {}))
+        return redirect(self.visit.address(f"connect/{self.pending.source_id}?{query}"))
 
 
 @router.get("/journey/{tag}/sign-in/{source_id}")
@@ -54,7 +61,9 @@ async def show_sign_in(visit: UnfinishedVisit, source_id: int) -> Response:
     pending = pending_sign_in.find_pending(visit)
     if pending is None or pending.source_id != source_id:
         return redirect(visit.address(f"connect/{source_id}"))
-    values = {"source": visit.words.source(source_id), "source_id": source_id, "onward": pending.address}
+    name = pending.known.get("name")  # The person sees where they go, if they chose it by a name or an address.
+    source = isolated_text(str(name)) if name else visit.words.source(source_id)
+    values = {"source": source, "source_id": source_id, "onward": pending.address}
     return journey_page(visit, "leave.html", values)
 
 
@@ -123,9 +132,16 @@ async def exchange_for_account(
     """Fetch the source's token, and identify its account. Raises TryLater, NeedsLogin or Broken."""
     sign_in = await call_source(source.sign_in, pending.known)
     _check_issuer(sign_in, issuer)
-    issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, code, pending.verifier)
+    try:
+        issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, code, pending.verifier)
+    except ClientForgotten:
+        async with platform.database.transaction() as db:
+            await forget_client(db, source.info.id, pending.known)
+        raise
     token = oauth.merged(pending.known, issued)
     try:
+        if isinstance(source, GrantingSource):
+            token[NOT_GRANTED] = [int(kind) for kind in await call_source(source.not_granted, token)]
         return token, await connections.identify_signed_in(source, token)
     except SourceFailure:
         await revoke_token(platform.sources, source.info.id, token)

@@ -1,12 +1,14 @@
 """The page where a person picks a source."""
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.platform.consent import navigation, shareable_accounts
 from privateshare.platform.consent.person_description import describe_person
 from privateshare.platform.consent.rendering import PageRoute, redirect
-from privateshare.platform.consent.source_choice import allowed_sources, picker
+from privateshare.platform.consent.source_choice import PROVIDER_SEPARATOR, allowed_sources, picker, provider_tiles
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.visit import (
     REVIEWED,
@@ -17,8 +19,11 @@ from privateshare.platform.consent.visit import (
     journey_page,
     require_kind,
 )
+from privateshare.platform.library.providers import FoundProviders, has_providers, search_providers
 
 MAX_SOURCES_WITHOUT_SEARCH = 8
+MAX_PROVIDERS_SHOWN = 30
+NO_PROVIDERS = FoundProviders((), has_more=False)
 UNPROCESSABLE = 422
 
 router = APIRouter(route_class=PageRoute)
@@ -37,22 +42,28 @@ async def pick_source(form: PostedForm) -> Response:
     visit = form.visit
     check_unfinished(visit)
     require_kind(visit, *REVIEWED, "onboard")
-    picked = form.first("source")
+    picked, _, provider = form.first("source").partition(PROVIDER_SEPARATOR)
     offered = {str(id_): source for id_, source in allowed_sources(visit).items()}
     if picked not in offered:
         return await _sources(visit, problem=visit.words.say(N_("Choose one of these first.")))
     if await navigation.connects_samples_alone(visit):
         return redirect(await navigation.onboard_sample(visit, offered[picked]))
-    return redirect(visit.address(f"connect/{picked}"))
+    query = f"?{urlencode({'provider': provider})}" if provider else ""
+    return redirect(visit.address(f"connect/{picked}{query}"))
 
 
 async def _sources(visit: Visit, *, search: str = "", problem: str = "") -> Response:
     offered = allowed_sources(visit)
+    has_directory = any(one.info.has_directory for one in offered.values()) and await has_providers(visit.db)
+    found = await search_providers(visit.db, search, MAX_PROVIDERS_SHOWN) if has_directory else NO_PROVIDERS
     values = {
         "person": await describe_person(visit),
         "picker": picker(offered, search, visit.words),
         "search": search,
-        "searchable": len(offered) > MAX_SOURCES_WITHOUT_SEARCH,
+        "searchable": has_directory or len(offered) > MAX_SOURCES_WITHOUT_SEARCH,
+        "has_directory": has_directory,
+        "providers": provider_tiles(offered, found.rows),
+        "more_providers": found.has_more,
         "has_accounts": bool(await shareable_accounts.shareable_accounts(visit)),
         "problem": problem,
         "takes_files": visit.journey.kind in REVIEWED and any(one.info.upload for one in offered.values()),

@@ -147,6 +147,49 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kid", name=op.f("signing_keys_pkey")),
     )
     op.create_table(
+        "provider_lists",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column(
+            "imported_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("provider_lists_pkey")),
+    )
+    op.create_table(
+        "providers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("list_name", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("server", sa.String(), nullable=False),
+        sa.Column("words", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column(
+            "searched", postgresql.TSVECTOR(), sa.Computed("array_to_tsvector(words)", persisted=True), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["list_name"], ["provider_lists.name"], name=op.f("providers_list_name_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("providers_pkey")),
+    )
+    op.create_index(op.f("providers_list_name_idx"), "providers", ["list_name"], unique=False)
+    op.create_index(op.f("providers_searched_idx"), "providers", ["searched"], unique=False, postgresql_using="gin")
+    op.create_table(
+        "server_clients",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("server", sa.String(), nullable=False),
+        sa.Column("redirect_uri", sa.String(), nullable=False),
+        sa.Column("client_id", sa.String(), nullable=False),
+        sa.Column("sealed_client", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "registered_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("server_clients_pkey")),
+        sa.UniqueConstraint(
+            "source_id", "server", "redirect_uri", name=op.f("server_clients_source_id_server_redirect_uri_key")
+        ),
+    )
+    op.create_table(
         "source_uses",
         sa.Column("scope", sa.String(), nullable=False),
         sa.Column("seconds", sa.Integer(), autoincrement=False, nullable=False),
@@ -887,6 +930,11 @@ def downgrade() -> None:
     op.drop_table("applications")
     op.drop_table("accounts")
     op.drop_table("unjournaled")
+    op.drop_index(op.f("providers_searched_idx"), table_name="providers", postgresql_using="gin")
+    op.drop_index(op.f("providers_list_name_idx"), table_name="providers")
+    op.drop_table("providers")
+    op.drop_table("server_clients")
+    op.drop_table("provider_lists")
     op.drop_table("source_uses")
     op.drop_table("signing_keys")
     op.drop_index(op.f("passkey_challenges_expires_at_idx"), table_name="passkey_challenges")
