@@ -164,4 +164,4 @@ def test_what_a_server_can_do_is_read(server: Scripted) -> None:
     assert found.types["Observation"].shows_history
     assert found.types["Observation"].parameters == {"patient", ""}
     assert not found.types["Binary"].searches
-    assert (found.scopes, found.capabilities) == ({"patient/*.rs"}, {"permission-v2"})
+    assert (found.scopes, found.capabilities) == (frozenset({"patient/*.rs"}), frozenset({"permission-v2"}))
