@@ -1,9 +1,9 @@
 """The settings of a FHIR server."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from privateshare.protocol.display_names import is_display_name
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
@@ -49,6 +49,11 @@ class FhirServerSettings(BaseModel):
     version: Literal["stu3", "r4"] = Field(default="r4", description="The FHIR version of the server.")
     scope: str | None = Field(default=None, description="The OAuth scope. [default: the usual scope of SMART on FHIR]")
     resource_types: tuple[str, ...] = Field(default=USUAL_TYPES, description="The resource types to fetch, if allowed.")
+    authorization_endpoint: str | None = Field(
+        default=None, description="Where people sign in, if the server has no SMART configuration, such as Blue Button."
+    )
+    token_endpoint: str | None = Field(default=None, description="The token endpoint of such a server.")
+    revocation_endpoint: str | None = Field(default=None, description="The revocation endpoint of such a server.")
     push: bool = Field(default=False, description="Whether apps may send resources to it.")
     medmij: MedMijSettings | None = Field(default=None, description="The MedMij data service that it is, if any.")
 
@@ -60,6 +65,20 @@ class FhirServerSettings(BaseModel):
         if "?" in value or "#" in value:
             raise ValueError("must not have a query or a fragment")
         return value.rstrip("/")
+
+    @field_validator("authorization_endpoint", "token_endpoint", "revocation_endpoint")
+    @classmethod
+    def _is_safe_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not is_safe(value):
+            raise ValueError("must be an address that begins with https://; http only on this machine")
+        return value
+
+    @model_validator(mode="after")
+    def _has_both_endpoints(self) -> Self:
+        authorization, token = self.authorization_endpoint, self.token_endpoint
+        if (authorization is None) != (token is None) or (self.revocation_endpoint is not None and token is None):
+            raise ValueError("must have authorization_endpoint and token_endpoint, or neither")
+        return self
 
     @field_validator("name")
     @classmethod

@@ -37,6 +37,18 @@ CATEGORIES: Mapping[str, Sequence[str]] = {
 """The categories of US Core, for servers that reject a search without one."""
 
 
+USUAL_PARAMETER = "patient"
+OTHER_PARAMETERS: Mapping[str, Sequence[str]] = {
+    "AdverseEvent": ("subject", "patient"),
+    "Coverage": ("beneficiary", "patient"),
+    "Group": ("member",),
+    "ResearchSubject": ("individual", "subject", "patient"),
+    "Schedule": ("actor",),
+    "SupplyRequest": ("subject", "patient"),
+}
+"""The parameters of types whose parameter is not always `patient`, the usual one first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """A search for all resources of one type about a patient, optionally only those changed since a time.

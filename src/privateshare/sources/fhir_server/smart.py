@@ -30,8 +30,16 @@ class SmartConfiguration:
         """
         now = self._clock()
         if self._known is None or self._known[0] < now:
-            self._known = now + CACHE_SECONDS, self._read(self._request())
+            self._known = now + CACHE_SECONDS, self._read(self._endpoints_of_settings() or self._request())
         return self._known[1]
+
+    def _endpoints_of_settings(self) -> JsonObject | None:
+        """Return what the operator wrote in place of a SMART configuration, if there is anything."""
+        settings = self._settings
+        if settings.authorization_endpoint is None:
+            return None
+        named = ("authorization_endpoint", "token_endpoint", "revocation_endpoint")
+        return {name: getattr(settings, name) for name in named}
 
     def _request(self) -> JsonObject:
         address = f"{self._settings.base_url}/.well-known/smart-configuration"

@@ -22,7 +22,7 @@ from privateshare.sources.fhir_file.patient import patient_name
 from privateshare.sources.fhir_server.configuration import VERSIONS, FhirServerSettings
 from privateshare.sources.fhir_server.pushing import MAX_CREATED_BYTES, create
 from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
-from privateshare.sources.fhir_server.search import Search, find_pages
+from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETER, Search, find_pages
 from privateshare.sources.fhir_server.smart import SmartConfiguration
 
 PLATFORMS = (3, 4, 5)  # The ids of iOS, Android and web in the catalogue.
@@ -94,7 +94,8 @@ class FhirServer:
                         resource, _ = get_resource(client, address)
                         yield Page(object_type, [resource], asked=address)
                     else:
-                        search = Search(base, name, patient)
+                        parameter = OTHER_PARAMETERS.get(name, (USUAL_PARAMETER,))[0]
+                        search = Search(base, name, patient, parameter=parameter)
                         yield from find_pages(client, [search], object_type, cursors[object_type])
                 except Refused as refused:
                     message = f"The source did not provide {name} (HTTP status {refused.status})"

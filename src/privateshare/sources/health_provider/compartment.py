@@ -7,19 +7,10 @@ parameter, such as Practitioner, is not about the patient.
 from collections.abc import Mapping, Sequence
 
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
+from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETER
 from privateshare.sources.health_provider.discovery import SmartServer, TypeAbility
 
 PATIENT = "Patient"
-USUAL_PARAMETER = "patient"
-OTHER_PARAMETERS: Mapping[str, Sequence[str]] = {
-    "AdverseEvent": ("subject", "patient"),
-    "Coverage": ("beneficiary", "patient"),
-    "Group": ("member",),
-    "ResearchSubject": ("individual", "subject", "patient"),
-    "Schedule": ("actor",),
-    "SupplyRequest": ("subject", "patient"),
-}
-"""The parameters of types whose parameter is not always `patient`, the usual one first."""
 
 SEARCHED = (
     *("Account", "AllergyIntolerance", "Appointment", "AppointmentResponse", "AuditEvent", "Basic", "BodyStructure"),
