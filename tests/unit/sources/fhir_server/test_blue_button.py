@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 from tests.apis.blue_button import CLAIMS, PATIENT, SCOPE, blue_button
-from tests.apis.server import ApiServer, running
+from tests.apis.server import Answer, ApiServer, running
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.pkce import new_verifier
@@ -86,7 +86,7 @@ def test_claims_and_coverage_are_read(server: ApiServer) -> None:
 def test_a_person_may_withhold_who_they_are(server: ApiServer) -> None:
     """Blue Button lets people share claims without demographic data. The rest is read, and the app learns it."""
     token = signed_in(server)
-    refused = (403, {}, {"detail": "You do not have permission to perform this action."})
+    refused: Answer = (403, {}, {"detail": "You do not have permission to perform this action."})
     server.fail(f"/v2/fhir/Patient/{PATIENT}", refused, times=2)
     assert source(server).identify(connection(token)).display_name == "Health record"
     found = fetched(server, token)
