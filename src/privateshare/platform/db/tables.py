@@ -308,7 +308,7 @@ class AccountRow(Base):
     `unproven_on` is the journey in which the account was connected by somebody who did not prove that the library is
     theirs; the account is then only for the consent of that journey. `signed_in` is true once the person signed in at
     the source to connect it, so that signing in there again proves who they are. While it is `paused`, nothing is
-    fetched from the source.
+    fetched from the source. `sealed_imports` says which exports are in it already; only the import loads it.
     """
 
     __tablename__ = "accounts"
@@ -326,6 +326,7 @@ class AccountRow(Base):
     sealed_details: Mapped[bytes]
     sealed_credentials: Mapped[bytes | None]
     sealed_cursors: Mapped[bytes | None]
+    sealed_imports: Mapped[bytes | None] = mapped_column(deferred=True)
     sealed_medmij_requests: Mapped[bytes | None]
     needs_login: Mapped[bool] = mapped_column(default=False)
     unproven_on: Mapped[UUID | None]

@@ -173,7 +173,7 @@ async def remove_files_of_account(db: AsyncSession, platform: Platform, account:
     await lock_to_erase(db, account.library_id)
     files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
-    account.sealed_cursors = None
+    account.sealed_cursors = account.sealed_imports = None
     await db.flush()
     await delete_blobs_later(db, platform, blobs)
 

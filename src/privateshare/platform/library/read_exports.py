@@ -81,7 +81,7 @@ class ExportSummary:
         identity: Whose it is.
         left_out: What of it cannot be read.
         kinds: How much there is of each object type.
-        content: The SHA-256 of the objects.
+        content: The SHA-256 of the objects, of what they call their owner, and of which types are complete.
     """
 
     identity: Identity = field(repr=False)
@@ -132,6 +132,7 @@ class ReadObjects:
                 await asyncio.to_thread(self._add, page)
         assert found is not None
         self._head = ExportHead(found.owner_in_objects, self._newest, found.complete)
+        self._content.update(orjson.dumps([found.owner_in_objects, sorted(found.complete)]))
         return ExportSummary(found.identity, found.left_out, self._kinds, self._content.digest())
 
     def pieces(self) -> Iterator[bytes]:

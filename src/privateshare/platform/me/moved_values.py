@@ -26,6 +26,7 @@ from privateshare.platform.library import credentials, pushed_files
 from privateshare.platform.library.accounts import DETAILS
 from privateshare.platform.library.archives import ARCHIVE_KEY, LEFT_OUT
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
+from privateshare.platform.library.remembered import IMPORTS
 from privateshare.platform.me.merge_copies import Plan
 from privateshare.platform.me.signing_in import SIGN_IN
 from privateshare.platform.person.browsers import DESCRIPTION
@@ -57,6 +58,7 @@ SEALED = (
     SealedColumn(AccountRow.sealed_details, DETAILS, AccountRow.id, AccountRow.id),
     SealedColumn(AccountRow.sealed_credentials, credentials.PURPOSE, AccountRow.id, AccountRow.id),
     SealedColumn(AccountRow.sealed_cursors, CURSORS, AccountRow.id, AccountRow.id),
+    SealedColumn(AccountRow.sealed_imports, IMPORTS, AccountRow.id, AccountRow.id),
     SealedColumn(AccountRow.sealed_medmij_requests, SEALED_REQUESTS, AccountRow.id, AccountRow.id),
     SealedColumn(ArchiveRow.sealed_key, ARCHIVE_KEY, ArchiveRow.id, ArchiveRow.account_id),
     SealedColumn(ArchiveRow.sealed_left_out, LEFT_OUT, ArchiveRow.id, ArchiveRow.account_id),

@@ -126,6 +126,7 @@ async def _replace_account(db: AsyncSession, plan: Plan, same: SameAccount) -> N
     if theirs.sealed_credentials is not None and (mine.sealed_credentials is None or mine.needs_login):
         mine.sealed_credentials, mine.sealed_cursors = theirs.sealed_credentials, theirs.sealed_cursors
         mine.sealed_medmij_requests, mine.needs_login = theirs.sealed_medmij_requests, theirs.needs_login
+    mine.sealed_imports = None  # Some of its files were replaced.
     mine.signed_in = mine.signed_in or theirs.signed_in
     await db.flush()
     files = update(FileRow).where(FileRow.library_id == plan.theirs.id, FileRow.account_id == same.theirs)

@@ -42,6 +42,7 @@ from privateshare.platform.library.lost_files import (
 from privateshare.platform.library.mapped_files import MappedFiles, has_files, stored_newest
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.read_exports import ExportHead, milliseconds_now, stored_head, stored_pages
+from privateshare.platform.library.remembered import import_terms, load_imports, save_imports
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
@@ -211,6 +212,9 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
             }
         run.archives = await archives_to_import(db, account, sync_id)
         await _find_missing_files(db, run, stored)
+        owner = account_identity(account, library).objects_owner
+        terms = import_terms(source.info.schema, owner, source.info.object_types)
+        run.imports = await load_imports(db, library, account, terms)
         return run
 
 
@@ -298,6 +302,18 @@ async def _import_archives(run: AccountSync) -> None:
 
 
 async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
+    """Import an archive, unless all of its objects are in the account already."""
+    if archive.was_read and run.imports.has(archive.fingerprint):
+        log.info("an export is in the account already", account=run.account.public_id)
+        run.left_out.add(left_out_of(archive, run.library))
+    else:
+        await _merge_archive(run, archive)
+        if archive.was_read and not run.lost_blobs:
+            run.imports.add(archive.fingerprint)
+    run.imported.append(archive)
+
+
+async def _merge_archive(run: AccountSync, archive: ArchiveRow) -> None:
     identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
     key = archive_key(archive, run.library)
     reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
@@ -325,7 +341,6 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
                     buffers.close()
                     buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
         await write_objects(run, buffer, from_source=False)
-        run.imported.append(archive)
 
 
 async def _compare_with_stored(run: AccountSync, archive: ArchiveRow, head: ExportHead, buffer: ObjectBuffer) -> Age:
@@ -445,6 +460,8 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
         account.needs_login = isinstance(failure, NeedsLogin)
         for archive in run.imported:
             await finish_archive(db, run.library.id, archive.id)
+        if run.imported:
+            await save_imports(db, run.library, account, run.imports)
         tried = {archive.blob for archive in run.archives}
         archives = await archives_to_import(db, account, run.sync_id)
         if failure is None and any(archive.blob not in tried for archive in archives):

@@ -11,6 +11,7 @@ from privateshare.platform.library.lost_files import FOUND, can_be_fetched, unma
 from privateshare.platform.library.mapped_files import MappedFiles, files_of_type, record_files, slot_files
 from privateshare.platform.library.merging import plan_merge
 from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
+from privateshare.platform.library.remembered import forget_imports
 from privateshare.platform.library.unreadable import report_unreadable
 from privateshare.platform.sync.retries import RETRY_PAUSES_SECONDS, RetryLater
 from privateshare.platform.sync.sync_run import AccountSync, require_access, require_waiting_session
@@ -80,6 +81,8 @@ async def _write_type(run: AccountSync, buffer: ObjectBuffer, object_type: int, 
             written = await asyncio.to_thread(
                 mapped_files.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps, lost
             )
+            if written:
+                await forget_imports(db, run.account, run.imports)
             await record_files(db, run.account, slot, schema, written)
     async with run.platform.database.transaction() as db:
         await unmark_lost(db, [file.blob for file in readable if file.lost is not None])

@@ -19,6 +19,7 @@ from privateshare.platform.db.tables import (
     SyncRow,
 )
 from privateshare.platform.library.libraries import OpenLibrary, lock_library
+from privateshare.platform.library.remembered import RememberedImports
 from privateshare.platform.reports.medmij import DataServiceRequest
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import TookTooLong
@@ -50,6 +51,7 @@ class AccountSync:
         medmij_requests: The requests to a MedMij data service.
         archives: The archives to import.
         imported: The archives that were imported completely.
+        imports: Which exports are in the account already.
         left_out: What in the archives could not be read.
         lost_archives: How many archives cannot be read from the blob store.
         lost_blobs: The blobs of stored files that cannot be read.
@@ -70,6 +72,7 @@ class AccountSync:
     medmij_requests: list[DataServiceRequest] = field(default_factory=list)
     archives: Sequence[ArchiveRow] = ()
     imported: list[ArchiveRow] = field(default_factory=list)
+    imports: RememberedImports = field(default_factory=RememberedImports)
     left_out: LeftOut = field(default_factory=LeftOut)
     lost_archives: int = 0
     lost_blobs: set[str] = field(default_factory=set)

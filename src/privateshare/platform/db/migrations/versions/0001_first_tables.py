@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("sealed_details", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_credentials", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_cursors", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_imports", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_medmij_requests", sa.LargeBinary(), nullable=True),
         sa.Column("needs_login", sa.Boolean(), nullable=False),
         sa.Column("unproven_on", sa.Uuid(), nullable=True),
