@@ -49,6 +49,8 @@ def _texts(element: html.HtmlElement, language: str) -> Iterator[str]:
 
 def _attributes(page: html.HtmlElement) -> Iterator[str]:
     for element in page.iter(html.etree.Element):
+        if element.get("translate") == "no":
+            continue
         yield from (str(element.get(name)) for name in TOLD if element.get(name))
         for name, value in element.attrib.items():
             if name in ("data-too-large", "data-uploading", "data-checking", "data-failed"):
