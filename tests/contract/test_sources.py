@@ -566,7 +566,10 @@ def test_paths_in_archives_are_not_followed(source: Source, tmp_path: Path, monk
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "compression",
+    [zipfile.ZIP_STORED, pytest.param(zipfile.ZIP_BZIP2, marks=pytest.mark.slow), zipfile.ZIP_LZMA],
+)
 @pytest.mark.parametrize("source", UPLOADS)
 def test_all_zip_compressions_are_read(source: Source, compression: int) -> None:
     """Damage in any compression is reported as Broken."""

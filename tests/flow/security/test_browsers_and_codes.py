@@ -188,7 +188,7 @@ def test_somebody_else_at_the_same_browser(wire: Wire) -> None:
     assert page_of(browser) == "pick-source"
     browser.page.choose("source-id", str(SPOTIFY))  # type: ignore[union-attr]
     browser.submit("continue")
-    browser.page.choose("dataset", "default")  # type: ignore[union-attr]
+    browser.page.choose("dataset", "small")  # type: ignore[union-attr]
     browser.submit("continue")
     browser.submit("continue")
     second = asking.tokens(str(browser.left_to))
