@@ -17,9 +17,8 @@ def test_a_promise_names_a_test(slow: str, path: str, name: str) -> None:
     tests = (ROOT / "tests" / path).read_text("utf-8")
     assert re.search(rf"def {name or 'test_'}", tests)
     if name:
-        assert bool(slow) == bool(
-            re.search(rf"^@pytest\.mark\.slow\n(@.*\n)*(async )?def {name}\b", tests, re.MULTILINE)
-        )
+        marked = rf"^@pytest\.mark\.slow\n(@.*\n)*(async )?def {name}\b|^pytestmark = .*\bpytest\.mark\.slow\b"
+        assert bool(slow) == bool(re.search(marked, tests, re.MULTILINE))
 
 
 def test_all_promises_are_read() -> None:
