@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import resource
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -250,17 +249,18 @@ def _until(chance: random.Random) -> float:
 @contextmanager
 def _no_room(processes: Callable[[], list[psutil.Process]]) -> Iterator[None]:
     """Limit the size of the files of some processes, as if their disk were full. New processes inherit the limit."""
-    _limit_files(processes(), ROOM_BYTES)
+    _limit_files(processes(), str(ROOM_BYTES))
     try:
         yield
     finally:
-        _limit_files(processes(), resource.RLIM_INFINITY)
+        _limit_files(processes(), "unlimited")
 
 
-def _limit_files(processes: list[psutil.Process], size: int) -> None:
+def _limit_files(processes: list[psutil.Process], size: str) -> None:
     for process in processes:
-        with suppress(ProcessLookupError):
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        with suppress(psutil.Error):  # Only their own user may change the limits of PostgreSQL's processes.
+            command = ["prlimit", "--pid", str(process.pid), f"--fsize={size}:"]
+            subprocess.run(command, user=process.uids().real, check=False, capture_output=True)
 
 
 async def _pause(pids: list[int], chance: random.Random) -> None:
