@@ -14,9 +14,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from tests.chaos.overload import measure_overload
-from tests.chaos.requests import Call
-from tests.flow.many_files import add_files
+from tests.chaos.overload import calls_of_an_app, measure_overload
 from tests.flow.people import People
 from tests.flow.served import serving_as_people_do
 
@@ -25,21 +23,6 @@ from privateshare.platform.startup import operator_platform
 
 APPS = 20
 PRIORITY = -10
-SMALL = 4 * 1024
-
-
-async def calls_of_an_app(people: People) -> list[Call]:
-    """Make an app and a person who shares with it, and return the calls that it repeats."""
-    wire = await people.contract()
-    tokens, _ = await people.user(wire)
-    await add_files(people.platform, await people.library_of(tokens), 1, SMALL)
-    body = {"agent": {"sdk": {"name": "js", "version": "16.1.5", "meta": {}}}, "sourceFetch": False}
-    session = wire.post("permission-access/trigger", access_token=tokens.access, body=body).json()["session"]["key"]
-    listed = wire.get(f"permission-access/query/{session}", access_token=tokens.access).json()["fileList"]
-    name = next(entry["name"] for entry in listed if "_D1000" in entry["name"])
-    headers = {"authorization": f"Bearer {wire.jwt(access_token=tokens.access)}", "accept": "application/octet-stream"}
-    paths = ("permission-access/accounts", f"permission-access/query/{session}/{name}")
-    return [Call(wire.url(path), headers) for path in paths]
 
 
 async def run(folder: Path, apps: int) -> int:

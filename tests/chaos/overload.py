@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from tests.chaos.requests import Call, Client
+from tests.flow.many_files import add_files
+from tests.flow.people import People
 
 FACTOR = 4
 OVERLOAD_SECONDS = 60.0
@@ -25,6 +27,7 @@ STEP_SECONDS = 0.01
 PROBES = 10  # So many in a row.
 MAX_RETRY_SECONDS = 300
 REFUSED = 429
+SMALL = 4 * 1024
 
 
 @dataclass
@@ -80,6 +83,20 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 def _median(values: Sequence[float]) -> float:
     return quantile(values, 0.5)
+
+
+async def calls_of_an_app(people: People) -> list[Call]:
+    """Make an app and a person who shares with it, and return the calls that it repeats."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    await add_files(people.platform, await people.library_of(tokens), 1, SMALL)
+    body = {"agent": {"sdk": {"name": "js", "version": "16.1.5", "meta": {}}}, "sourceFetch": False}
+    session = wire.post("permission-access/trigger", access_token=tokens.access, body=body).json()["session"]["key"]
+    listed = wire.get(f"permission-access/query/{session}", access_token=tokens.access).json()["fileList"]
+    name = next(entry["name"] for entry in listed if "_D1000" in entry["name"])
+    headers = {"authorization": f"Bearer {wire.jwt(access_token=tokens.access)}", "accept": "application/octet-stream"}
+    paths = ("permission-access/accounts", f"permission-access/query/{session}/{name}")
+    return [Call(wire.url(path), headers) for path in paths]
 
 
 async def measure_overload(calls: Sequence[Call]) -> Overload:
