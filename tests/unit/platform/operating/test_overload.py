@@ -177,7 +177,7 @@ async def test_it_recovers_by_itself() -> None:
     assert len(burst.waits) > 1_800
 
 
-@pytest.mark.parametrize(("requests", "seconds"), [(2_000, 0.1), (2_000, 2.0), (5_000, 2.0), (10_000, 10.0)])
+@pytest.mark.parametrize(("requests", "seconds"), [(2_000, 0.1), (2_000, 2.0), (5_000, 2.0), (10_000, 3.0)])
 async def test_one_client_that_asks_for_everything_at_once_is_no_overload(requests: int, seconds: float) -> None:
     """Nothing of it is refused as long as it can be served within a minute, and others do not wait for it."""
     simulation = Simulation()
