@@ -27,6 +27,7 @@ from tests.flow.wire import REDIRECT_URI, Wire
 
 TEMPLATES = Path(rendered_page.__code__.co_filename).parent / "templates"
 PARTS = {
+    "connect-provider",
     "connect-questions",
     "drop-offered",
     "found-exports",

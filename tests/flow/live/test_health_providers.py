@@ -19,7 +19,7 @@ from privateshare.platform.library.server_clients import NEW_REGISTRATION
 from privateshare.sources.health_provider.brands import BrandList, Provider
 from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.command_line import run_command
-from tests.flow.consenting import Asking, ask, asking_contract, opened, page_of
+from tests.flow.consenting import Asking, ask, asking_contract, known_person, opened, page_of
 from tests.flow.live.conftest import MEDICAL
 from tests.flow.live.lending import OBSERVATIONS, shown
 from tests.flow.people import People
@@ -27,8 +27,10 @@ from tests.flow.served import Served
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
 from tests.hospital.running import Hospital
+from tests.patience import wait_for
 
 PROVIDER = 9063
+MUSIC = {"dataRequest": {"serviceGroups": [{"id": 5}], "purpose": "To test"}}
 
 
 def at_address(wire: Wire, typed: str) -> tuple[Asking, Browser]:
@@ -238,6 +240,25 @@ async def test_a_provider_that_was_removed_is_not_connected(wire: Wire, people: 
     assert "answer-server" in shown(browser).html
     browser.submit("continue", extra={"provider": "../../x", "answer-server": ""})
     assert (page_of(browser), shown(browser).status) == ("connect", 422)
+
+
+async def test_a_person_adds_their_hospital_on_their_own_pages(people: People, city: Hospital, listed: str) -> None:
+    """It is found by its name there too, and the platform registers itself if it has to."""
+    music, http = await asking_contract(people, document=MUSIC, name="Music"), httpx2.Client(timeout=60)
+    known_person(music, http)
+    browser = opened(f"{music.origin}/me/", http=http)
+    home = shown(browser).url.split("?")[0]
+    browser.open(f"{home}/connect?q=springfield")
+    source, _, provider = listed.partition(":")
+    assert "Sacré-Cœur Hospital" in shown(browser).html
+    assert f"connect/{source}?provider={provider}" in shown(browser).html
+    browser.open(f"{home}/connect/{source}?provider={provider}")
+    assert city.fhir in shown(browser).html
+    browser.submit("continue")
+    browser.open(way_back(way_there(browser)))
+    address = shown(browser).url
+    assert "add?accounts=" in address
+    wait_for(lambda: "Your data is here now" in http.get(address).text)
 
 
 async def test_an_operator_imports_lists(connected: Served, people: People, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The source for FHIR servers with a SMART on FHIR sign-in. Resources are stored and delivered unchanged."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from privateshare.protocol.catalogue import CatalogueSource, ServiceGroup, ServiceType, SourceType
 from privateshare.sources.contract import (
@@ -20,6 +20,7 @@ from privateshare.sources.contract import (
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.patient import patient_name
 from privateshare.sources.fhir_server.configuration import VERSIONS, FhirServerSettings
+from privateshare.sources.fhir_server.granted_scopes import missing_types, readable_type
 from privateshare.sources.fhir_server.pushing import MAX_CREATED_BYTES, create
 from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
 from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETER, Search, find_pages
@@ -65,6 +66,13 @@ class FhirServer:
         """Return the sign-in parameters of the server's SMART configuration. Raises TryLater or Broken."""
         del known
         return self._smart.sign_in()
+
+    def not_granted(self, token: JsonObject) -> Sequence[int]:
+        """Return the types that the token does not allow to read; none if its scope is not one of SMART."""
+        scope = token.get("scope")
+        is_smart = isinstance(scope, str) and any(readable_type(one) is not None for one in scope.split())
+        missing = missing_types(scope, self._settings.resource_types) if is_smart else ()
+        return [OBJECT_TYPES[one.resource_type] for one in missing]
 
     def identify(self, connection: Connection) -> Identity:
         """Return the patient that the token is for. Raises TryLater, NeedsLogin or Broken."""

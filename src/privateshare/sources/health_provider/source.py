@@ -37,13 +37,14 @@ from privateshare.sources.fhir_file.record import OTHER_VERSION
 from privateshare.sources.fhir_file.sample import sample_resources
 from privateshare.sources.fhir_file.versions import is_complete_r4, is_r4
 from privateshare.sources.fhir_server.configuration import USUAL_TYPES
+from privateshare.sources.fhir_server.granted_scopes import missing_types
 from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
 from privateshare.sources.fhir_server.search import Search, find_pages
 from privateshare.sources.health_provider.compartment import COMPARTMENT, PATIENT, searches_of
 from privateshare.sources.health_provider.configuration import RegisteredClient, Settings
 from privateshare.sources.health_provider.discovery import SmartServer, find_server, read_server
 from privateshare.sources.health_provider.registering import register
-from privateshare.sources.health_provider.scopes import missing_types, wanted_scope
+from privateshare.sources.health_provider.scopes import wanted_scope
 from privateshare.sources.typed_servers import TypedServers, host_of
 from privateshare.sources.web import ServerReach
 

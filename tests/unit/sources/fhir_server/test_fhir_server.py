@@ -364,6 +364,20 @@ def test_the_patients_name_may_be_unavailable(server: Scripted) -> None:
     assert (identity.provider_account_id, identity.display_name) == ("p1", "Health record")
 
 
+@pytest.mark.parametrize(
+    ("scope", "missing"),
+    [
+        ("patient/*.read", []),
+        ("patient/Observation.rs", [ObjectType.CONDITION]),
+        ("48~sub", []),
+        (None, []),
+    ],
+)
+def test_what_was_not_granted_is_known(scope: Any, missing: list[int]) -> None:
+    """Only a scope of SMART says it. Others, such as MedMij's, do not."""
+    assert [*FhirServer(settings("https://a.example")).not_granted({"scope": scope})] == missing
+
+
 # --- pushing ---
 
 

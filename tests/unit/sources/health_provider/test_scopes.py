@@ -2,8 +2,9 @@
 
 import pytest
 
+from privateshare.sources.fhir_server.granted_scopes import MissingType, missing_types
 from privateshare.sources.health_provider.discovery import SmartServer
-from privateshare.sources.health_provider.scopes import MissingType, missing_types, wanted_scope
+from privateshare.sources.health_provider.scopes import wanted_scope
 
 TYPES = ("Patient", "Observation", "Condition")
 
