@@ -20,6 +20,7 @@ from privateshare.sources.contract import Identity, Source
 
 ADD, ANOTHER, DROP = "add", "another", "drop"
 REFRESH_SECONDS = 2
+REMOVES = N_("If the file is newer than what is here, what it lacks of this is removed here too: %(kinds)s.")
 DECIDE_FIRST = N_("Choose for each file whether to add it.")
 MILLISECONDS = 1000
 BANK = "BANK"  # The type of an identity. Protocol 7.1.
@@ -151,6 +152,9 @@ def _card(
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
     number = sum(kind.number for kind in summary.kinds.values())
     warning, decisions, chosen = _decisions(words, export, summary.identity, known)
+    if summary.complete and any(account.source_id == export.source for account in known):
+        lists = words.join_list([words.object_type(object_type) for object_type in summary.complete])
+        warning = " ".join(filter(None, (warning, words.say(REMOVES, kinds=lists))))
     return FoundExport(
         export.id,
         field,

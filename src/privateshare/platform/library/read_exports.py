@@ -82,12 +82,14 @@ class ExportSummary:
         left_out: What of it cannot be read.
         kinds: How much there is of each object type.
         content: The SHA-256 of the objects, of what they call their owner, and of which types are complete.
+        complete: The object types of which it has everything that the source has.
     """
 
     identity: Identity = field(repr=False)
     left_out: LeftOut
     kinds: Mapping[int, CountedObjects]
     content: bytes = field(repr=False)
+    complete: Sequence[int] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Convert the summary to a JSON object."""
@@ -98,6 +100,7 @@ class ExportSummary:
             "left_out": encode_left_out(self.left_out),
             "kinds": [[type_, kind.number, kind.first, kind.last] for type_, kind in self.kinds.items()],
             "content": self.content.hex(),
+            "complete": list(self.complete),
         }
 
     @classmethod
@@ -109,6 +112,7 @@ class ExportSummary:
             decode_left_out(written["left_out"]),
             {type_: CountedObjects(*counted) for type_, *counted in written["kinds"]},
             bytes.fromhex(written["content"]),
+            written["complete"],
         )
 
 
@@ -133,7 +137,8 @@ class ReadObjects:
         assert found is not None
         self._head = ExportHead(found.owner_in_objects, self._newest, found.complete)
         self._content.update(orjson.dumps([found.owner_in_objects, sorted(found.complete)]))
-        return ExportSummary(found.identity, found.left_out, self._kinds, self._content.digest())
+        content = self._content.digest()
+        return ExportSummary(found.identity, found.left_out, self._kinds, content, found.complete)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the stored form: the head, and what was written."""
