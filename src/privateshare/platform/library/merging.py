@@ -4,6 +4,7 @@
 whole objects are loaded only where a decision is needed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -62,18 +63,31 @@ class _Group:
     deletions: list[ObjectProvenance] = field(default_factory=list)
 
 
-def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) -> Merge:
-    """Decide which objects of one type are kept. Blocks."""
+def plan_merge(
+    buffer: ObjectBuffer, object_type: int, stored: StoredObjects, *, writes_unchanged: bool = False
+) -> Merge:
+    """Decide which objects of one type are kept. Blocks.
+
+    Args:
+        buffer: The incoming objects.
+        object_type: The type.
+        stored: The objects in the library.
+        writes_unchanged: Whether a slot is also written if all of its incoming objects are stored already. That is
+            needed if some of its files are lost.
+    """
     digests = buffer.digests(object_type)
     undecided = digests.repeated() | {id_digest(deletion) for deletion in buffer.deletions(object_type)}
     slots, dropped = {slot for slot in buffer.slots() if slot.object_type == object_type}, set[int]()
+    matched, moved = Counter[Slot](), set[Slot]()
     missing, present = set[int](), 0  # Of the stored objects, in an export that has everything of this type.
     for slot, entry in stored():
         own_id = id_digest(entry)
         present += buffer.is_list(object_type) and digests.has_id(own_id)
         if digests.has(own_id, entry.content):
-            if not _is_in_place(buffer, slot, entry):
-                slots.add(slot)
+            if _is_in_place(buffer, slot, entry):
+                matched[slot] += 1
+            else:
+                moved.add(slot)
         elif digests.has_id(own_id):
             undecided.add(own_id)
         elif buffer.covers(object_type, entry):  # The source does not have it any more. ADR 55.
@@ -86,6 +100,9 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
     for start in range(0, len(ids), IDS_PER_PASS):
         ids_of_pass = set(ids[start : start + IDS_PER_PASS])
         dropped |= _superseded(_groups(buffer, object_type, stored, ids_of_pass))
+    if buffer.has_exact_contents and not writes_unchanged:
+        slots -= {slot for slot, number in matched.items() if number == buffer.count_of(slot)}
+    slots |= moved
     if dropped:
         slots |= {slot for slot, entry in stored() if pair_digest(id_digest(entry), entry.content) in dropped}
     return Merge(sorted(slots), buffer, digests, dropped)

@@ -4,6 +4,7 @@ import os
 import tempfile
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
@@ -12,7 +13,7 @@ from typing import IO
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from privateshare.protocol import zstd
-from privateshare.protocol.object_time import month_of
+from privateshare.protocol.object_time import FHIR, month_of
 from privateshare.sources.contract import Covered, JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, digest, entry_of, pack_entries, unpack_entries
 from privateshare.sources.identity import ObjectProvenance
@@ -86,6 +87,7 @@ class ObjectBuffer:
         self._in_memory: dict[Slot, list[Entry]] = {}
         self._slots: set[Slot] = set()
         self._slot_by_place: dict[tuple[int, int], Slot] = {}  # Building a slot takes longer than finding it.
+        self._counts: Counter[Slot] = Counter()
         self._bytes = 0
         self._blocks: dict[Slot, list[tuple[int, int]]] = {}
         self._ids: dict[int, array[int]] = {}
@@ -134,6 +136,7 @@ class ObjectBuffer:
             entry.order = self._count
             self._count += 1
         self._in_memory.setdefault(slot, []).append(entry)
+        self._counts[slot] += 1
         self._bytes += len(entry.data) + (
             ENTRY_OVERHEAD_BYTES if entry.provenance is None else ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES
         )
@@ -182,6 +185,15 @@ class ObjectBuffer:
     def count(self) -> int:
         """The number of objects that were added and have no provenance."""
         return self._count
+
+    def count_of(self, slot: Slot) -> int:
+        """Return how many objects were added to a slot, equal ones too."""
+        return self._counts[slot]
+
+    @property
+    def has_exact_contents(self) -> bool:
+        """Whether objects with the same digest of their content are the same to the last byte, with the same origin."""
+        return self._schema.standard != FHIR and self._folder is None
 
     def cover(self, object_type: int, covered: Covered) -> None:
         """Note that everything in a part of a type was added."""

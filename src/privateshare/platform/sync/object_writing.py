@@ -70,7 +70,11 @@ async def _write_type(run: AccountSync, buffer: ObjectBuffer, object_type: int, 
             return
     readable = [file for file in files if file.blob not in run.lost_blobs]
     merge = await asyncio.to_thread(
-        plan_merge, buffer, object_type, partial(_stored_objects, mapped_files, schema, readable)
+        plan_merge,
+        buffer,
+        object_type,
+        partial(_stored_objects, mapped_files, schema, readable),
+        writes_unchanged=len(readable) < len(files),
     )
     for slot in merge.slots:
         async with run.platform.database.transaction() as db:
