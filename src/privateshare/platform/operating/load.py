@@ -14,7 +14,7 @@ OVERLOADED_AT = 5  # Samples in a row: nobody served until then has waited for m
 # If more requests than these arrive for each that is served, somebody sent very many in one moment. Accepting them is
 # most of the work, so few are served meanwhile, and that says little about the time after it. They count less.
 BURST_ARRIVALS_PER_SERVED = 16
-BURST_WEIGHT = 1 / 8
+BURST_WEIGHT = 1 / 2
 # During an overload the queue does not grow, since many are refused. It goes on while this many arrive for each served.
 MIN_ARRIVALS_PER_SERVED = 1.1
 
