@@ -1,9 +1,11 @@
 """Tests of protocol 10: pushing files and reading them back."""
 
+import asyncio
 import json
 import os
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +16,7 @@ import pytest
 from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
-from tests.flow.files import files_below
+from tests.flow.files import blobs, files_below
 from tests.flow.people import People
 from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.sessions import QUERY, triggered
@@ -160,6 +162,21 @@ def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Toke
     assert "accounts" in check_error(
         write.post(IMPORT, access_token=tokens.access, content=b"x", headers=bad), 400, "InvalidRequest"
     )
+
+
+@pytest.mark.protocol("2.3", "10.1")
+async def test_a_push_that_is_sent_several_times_at_once_stores_one_file(
+    writer: tuple[Wire, Tokens, Wire, Tokens], people: People
+) -> None:
+    """All get the same response. The blobs of those that were slower are deleted."""
+    write, tokens, *_ = writer
+    pushed = f"library/{await people.library_of(tokens)}/pushed"
+    before = blobs(people.platform, pushed)
+    token, described = write.jwt(access_token=tokens.access), descriptor(write)
+    sent = partial(write.post, IMPORT, jwt=token, content=b"x", headers=described)
+    answers = await asyncio.gather(*(asyncio.to_thread(sent) for _ in range(4)))
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "{}")}
+    assert len(blobs(people.platform, pushed) - before) == 1
 
 
 @pytest.mark.protocol("10.1")
