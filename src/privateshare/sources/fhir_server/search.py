@@ -114,7 +114,7 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class SearchPosition:
     """The cursor of a type: since when to ask for changes, and when everything was read the last time."""
 
     since: str | None = None
@@ -133,10 +133,10 @@ class Position:
         return datetime.now(UTC) - last > TIME_BETWEEN_FULL_READS
 
 
-def read_position(cursor: str | None) -> Position:
+def read_position(cursor: str | None) -> SearchPosition:
     """Parse a cursor."""
     since, _, fully = (cursor or "").partition(" ")
-    return Position(since or None, fully or None)
+    return SearchPosition(since or None, fully or None)
 
 
 def find_pages(
@@ -164,7 +164,7 @@ def find_pages(
     yield Page(
         object_type,
         (),
-        str(Position(begun, begun if is_full else position.read_fully_at)) if begun is not None else None,
+        str(SearchPosition(begun, begun if is_full else position.read_fully_at)) if begun is not None else None,
         asked=replace(searches[0], since=since).address,
         deletions=deletions,
         covered=Covered() if all(found.is_certain for found in results) else None,
