@@ -70,7 +70,7 @@ async def test_backup_restoration_and_blocking(tmp_path: Path) -> None:
         before = contents(wire, tokens, session)
         shell(backing_up, tmp_path)
     told = shell(restoring, tmp_path)
-    assert re.search(r"intact\s+true\n", told)
+    assert re.search(r"intact\s+yes\n", told)
     with serving(tmp_path / "restored") as served:
         wire.origin = served.origin
         assert contents(wire, tokens, session) == before

@@ -104,6 +104,7 @@ SENTENCE = re.compile(r"[A-Z][a-z]+ [a-z]+|[a-z]+ [a-z]+ [a-z]+")
 MARKED = {"N_", "say", "count", "gettext", "ngettext", "Broken", "Reason"}
 FOR_PROGRAMS = {
     "sign-in under way",  # Separates what different keys are for.
+    "sign-in on the own pages",
     "This form was not sent by its own page",  # A page of its own says it in the person's language.
     "kept until everything is erased",  # The certificate of an erasure, which a program can check.
     "files of an app",
