@@ -28,6 +28,11 @@ UNKNOWN_CLIENT_ERROR = "invalid_client"
 UNSTORED_FIELDS = ("id_token", "expires_in")
 MAX_NUMBER_CHARACTERS = 30
 MAX_SECONDS = 1e11  # Since 1970, or from now on.
+# What only the platform stores with a token: which server it is of, and how the platform proves itself there.
+OWN_FIELDS = (
+    *("server", "name", "brands", "provider", "not_granted"),
+    *("client_id", "client_secret", "client_authentication", "client_expires_at"),
+)
 TOKEN_FIELDS = ("access_token", "refresh_token", "token_type", "scope", "expires_at")
 
 log = structlog.get_logger()
@@ -215,7 +220,8 @@ def _source_failures() -> Iterator[None]:
 
 
 def _checked(response: JsonObject) -> JsonObject:
-    token = {name: value for name, value in response.items() if name not in UNSTORED_FIELDS}
+    # A server that a person named could otherwise name a list of the operator, and be sent the secret for its servers.
+    token = {name: value for name, value in response.items() if name not in (*UNSTORED_FIELDS, *OWN_FIELDS)}
     usable = isinstance(token.get("access_token"), str) and str(token.get("token_type", "bearer")).lower() == "bearer"
     if not usable:
         raise _broken()

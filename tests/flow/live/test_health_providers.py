@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx2
 import pytest
 from examples.walking import Browser
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import expect
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from privateshare.platform.db.tables import ServerClientRow
 from privateshare.platform.library.providers import import_list, imported_lists, remove_list, search_providers
@@ -119,6 +120,10 @@ async def test_a_server_that_forgot_the_platform_is_registered_at_again(
     async with people.platform.database.transaction() as db:
         earlier = func.clock_timestamp() - 2 * NEW_REGISTRATION
         await db.execute(update(ServerClientRow).values(registered_at=earlier))
+        (row,) = await db.scalars(select(ServerClientRow))
+        # Another server, whose registration has the same id: ids are what servers say.
+        elsewhere = {"source_id": PROVIDER, "server": "https://other.example", "redirect_uri": row.redirect_uri}
+        db.add(ServerClientRow(id=uuid4(), client_id=row.client_id, sealed_client=b"", **elsewhere))
     asking, browser = at_address(wire, city.fhir)
     assert httpx2.get(str(opened(way_there(browser)).left_to)).is_error
     browser.open(shown(browser).url.replace("sign-in", "connect"))
@@ -131,7 +136,8 @@ async def test_a_server_that_forgot_the_platform_is_registered_at_again(
     state, _ = synced(wire, tokens)
     assert state["error"]["reauth"] is True
     async with people.platform.database.transaction() as db:
-        assert await db.scalar(select(func.count()).select_from(ServerClientRow)) == 1
+        assert len(list(await db.scalars(select(ServerClientRow)))) == 2
+        await db.execute(delete(ServerClientRow).where(ServerClientRow.server == elsewhere["server"]))
 
 
 async def test_the_registration_is_stored_encrypted(wire: Wire, city: Hospital, people: People) -> None:

@@ -122,6 +122,17 @@ def test_a_token_response_does_not_change_what_is_known() -> None:
         assert len({"old", token["access_token"], again["access_token"]}) == 3
 
 
+def test_a_token_response_says_nothing_about_the_platform_itself() -> None:
+    """Neither at the sign-in nor at a refresh: the field `brands` would choose a secret of the operator."""
+    said = dict.fromkeys(oauth.OWN_FIELDS, "epic")
+    with running(Api(wrap_token=lambda token: token | said)) as server:
+        sign_in, known = sign_in_at(server), {"server": server.address}
+        token = oauth.merged(known, signed_in(sign_in))
+        for found in (token, oauth.refresh(sign_in, token)):
+            assert found["server"] == server.address
+            assert not found.keys() & (set(oauth.OWN_FIELDS) - {"server"})
+
+
 ODD_TOKENS: dict[str, Any] = {
     "no number": {"expires_in": "soon"},
     "infinite": {"expires_in": float("inf")},

@@ -84,7 +84,7 @@ async def make_sign_in(
             return await call_source(prepare_sign_in, source, tag, redirect_uri, registered)
         except ClientForgotten:
             async with platform.database.transaction() as db:
-                await forget_client(db, source.info.id, registered)
+                await forget_client(db, source, registered)
             raise
 
     try:

@@ -28,7 +28,6 @@ from privateshare.sources.contract import (
     ClientForgotten,
     JsonObject,
     NeedsLogin,
-    RegisteringSource,
     RevokingSource,
     SignInSource,
     Source,
@@ -125,10 +124,9 @@ async def _refresh_token(
                 account.needs_login, failure = True, error
             except ClientForgotten as error:
                 source = platform.sources.connectable.get(account.source_id)
-                if not isinstance(source, RegisteringSource) or source.registers_at(token) is None:
+                if source is None or not await forget_client(db, source, token):
                     raise
                 # The refresh token belongs to the old registration, so the person must sign in with a new one.
-                await forget_client(db, account.source_id, token)
                 account.needs_login, failure = True, NeedsLogin("the server has forgotten the platform")
                 failure.__cause__ = error
     if failure is not None:

@@ -1,9 +1,7 @@
 """The registrations of the platform at servers of sources, one for each server. RFC 7591."""
 
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -17,7 +15,7 @@ from privateshare.platform.db.tables import ServerClientRow
 from privateshare.platform.keys.wrapping import SERVER_CLIENT
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
-from privateshare.sources.contract import JsonObject, RegisteringSource
+from privateshare.sources.contract import JsonObject, RegisteringSource, Source
 
 SECONDS_BEFORE_EXPIRY = 3600
 NEW_REGISTRATION = timedelta(minutes=10)  # No server forgets a client so soon.
@@ -59,14 +57,26 @@ async def with_client(
     return known | client
 
 
-async def forget_client(db: AsyncSession, source_id: int, known: Mapping[str, Any]) -> None:
-    """Delete a registration that its server does not accept any more, so that the next sign-in makes a new one."""
-    log.info("a server has forgotten the registration of the platform", source=source_id)
+async def forget_client(db: AsyncSession, source: Source, known: JsonObject) -> bool:
+    """Delete a registration that its server does not accept any more, so that the next sign-in makes a new one.
+
+    Registrations at other servers stay: the id of a client is what a server says, and it could say that of another.
+
+    Returns:
+        Whether the platform registers itself at this server.
+    """
+    server = source.registers_at(known) if isinstance(source, RegisteringSource) else None
+    if server is None:
+        return False
+    log.info("a server has forgotten the registration of the platform", source=source.info.id)
     await db.execute(
         delete(ServerClientRow).where(
-            ServerClientRow.source_id == source_id, ServerClientRow.client_id == str(known.get("client_id"))
+            ServerClientRow.source_id == source.info.id,
+            ServerClientRow.server == server,
+            ServerClientRow.client_id == str(known.get("client_id")),
         )
     )
+    return True
 
 
 async def _stored(

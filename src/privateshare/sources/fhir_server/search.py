@@ -38,6 +38,7 @@ CATEGORIES: Mapping[str, Sequence[str]] = {
 
 
 USUAL_PARAMETER = "patient"
+USUAL_PARAMETERS = (USUAL_PARAMETER, "subject")
 OTHER_PARAMETERS: Mapping[str, Sequence[str]] = {
     "AdverseEvent": ("subject", "patient"),
     "Coverage": ("beneficiary", "patient"),

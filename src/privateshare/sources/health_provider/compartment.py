@@ -7,7 +7,7 @@ parameter, such as Practitioner, is not about the patient.
 from collections.abc import Mapping, Sequence
 
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
-from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETER
+from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETERS
 from privateshare.sources.health_provider.discovery import SmartServer, TypeAbility
 
 PATIENT = "Patient"
@@ -48,7 +48,7 @@ def searches_of(server: SmartServer, resource_type: str) -> Sequence[tuple[str, 
             continue
         ability = server.types.get(name) if server.types else TypeAbility()
         if ability is not None and ability.searches:
-            known = OTHER_PARAMETERS.get(resource_type, (USUAL_PARAMETER, "subject"))
+            known = OTHER_PARAMETERS.get(resource_type, USUAL_PARAMETERS)
             usable = [one for one in known if one in ability.parameters or not ability.parameters]
             found += [(name, one) for one in usable[:1]]
     return found

@@ -8,10 +8,12 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from privateshare.sources.contract import Broken, JsonObject, TryLater
 from privateshare.sources.fhir_file.mapping import DEFINITIONS, OBJECT_TYPES
 from privateshare.sources.fhir_server.requests import FHIR_JSON
+from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETERS
 from privateshare.sources.object_building import dict_of, list_of, text_of
 from privateshare.sources.typed_servers import TypedServers, host_of, server_failures
 from privateshare.sources.web import ServerReach, is_safe, open_client, read_object, retry_after_seconds
@@ -22,17 +24,24 @@ MAX_RESPONSE_SECONDS = 15  # A person waits for each of the responses,
 MAX_SECONDS = 40  # and for all of them.
 UNAVAILABLE_STATUSES = (429, 502, 503, 504)
 OLDEST_VERSION = 3
+# What is kept of a server for an hour. Others than servers with health records could fill the memory with it.
+MAX_TYPES, MAX_TEXTS, MAX_TEXT_CHARACTERS = 1000, 1000, 300
 # What people copy with the address of a server: the address of a document or of a resource there.
 _DOCUMENT = re.compile(
     rf"/(metadata|\.well-known/[^/]*|({'|'.join([*OBJECT_TYPES, *DEFINITIONS])})(/[A-Za-z0-9.-]{{1,64}})?)$"
 )
 _VERSION = re.compile(r"(\d{1,2})\.(\d{1,2})(?:[.-].*)?")
+_PARAMETERS = frozenset(chain(USUAL_PARAMETERS, *OTHER_PARAMETERS.values()))
 _OAUTH_ADDRESSES = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
 @dataclass(frozen=True, slots=True)
 class TypeAbility:
-    """What a server can do with a resource type: search for it, by which parameters, and show its history."""
+    """What a server can do with a resource type: search for it, by which parameters, and show its history.
+
+    `parameters` has those by which a person's resources are found, "" if the server has only others, and nothing if it
+    does not say.
+    """
 
     searches: bool = True
     parameters: frozenset[str] = frozenset()
@@ -224,16 +233,16 @@ def _may_be_used(address: object, servers: TypedServers) -> bool:
 def _types(statement: JsonObject) -> dict[str, TypeAbility]:
     found = {}
     for rest in map(dict_of, list_of(statement.get("rest"))):
-        for one in map(dict_of, list_of(rest.get("resource"))):
+        for one in map(dict_of, list_of(rest.get("resource"))[:MAX_TYPES]):
             interactions = {text_of(dict_of(item).get("code")) for item in list_of(one.get("interaction"))}
-            parameters = {text_of(dict_of(item).get("name")) for item in list_of(one.get("searchParam"))}
-            found[text_of(one.get("type"))] = TypeAbility(
+            parameters = frozenset(text_of(dict_of(item).get("name")) for item in list_of(one.get("searchParam")))
+            found[text_of(one.get("type"))[:MAX_TEXT_CHARACTERS]] = TypeAbility(
                 not interactions or "search-type" in interactions,
-                frozenset(parameters),
+                parameters & _PARAMETERS or frozenset(("",) if parameters else ()),
                 "history-type" in interactions,
             )
     return found
 
 
 def _texts(value: object) -> list[str]:
-    return [one for one in list_of(value) if isinstance(one, str)]
+    return [one for one in list_of(value)[:MAX_TEXTS] if isinstance(one, str) and len(one) <= MAX_TEXT_CHARACTERS]

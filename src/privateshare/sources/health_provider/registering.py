@@ -1,6 +1,6 @@
 """Registering the platform at a FHIR server. RFC 7591."""
 
-from privateshare.sources.client_registration import post_registration
+from privateshare.sources.client_registration import is_credential, post_registration
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.health_provider.discovery import SmartServer
 from privateshare.sources.typed_servers import TypedServers, host_of
@@ -8,7 +8,6 @@ from privateshare.sources.typed_servers import TypedServers, host_of
 CLIENT_NAME = "PrivateShare"
 # How the platform can prove itself, the preferred way first.
 AUTHENTICATIONS = ("client_secret_basic", "client_secret_post", "none")
-MAX_CHARACTERS = 4096
 
 
 def register(servers: TypedServers, server: SmartServer, redirect_uri: str, scope: str) -> JsonObject:
@@ -30,7 +29,7 @@ def register(servers: TypedServers, server: SmartServer, redirect_uri: str, scop
     answer = post_registration(servers, server.registration_endpoint, json=asked) or {}
     client_id, secret = answer.get("client_id"), answer.get("client_secret")
     method = answer.get("token_endpoint_auth_method", asked["token_endpoint_auth_method"])
-    is_complete = _is_text(client_id) and (secret is None or _is_text(secret)) and method in AUTHENTICATIONS
+    is_complete = is_credential(client_id) and (secret is None or is_credential(secret)) and method in AUTHENTICATIONS
     if not is_complete or (secret is None and method != "none"):
         raise Broken(
             "%(server)s does not let this platform register itself. Ask those who run this platform to register it "
@@ -54,7 +53,3 @@ def _expiry(answer: JsonObject) -> JsonObject:
 def _authentication(server: SmartServer) -> str:
     usable = [one for one in AUTHENTICATIONS if one in server.authentications]
     return usable[0] if usable else AUTHENTICATIONS[0]
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_CHARACTERS

@@ -1,6 +1,6 @@
 """Registering the platform at a Mastodon server, which is possible for anybody."""
 
-from privateshare.sources.client_registration import post_registration
+from privateshare.sources.client_registration import is_credential, post_registration
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.typed_servers import TypedServers, host_of
 
@@ -21,6 +21,6 @@ def register(servers: TypedServers, origin: str, redirect_uri: str) -> JsonObjec
     asked = {"client_name": "PrivateShare", "redirect_uris": redirect_uri, "scopes": SCOPE}
     answer = post_registration(servers, f"{origin}/api/v1/apps", data=asked)
     client_id, secret = (answer or {}).get("client_id"), (answer or {}).get("client_secret")
-    if not isinstance(client_id, str) or not isinstance(secret, str):
+    if not is_credential(client_id) or not is_credential(secret):
         raise Broken("%(server)s is not a Mastodon server. Check its address.", server=host)
     return {"server": origin, "client_id": client_id, "client_secret": secret}

@@ -162,6 +162,22 @@ def test_what_a_server_can_do_is_read(server: Scripted) -> None:
     server.json(f"/{SMART}", smart(server, scopes_supported=["patient/*.rs", 7], capabilities=["permission-v2"]))
     found = read_server(HERE, server.address)
     assert found.types["Observation"].shows_history
-    assert found.types["Observation"].parameters == {"patient", ""}
+    assert found.types["Observation"].parameters == {"patient"}
     assert not found.types["Binary"].searches
     assert (found.scopes, found.capabilities) == (frozenset({"patient/*.rs"}), frozenset({"permission-v2"}))
+
+
+def test_what_is_kept_of_a_server_is_limited(server: Scripted) -> None:
+    """Whoever names many servers that say much of themselves does not fill the memory."""
+    odd = [{"name": f"x{number}" * 100} for number in range(3000)]
+    types = [{"type": f"T{number}", "searchParam": odd[:2]} for number in range(3000)]
+    own = {"type": "Observation", "searchParam": [*odd, {"name": "patient"}]}
+    server.json("/metadata", statement(resource=[own, *types]))
+    server.json(
+        f"/{SMART}", smart(server, scopes_supported=[*map(str, range(5000)), "y" * 9000], capabilities=["z" * 9000])
+    )
+    found = find_server(HERE, server.address)
+    assert found.types["Observation"].parameters == {"patient"}
+    assert not found.types["T1"].parameters & {one["name"] for one in odd}
+    assert found.types["T1"].parameters
+    assert (len(found.types), len(found.scopes), len(found.capabilities)) == (1000, 1000, 0)

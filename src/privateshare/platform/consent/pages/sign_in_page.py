@@ -136,7 +136,7 @@ async def exchange_for_account(
         issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, code, pending.verifier)
     except ClientForgotten:
         async with platform.database.transaction() as db:
-            await forget_client(db, source.info.id, pending.known)
+            await forget_client(db, source, pending.known)
         raise
     token = oauth.merged(pending.known, issued)
     try:
