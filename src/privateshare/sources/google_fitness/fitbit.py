@@ -1,28 +1,19 @@
 """The records of Fitbit: JSON files of Fitbit's export and of Takeout, and tables of Takeout and of old exports."""
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.csv_rows import rows_of
 from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.fitness_objects import body_composition, midnight_of, sleep
+from privateshare.sources.google_fitness.fitbit_tables import FitbitTables
+from privateshare.sources.google_fitness.fitbit_times import LocalDays, day_of, moment_of
 from privateshare.sources.google_fitness.totals import CollectedTotals
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, number_of, text_of
 from privateshare.sources.upload_records import START_BYTES, UploadReader
-from privateshare.sources.wearables.records import (
-    UNREADABLE,
-    Record,
-    number,
-    plain,
-    positive,
-    whole,
-)
+from privateshare.sources.wearables.records import UNREADABLE, positive, whole
 from privateshare.sources.workouts.recording import sport_name
 
 KILOGRAMS_OF_POUND, KILOMETRES_OF_MILE = 0.45359237, 1.609344
@@ -38,6 +29,8 @@ SUMMED: Mapping[str, tuple[str, float]] = {
     "moderately_active_minutes": ("fairlyactiveminutes", 1),
     "lightly_active_minutes": ("lightlyactiveminutes", 1),
 }
+# These files have times in UTC. Those with calories, and those with one value for each day, have the person's times.
+IN_UTC = frozenset({"steps", "distance", "heart_rate"})
 LOGGED = frozenset({"dateOfSleep", "weight", "activityName"})
 STAGES: Mapping[str, str] = {
     "light": "lightsleepdurationinseconds",
@@ -48,8 +41,6 @@ STAGES: Mapping[str, str] = {
     "awake": "awakedurationinseconds",
 }
 _KIND = re.compile(r"([a-z_]+?)[-_](?:\d{4}-\d\d-\d\d|\d+)")
-_AMERICAN = re.compile(r"(\d\d)/(\d\d)/(\d\d)(?:\s+(\d\d):(\d\d):(\d\d))?")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 
 class FitbitReader:
@@ -58,6 +49,8 @@ class FitbitReader:
     def __init__(self, export: UploadedExport) -> None:
         self._export, self._account = export, export.account
         self._totals = CollectedTotals()
+        self._days = LocalDays()
+        self._tables = FitbitTables(export, self._totals, self._days)
         self._kind = ""
 
     def objects(self) -> Iterator[Mapped]:
@@ -72,7 +65,7 @@ class FitbitReader:
                 for record in upload.records_of(file):
                     yield from self._checked(self._map_record, record.thing)
             else:
-                yield from self._table(file)
+                yield from self._tables.objects(file)
         upload.estimate()
         yield from self._totals.objects(self._account)
 
@@ -98,13 +91,15 @@ class FitbitReader:
         if "badgeType" in thing:
             yield self._badge(thing)
         elif "dateOfSleep" in thing:
-            yield self._sleep(thing)
+            yield from self._sleep(thing)
         elif "weight" in thing:
-            yield self._weight(thing)
+            yield from self._weight(thing)
         elif "activityName" in thing:
             yield self._exercise(thing)
         elif "dateTime" in thing:
-            self._add_value(_day(text_of(thing["dateTime"])), thing["value"])
+            written = text_of(thing["dateTime"])
+            day = self._days.day_in_utc(written) if self._kind in IN_UTC else day_of(written)
+            self._add_value(day, thing["value"])
 
     def _add_value(self, day: str, value: object) -> None:
         if self._kind == "heart_rate":
@@ -122,10 +117,12 @@ class FitbitReader:
         if found is None or found < 0:
             raise ValueError("a value that is no number")
         field, factor = SUMMED[self._kind]
-        self._totals.add("files", day, field, found * factor)
+        self._totals.add(day, field, found * factor)
 
-    def _sleep(self, thing: JsonObject) -> Mapped:
-        start, end = _moment(text_of(thing.get("startTime"))), _moment(text_of(thing.get("endTime")))
+    def _sleep(self, thing: JsonObject) -> Iterator[Mapped]:
+        start, end = moment_of(text_of(thing.get("startTime"))), moment_of(text_of(thing.get("endTime")))
+        if self._tables.has_night(start):
+            return
         summary = dict_of(dict_of(thing.get("levels")).get("summary"))
         lasted: dict[str, int | None] = {}
         for level, field in STAGES.items():
@@ -136,18 +133,20 @@ class FitbitReader:
             lasted = {"unmeasurablesleepinseconds": _minutes(thing, "minutesAsleep")}
         in_bed = _minutes(thing, "timeInBed")
         lasted |= {"timeinbedinseconds": in_bed} if in_bed else {}
-        return sleep(self._account, start, end, text_of(thing["dateOfSleep"]), lasted)
+        yield sleep(self._account, start, end, text_of(thing["dateOfSleep"]), lasted)
 
-    def _weight(self, thing: JsonObject) -> Mapped:
-        moment = _moment(f"{text_of(thing.get('date'))} {text_of(thing.get('time')) or '00:00:00'}")
+    def _weight(self, thing: JsonObject) -> Iterator[Mapped]:
+        moment = moment_of(f"{text_of(thing.get('date'))} {text_of(thing.get('time')) or '00:00:00'}")
         pounds = number_of(thing.get("weight"))
         if pounds is None:
             raise ValueError("a weighing without a weight")
+        if self._tables.has_weighing(day_of(text_of(thing.get("date"))), pounds * KILOGRAMS_OF_POUND):
+            return
         others = {"bodyMassIndex": number_of(thing.get("bmi")), "bodyFat": number_of(thing.get("fat"))}
-        return body_composition(self._account, moment, pounds * KILOGRAMS_OF_POUND, others)
+        yield body_composition(self._account, moment, pounds * KILOGRAMS_OF_POUND, others)
 
     def _exercise(self, thing: JsonObject) -> Mapped:
-        start = _moment(text_of(thing.get("startTime")))
+        start = moment_of(text_of(thing.get("startTime")))
         lasted = number_of(thing.get("activeDuration")) or number_of(thing.get("duration"))
         if lasted is None or lasted < 0:
             raise ValueError("an exercise without a duration")
@@ -187,97 +186,6 @@ class FitbitReader:
             timesachieved=whole(times),
             value=value,
         )
-
-    def _table(self, file: UploadedFile) -> Iterator[Mapped]:
-        """Yield the objects of a table. Old exports have several in one file, each with a name and a header."""
-        header: list[str] = []
-        is_known = False
-        try:
-            for row in rows_of(file):
-                if not any(row[1:]):
-                    header = []  # The name of the next table.
-                elif not header:
-                    header = [plain(name) for name in row]
-                elif (map_row := self._mapping_of(header)) is not None:
-                    is_known = True
-                    record = {name: _THOUSANDS.sub("", cell) for name, cell in zip(header, row, strict=False)}
-                    yield from self._checked(map_row, record)
-        except csv.Error:
-            self._export.left_out.name_damaged_file(file.path)
-            return
-        if not is_known:
-            self._export.left_out.name_other_file(file.path)
-
-    def _mapping_of(self, header: list[str]) -> Callable[[JsonObject], Iterator[Mapped]] | None:
-        names = set(header)
-        if {"timestamp", "steps"} <= names:
-            return self._minute
-        if {"timestamp", "weight_grams"} <= names:
-            return self._grams
-        if {"sleep_start", "sleep_end", "minutes_asleep"} <= names or {"start_time", "minutes_asleep"} <= names:
-            return self._night
-        return self._old_day if {"date", "steps", "minutes_very_active"} <= names else None
-
-    def _minute(self, record: Record) -> Iterator[Mapped]:
-        steps = number(record, "steps")
-        if steps is None:
-            raise ValueError("a minute without steps")
-        self._totals.add("tables", record["timestamp"][:10], "steps", steps)
-        yield from ()
-
-    def _grams(self, record: Record) -> Iterator[Mapped]:
-        grams = number(record, "weight_grams")
-        if grams is None:
-            raise ValueError("a weighing without a weight")
-        yield body_composition(self._account, _moment(record["timestamp"]), grams / 1000, {})
-
-    def _night(self, record: Record) -> Iterator[Mapped]:
-        start = _moment(record.get("sleep_start") or record.get("start_time", ""))
-        end = _moment(record.get("sleep_end") or record.get("end_time", ""))
-        waking_day = f"{datetime.fromtimestamp(end / 1000, UTC):%Y-%m-%d}"
-        names = {"light": "minutes_light_sleep", "deep": "minutes_deep_sleep", "rem": "minutes_rem_sleep"}
-        lasted = {STAGES[stage]: whole(positive(number(record, name), MINUTE)) for stage, name in names.items()}
-        if not any(lasted.values()):
-            lasted["unmeasurablesleepinseconds"] = whole(positive(number(record, "minutes_asleep"), MINUTE))
-        lasted["awakedurationinseconds"] = whole(positive(number(record, "minutes_awake"), MINUTE))
-        yield sleep(self._account, start, end, waking_day, lasted)
-
-    def _old_day(self, record: Record) -> Iterator[Mapped]:
-        fields = {
-            "steps": whole(number(record, "steps")),
-            "floors": whole(number(record, "floors")),
-            "caloriesout": number(record, "calories_burned"),
-            "activitycalories": number(record, "activity_calories"),
-            "lightlyactiveminutes": whole(number(record, "minutes_lightly_active")),
-            "fairlyactiveminutes": whole(number(record, "minutes_fairly_active")),
-            "veryactiveminutes": whole(number(record, "minutes_very_active")),
-        }
-        day = record["date"]
-        midnight_of(day)
-        for name, value in fields.items():
-            if value is not None:
-                self._totals.set(day[:10], name, value)
-        yield from ()
-
-
-def _day(written: str) -> str:
-    """Return the day of a date as Fitbit writes it, such as `01/20/20 13:05:10`, also in the form of the standard."""
-    found = _AMERICAN.match(written)
-    return f"20{found[3]}-{found[1]}-{found[2]}" if found is not None else written[:10]
-
-
-def _moment(written: str) -> int:
-    """Return a time in milliseconds since the epoch. Without a time zone, it is as in UTC. Raises ValueError."""
-    found = _AMERICAN.match(written)
-    if found is not None:
-        written = f"20{found[3]}-{found[1]}-{found[2]}T{found[4] or '00'}:{found[5] or '00'}:{found[6] or '00'}"
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        moment = datetime.strptime(written, "%Y-%m-%d %I:%M%p")
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    midnight_of(f"{moment.astimezone(UTC):%Y-%m-%d}")
-    return round(moment.timestamp() * 1000)
 
 
 def _minutes(thing: JsonObject, name: str) -> int | None:

@@ -27,7 +27,8 @@ _FITBIT = SourceInfo(
         marks=(
             FileMark(r'"(dateOfSleep|activityTypeId|badgeType)"\s*:'),
             FileMark(r'"logId"\s*:\s*\d+\s*,\s*"weight"'),
-            FileMark(r"Minutes Very Active|\Atimestamp,steps,"),
+            FileMark(r"Minutes Very Active|\Atimestamp,steps,|\Asleep_id,.*sleep_start"),
+            FileMark(r"\Atimestamp,(weight grams|beats per minute|distance|light,moderate,very),data source"),
             FileMark(
                 r'"dateTime"\s*:\s*"\d\d/\d\d/\d\d ',
                 r"(^|/)(steps|calories|distance|resting_heart_rate|heart_rate|[a-z]+_active_minutes)-\d",

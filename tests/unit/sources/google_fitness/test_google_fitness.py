@@ -187,7 +187,7 @@ def test_an_old_export_with_several_tables_in_one_file_is_read() -> None:
 
 
 def test_tables_of_newer_takeouts_do_not_double_the_files() -> None:
-    """The same steps are in both."""
+    """The same steps are in both. The files have what Fitbit counted; the tables, what each device did."""
     files = {
         "Takeout/Fitbit/Global Export Data/steps-2024-01-01.json": values(
             ("01/20/24 10:00:00", "100"),
@@ -197,8 +197,112 @@ def test_tables_of_newer_takeouts_do_not_double_the_files() -> None:
         "Takeout/Fitbit/Physical Activity_GoogleData/weight.csv": "timestamp,weight grams,data source\n2024-01-20T06:00:00Z,72500,Aria\n",
     }
     found = read(FITBIT, files)
-    assert [day["steps"] for day in found[DAY]] == [110]
+    assert [day["steps"] for day in found[DAY]] == [100]
     assert found[ObjectType.BODY_COMPOSITION_SUMMARY][0]["weight"] == 72.5
+
+
+HEALTH = "Takeout/Google Health/Physical Activity_GoogleData"
+SLEEPS = "Takeout/Google Health/Health Fitness Data_GoogleData"
+NIGHT = "sleep_id,minutes_asleep,minutes_awake,start_utc_offset,sleep_start,end_utc_offset,sleep_end\n"
+STAGE = "sleep_id,sleep_stage_type,sleep_stage_start,sleep_stage_end\n"
+
+
+def test_what_several_devices_counted_is_not_added() -> None:
+    """Of each hour the most that one counted, so that a watch that is put on at noon loses nothing of the morning."""
+    files = {
+        f"{HEALTH}/steps_2025-03-01.csv": "timestamp,steps,data source\n2025-03-04T08:00:00Z,900,Phone\n"
+        "2025-03-04T13:00:00Z,400,Phone\n2025-03-04T13:00:00Z,500,Watch\n2025-03-04T13:02:00Z,20,Watch\n",
+        f"{HEALTH}/distance_2025-03-01.csv": "timestamp,distance,data source\n2025-03-04T08:00:00.5Z,640.5,Phone\n",
+        f"{HEALTH}/active_minutes_2025-03-01.csv": "timestamp,light,moderate,very,data source\n"
+        "2025-03-04T08:00:00Z,1,0,0,Phone\n2025-03-04T08:01:00Z,0,0,1,Phone\n",
+        f"{HEALTH}/live_pace_2025-03-01.csv": "timestamp,steps,distance millimeters,altitude gain millimeters\n"
+        "2025-03-04T13:00:00Z,7000,1,0\n",
+    }
+    left_out = LeftOut()
+    (day,) = read(FITBIT, files, left_out)[DAY]
+    assert (day["steps"], day["distances"][0]["distance"]) == (1420, 0.64)
+    assert (day["lightlyactiveminutes"], day["veryactiveminutes"]) == (1, 1)
+    assert (left_out.read, left_out.count, len(left_out.unused)) == (7, 0, 1)
+
+
+def test_heart_rates_of_tables_are_read() -> None:
+    files = {
+        f"{HEALTH}/heart_rate_2025-03-04.csv": "timestamp,beats per minute,data source\n"
+        "2025-03-04T08:00:00Z,60,Watch\n2025-03-04T08:00:05Z,70.0,Watch\n2025-03-04T08:00:10Z,400,Watch\n",
+        f"{HEALTH}/daily_resting_heart_rate.csv": "timestamp,beats per minute,data source\n"
+        "2025-03-04T00:00:00Z,57.26,App\n2025-03-05T00:00:00Z,0,App\n",
+    }
+    left_out = LeftOut()
+    (day,) = read(FITBIT, files, left_out)[DAY]
+    assert (day["heartrate"], day["maxheartrate"], day["restingheartrate"]) == (65, 70, 57.3)
+    assert (left_out.read, left_out.count) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {
+            f"{SLEEPS}/UserSleeps_2025-03-01.csv": NIGHT
+            + "7,400,9,+05:30,2025-03-03T17:00:00Z,+05:30,2025-03-04T00:30:00Z\n"
+        },
+        {"Takeout/Google Health/Your Profile/Profile.csv": "id,timezone,locale\nX,Asia/Kolkata,en_IN\n"},
+    ],
+)
+def test_minutes_in_utc_belong_to_the_days_of_the_person(where: dict[str, str]) -> None:
+    """Steps are in UTC, in tables and in files; the calories of files, and values of whole days, are not."""
+    folder = "Takeout/Google Health/Global Export Data"
+    files = {
+        f"{HEALTH}/heart_rate_2025-03-04.csv": "timestamp,beats per minute,data source\n2025-03-04T19:00:00Z,60,Watch\n",
+        f"{folder}/steps-2025-03-04.json": values(("03/04/25 18:15:00", "10"), ("03/04/25 18:45:00", "20")),
+        f"{folder}/calories-2025-03-04.json": values(("03/04/25 23:59:00", "1.5")),
+        f"{folder}/very_active_minutes-2025-03-04.json": values(("03/04/25 00:00:00", "30")),
+    }
+    first, second = read(FITBIT, files | where)[DAY]
+    assert (first["id"], first["steps"], first["caloriesout"], first["veryactiveminutes"]) == (
+        "2025-03-04",
+        10,
+        1.5,
+        30,
+    )
+    assert (second["id"], second["steps"], second["heartrate"]) == ("2025-03-05", 20, 60)
+
+
+def test_nights_of_tables_have_their_stages_and_the_day_of_the_person() -> None:
+    """The same night is in the files too, in the time of the person's clock, and comes once."""
+    files = {
+        f"{SLEEPS}/UserSleeps_2025-03-01.csv": NIGHT
+        + "7,300,9,-08:00,2025-03-05 01:00:30+0000,-08:00,2025-03-05 07:30:00+0000\n",
+        f"{SLEEPS}/UserSleepStages_2025-03-01.csv": STAGE
+        + "7,LIGHT,2025-03-05 01:00:30+0000,2025-03-05 05:00:30+0000\n"
+        "7,AWAKE,2025-03-05 05:00:30+0000,2025-03-05 05:10:30+0000\n7,REM,2025-03-05 05:10:30+0000,2025-03-05 07:00:30+0000\n",
+        "Takeout/Google Health/Global Export Data/sleep-2025-03-01.json": [
+            {
+                "logId": 1,
+                "dateOfSleep": "2025-03-04",
+                "startTime": f"2025-03-04T{time}",
+                "endTime": "2025-03-04T23:30:00.000",
+                "minutesAsleep": 300,
+            }
+            for time in ("17:00:30.000", "14:00:00.000")
+        ],
+    }
+    night, nap = sorted(read(FITBIT, files)[ObjectType.SLEEP], key=lambda one: -one["createddate"])
+    assert (utc(night), night["calendardate"]) == ("2025-03-05 01:00:30", "2025-03-04")
+    assert (night["lightsleepdurationinseconds"], night["remsleepinseconds"]) == (14_400, 6600)
+    assert (night["awakedurationinseconds"], night["durationinseconds"]) == (600, 21_000)
+    assert utc(nap) == "2025-03-04 14:00:00"
+
+
+def test_a_weighing_that_files_and_tables_have_comes_once() -> None:
+    """Files have pounds, whatever unit the person uses, and tables grams."""
+    files = {
+        f"{HEALTH}/weight.csv": "timestamp,weight grams,data source\n2025-03-04T06:00:00Z,87000,Scale\n",
+        "Takeout/Google Health/Global Export Data/weight-2025-03-01.json": [
+            {"logId": number, "weight": pounds, "bmi": 26.0, "date": "03/04/25", "time": "07:00:00"}
+            for number, pounds in enumerate((191.8, 190.2))
+        ],
+    }
+    assert sorted(thing["weight"] for thing in read(FITBIT, files)[ObjectType.BODY_COMPOSITION_SUMMARY]) == [86.27, 87]
 
 
 # --- Google Fit ---
