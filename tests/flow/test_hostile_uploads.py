@@ -1,14 +1,10 @@
 """Tests of archives that take long to read, many at once: their uploader gets an answer, and nobody else notices."""
 
 import io
-import os
-import signal
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -17,6 +13,7 @@ from examples.walking import Browser
 
 from tests.archives import play, spotify_zip
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of
+from tests.flow.killing import reader_killed_once
 from tests.flow.people import EVERYTHING, FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.wire import Wire
@@ -112,41 +109,10 @@ def test_a_killed_reader_is_reported(wire: Wire, served: Served, tmp_path: Path)
     path = tmp_path / "export.zip"
     path.write_bytes(spotify_zip([play(number) for number in range(20_000)]))
     browser = opened(ask(wire, f"&service={SPOTIFY}").url)
-    with killed_once(served):
+    with reader_killed_once(served):
         browser.submit("continue", file=path)
     assert browser.page is not None
     assert (page_of(browser), browser.page.status) == ("connect", 503)
     assert "a fault in this service" in browser.page.html
     browser.submit("continue", file=path)
     assert page_of(browser) == "consent"
-
-
-@contextmanager
-def killed_once(served: Served) -> Iterator[None]:
-    """Kill a reader of this platform, and wait until that is done."""
-    with ThreadPoolExecutor(1) as threads:
-        killed = threads.submit(kill_a_reader, served.process.pid)
-        yield
-        assert killed.result()
-
-
-def kill_a_reader(server: int) -> bool:
-    """Kill a reader, and return whether there was one."""
-    give_up = time.monotonic() + PATIENCE_SECONDS / 2
-    while time.monotonic() < give_up:
-        for pid in descendants(server):
-            with suppress(OSError):
-                if b"archive_reader" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
-                    return True
-        time.sleep(0.005)
-    return False
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """Yield the processes that this one started, and those started."""
-    with suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                yield int(child)
-                yield from descendants(int(child))
