@@ -31,19 +31,29 @@ from privateshare.sources.frames import EntryPage, decode_page, encode_page
 
 LENGTH = Struct(">I")
 DIGIME = "digime"
+MAX_KNOWN_IDS = 200_000  # Of each object type; their hashes take about 12 MB.
 
 
 @dataclass(slots=True)
 class CountedObjects:
-    """How many objects of a type an export has, and the dates of the first and the last; None if none has a date."""
+    """How many objects of a type an export has, and the dates of the first and the last; None if none has a date.
+
+    An object that comes again, such as a track of several playlists, is counted once, as it is stored once: up to
+    some number of objects, so that memory stays small.
+    """
 
     number: int = 0
     first: int | None = None
     last: int | None = None
+    _known: set[int] = field(default_factory=set, repr=False, compare=False)
 
     def add(self, entry: Entry) -> None:
         """Count an object."""
-        self.number += 1
+        own = hash(entry.entity_id)
+        if own not in self._known or entry.provenance is not None:
+            self.number += 1
+        if len(self._known) < MAX_KNOWN_IDS:
+            self._known.add(own)
         if entry.moment is not None:
             self.first = entry.moment if self.first is None else min(self.first, entry.moment)
             self.last = entry.moment if self.last is None else max(self.last, entry.moment)

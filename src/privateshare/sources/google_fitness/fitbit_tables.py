@@ -65,6 +65,7 @@ class FitbitTables:
                     header = []  # The name of the next table.
                 elif not header:
                     header = [plain(name) for name in row]
+                    is_known = is_known or "sleep_stage_start" in header  # Its rows are in the nights already.
                 elif (map_row := self._mapping_of(header)) is not None:
                     is_known = True
                     record = {name: _THOUSANDS.sub("", cell) for name, cell in zip(header, row, strict=False)}

@@ -72,9 +72,9 @@ class OuraReader:
     def _table(self, file: UploadedFile) -> Iterator[Record]:
         is_known = False
         for record in table_of(file, self._export):
-            if not is_known and _SIGNS.isdisjoint(record):
+            if record and not is_known and _SIGNS.isdisjoint(record):
                 break
-            is_known = True
+            is_known = is_known or bool(record)
             yield record
         if not is_known:
             self._export.left_out.name_other_file(file.path)

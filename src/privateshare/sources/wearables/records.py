@@ -17,6 +17,7 @@ UNREADABLE = Reason(
     "%(num)s of %(total)s records have no date or value that can be read.",
     Broken("The records of the file have no dates or values that can be read. Export your data again."),
 )
+COMMENT = "comment"
 MAX_SECONDS = 2 * 86_400
 
 Record = Mapping[str, str]
@@ -32,16 +33,32 @@ def plain(name: str) -> str:
 
 
 def table_of(file: UploadedFile, export: UploadedExport, *, skipped_lines: int = 0) -> Iterator[Record]:
-    """Yield the rows of a table by the names of its columns. Damage is reported, and the rest is read."""
+    """Yield the rows of a table by the names of its columns. Damage is reported, and the rest is read.
+
+    A row with more cells than there are columns is yielded without any: nobody knows which cell is of which column.
+    """
     header: list[str] = []
     try:
         for number, row in enumerate(rows_of(file)):
             if number == skipped_lines:
                 header = [plain(name) for name in row]
             elif header:
-                yield dict(zip(header, row, strict=False))
+                yield _record_of(header, row)
     except csv.Error:
         export.left_out.name_damaged_file(file.path)
+
+
+def _record_of(header: list[str], row: list[str]) -> Record:
+    surplus = len(row) - len(header)
+    if surplus > 0 and any(row[len(header) :]):
+        # Samsung Health does not quote what a person wrote, which is the only text that may have commas.
+        place = header.index(COMMENT) if COMMENT in header else None
+        if place is None:
+            return {}
+        if header[-1] and not row[-1]:  # Its rows end with a comma, and its header does not.
+            surplus -= 1
+        row = [*row[:place], ",".join(row[place : place + surplus + 1]), *row[place + surplus + 1 :]]
+    return dict(zip(header, row, strict=False))
 
 
 def first_rows(file: UploadedFile, number: int = 2) -> list[list[str]]:

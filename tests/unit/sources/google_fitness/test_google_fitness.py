@@ -286,7 +286,9 @@ def test_nights_of_tables_have_their_stages_and_the_day_of_the_person() -> None:
             for time in ("17:00:30.000", "14:00:00.000")
         ],
     }
-    night, nap = sorted(read(FITBIT, files)[ObjectType.SLEEP], key=lambda one: -one["createddate"])
+    left_out = LeftOut()
+    night, nap = sorted(read(FITBIT, files, left_out)[ObjectType.SLEEP], key=lambda one: -one["createddate"])
+    assert not left_out.unused
     assert (utc(night), night["calendardate"]) == ("2025-03-05 01:00:30", "2025-03-04")
     assert (night["lightsleepdurationinseconds"], night["remsleepinseconds"]) == (14_400, 6600)
     assert (night["awakedurationinseconds"], night["durationinseconds"]) == (600, 21_000)

@@ -10,7 +10,7 @@ from tests.archives import zipped
 from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.contract import Connection, Page
+from privateshare.sources.contract import Connection, Page, Source
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.wearables.source import SOURCES
 
@@ -80,6 +80,34 @@ def test_samsung_exercises_of_all_versions(head: str, times: str) -> None:
     assert (run["createddate"], run["starttimeoffset"], run["averageheartrate"]) == (1791129600000, 7_200_000, 151)
     assert route["activityentityid"] == run["entityid"]
     assert route["geometry"]["coordinates"] == [[11.5, 47.5, 600.0], [11.5, 47.51, 600.0]]
+
+
+@pytest.mark.parametrize("comment", ["", "after lunch", "soup, bread, and cheese", '"quoted, as it should be"'])
+@pytest.mark.parametrize("end", ["", ","])
+def test_commas_in_a_comment_move_no_other_value(comment: str, end: str) -> None:
+    """Samsung Health does not quote what people write."""
+    table = f"com.samsung.health.weight,1,2\nstart_time,comment,weight,body_fat{end}\n2026-06-01 08:00:00.000,{comment},80.5,21{end}\n"
+    (weighing,) = read(SAMSUNG, {"com.samsung.health.weight.csv": table})[ObjectType.BODY_COMPOSITION_SUMMARY]
+    assert (weighing["weight"], weighing["bodyFat"]) == (80.5, 21)
+
+
+@pytest.mark.parametrize(
+    ("source", "table"),
+    [
+        (
+            SAMSUNG,
+            "com.samsung.health.weight,1,2\nstart_time,weight\n2026-06-01 08:00:00.000,{}\n2026-06-02 08:00:00.000,80\n",
+        ),
+        (WITHINGS, 'Date,"Weight (kg)"\n2026-06-01 08:00:00,{}\n2026-06-02 08:00:00,80\n'),
+        (OURA, "day;steps\n2026-06-01;{}\n2026-06-02;80\n"),
+    ],
+)
+def test_a_row_with_more_cells_than_columns_is_counted_and_not_guessed_at(source: Source, table: str) -> None:
+    delimiter = ";" if source is OURA else ","
+    left_out = LeftOut()
+    found = read(source, {"export/dailyactivity.csv": table.format(f"5{delimiter}85")}, left_out)
+    assert [len(objects) for objects in found.values()] == [1]
+    assert (left_out.read, left_out.count) == (1, 1)
 
 
 def test_samsung_days_are_those_of_all_devices_together() -> None:
