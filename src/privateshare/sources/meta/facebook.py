@@ -71,7 +71,8 @@ def _objects_of(kind: MetaKind, thing: JsonObject, account: SourceAccount) -> It
     elif kind is MetaKind.ALBUM:
         yield from _album(thing, account)
     elif kind is MetaKind.COMMENT:
-        yield ObjectType.COMMENT, _comment(thing, account)
+        for comment in _comments(thing, account):
+            yield ObjectType.COMMENT, comment
     elif kind in (MetaKind.REACTION, MetaKind.PAGE_LIKE):
         yield ObjectType.LIKE, _like(thing, account)
     elif kind in _RELATIONS:
@@ -150,15 +151,21 @@ def _album(thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
         yield ObjectType.MEDIA, picture_object(account, photo, moment, **fields)
 
 
-def _comment(thing: JsonObject, account: SourceAccount) -> JsonObject:
-    parts = [dict_of(part.get("comment")) for part in list_of(thing.get("data")) if isinstance(part, dict)]
-    part = next((found for found in parts if found), {})
-    moment = milliseconds(part.get("timestamp")) or milliseconds(thing.get("timestamp"))
-    text, link = text_of(part.get("comment")), ""
+def _comments(thing: JsonObject, account: SourceAccount) -> Iterator[JsonObject]:
+    """Yield the comments of an entry, which mostly has one. Each has its text and time, or is only a text."""
+    given = [part.get("comment") for part in list_of(thing.get("data")) if isinstance(part, dict)]
+    parts = [one if isinstance(one, dict) else {"comment": one} for one in given if one]
+    title, written = text_of(thing.get("title")), milliseconds(thing.get("timestamp"))
     if is_labelled(thing):
         entry = entry_of(thing)
-        text, link, moment = text or next(iter(entry.texts), ""), entry.link, moment or entry.moment
-    return comment_object(account, moment, text, link=link, title=text_of(thing.get("title")))
+        part = next(iter(parts), {})
+        moment = milliseconds(part.get("timestamp")) or written or entry.moment
+        text = text_of(part.get("comment")) or next(iter(entry.texts), "")
+        yield comment_object(account, moment, text, link=entry.link, title=title)
+        return
+    for part in parts or [{}]:
+        moment = milliseconds(part.get("timestamp")) or written
+        yield comment_object(account, moment, text_of(part.get("comment")), link="", title=title)
 
 
 def _like(thing: JsonObject, account: SourceAccount) -> JsonObject:

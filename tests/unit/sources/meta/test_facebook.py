@@ -159,3 +159,19 @@ def test_pages_are_read(new: bool) -> None:
     assert (message["sendername"], message["text"]) == ("Bo Åberg", "Hej\ndu")
     assert found[ObjectType.COMMENT][0]["text"] == "Tillykke"
     assert found[ObjectType.SOCIAL_NETWORK_USER][0]["displayname"] == "Bo Åberg"
+
+
+def test_all_comments_of_an_entry_are_read() -> None:
+    """An entry may have several, and some are only a text."""
+    several = {
+        "timestamp": 1_640_000_000,
+        "title": "Ida commented on a post.",
+        "data": [
+            {"comment": {"timestamp": 1_640_000_001, "comment": "One", "author": "Ida"}},
+            {"comment": {"timestamp": 1_640_000_002, "comment": "Two", "author": "Ida"}},
+        ],
+    }
+    brief = {"timestamp": 1_650_000_000, "title": "Ida commented on a post.", "data": [{"comment": "Three"}]}
+    found = read(FACEBOOK, {"comments_and_reactions/comments.json": {"comments_v2": [several, brief]}})
+    assert [comment["text"] for comment in found[ObjectType.COMMENT]] == ["One", "Two", "Three"]
+    assert len({comment["id"] for comment in found[ObjectType.COMMENT]}) == 3
