@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -410,6 +410,90 @@ async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire
     async with platform.database.session() as db:
         again = await db.get_one(AccountRow, (library, accounts[SPOTIFY].id))
         assert not again.needs_login
+
+
+def is_read_now(http: httpx2.Client, address: str) -> bool:
+    return "read to its end" not in http.get(address).text
+
+
+def confirm_at_once(http: httpx2.Client, address: str, fields: dict[str, str]) -> list[httpx2.Response]:
+    """Send the same decision several times at the same moment, as from several tabs."""
+    headers = {"sec-fetch-site": "same-origin"}
+    with ThreadPoolExecutor(5) as threads:
+        return list(threads.map(lambda _: http.post(address, data=fields, headers=headers), range(5)))
+
+
+async def accounts_of(platform: Platform, library: object) -> list[int]:
+    async with platform.database.session() as db:
+        query = select(AccountRow.source_id).where(AccountRow.library_id == library, AccountRow.sample.is_(None))
+        return sorted(await db.scalars(query))
+
+
+async def newest_library(platform: Platform) -> UUID:
+    async with platform.database.session() as db:
+        return (await db.scalars(select(LibraryRow.id).order_by(LibraryRow.created_at.desc()).limit(1))).one()
+
+
+async def test_a_decision_that_is_sent_twice_adds_once(platform: Platform, wire: Wire) -> None:
+    """Also if it makes a new account, and if the account is one that no file names."""
+    http = httpx2.Client(timeout=60)
+    known_person(wire, http)
+    browser = opened(f"{wire.origin}/me/", http=http)
+    browser.open(f"{url(browser)}/add")
+    parts, id_ = Parts(http, browser), await newest_library(platform)
+    for number, answer in enumerate(("add", "another"), start=1):
+        file = uuid4().hex
+        assert parts.put(file, 0, library((number, 1, "2026/06/01"))) == 204
+        address = f"{wire.origin}{parts.finish((file, 'books.zip', 1)).headers['location']}"
+        wait_for(partial(is_read_now, http, address))
+        (field,) = set(re.findall(r'name="(decision-[^"]+)"', http.get(address).text))
+        answers = confirm_at_once(http, address, {"token": parts.token, field: answer})
+        assert {one.status_code for one in answers} == {303}, [one.text for one in answers]
+        assert await accounts_of(platform, id_) == [9041] * number
+    assert list(platform.blobs.keys(f"previewed/{id_}/")) == []
+
+
+async def test_an_export_that_is_lost_is_asked_for_again(platform: Platform, wire: Wire) -> None:
+    """If its objects are gone when the person confirms, nothing is added, and they are told."""
+    http = httpx2.Client(timeout=60)
+    known_person(wire, http)
+    browser = opened(f"{wire.origin}/me/", http=http)
+    browser.open(f"{url(browser)}/add")
+    parts, id_, file = Parts(http, browser), await newest_library(platform), uuid4().hex
+    assert parts.put(file, 0, history(3)) == 204
+    address = f"{wire.origin}{parts.finish((file, 'a.zip', 1)).headers['location']}"
+    wait_for(partial(is_read_now, http, address))
+    chosen = dict(re.findall(r'name="(decision-[^"]+)" value="([^"]+)" required checked', http.get(address).text))
+    platform.blobs.delete([key for key in platform.blobs.keys(f"previewed/{id_}/") if key.endswith("/objects")])
+    answer = http.post(address, data={"token": parts.token, **chosen}, headers={"sec-fetch-site": "same-origin"})
+    assert (answer.status_code, f"{wire.origin}{answer.headers['location']}") == (303, address)
+    assert "Upload it again" in http.get(address).text
+    assert SPOTIFY not in await accounts_of(platform, id_)
+
+
+async def test_what_was_added_at_my_data_stays_when_a_journey_ends(
+    platform: Platform, wire: Wire, tmp_path: Path
+) -> None:
+    """The same file was added on a journey first, which the person then cancels."""
+    http, data = httpx2.Client(timeout=60), history(7)
+    asking = ask(wire, access_token=known_person(wire, http).access)
+    id_ = await newest_library(platform)
+    browser = opened(asking.url, http=http)
+    browser.open(url(browser).rpartition("/")[0] + "/drop")
+    assert page_of(browser) == "drop", text(browser)
+    browser.submit("continue", file=written(tmp_path, data))
+    read_to_the_end(browser)
+    browser.submit("continue")
+    mine = opened(f"{wire.origin}/me/", http=http)
+    mine.open(f"{url(mine)}/add")
+    parts, file = Parts(http, mine), uuid4().hex
+    assert parts.put(file, 0, data) == 204
+    wait_for(partial(is_here, http, added(http, wire, parts, (file, "a.zip", 1))))
+    assert (await journey_of(platform, asking)).library_id == id_
+    browser.open(url(browser).replace("/preview", "/consent"))
+    browser.submit("decline")
+    assert SPOTIFY in await accounts_of(platform, id_)
+    assert await objects(platform, id_) >= 7
 
 
 LIBRARY = "Book Id,Title,Author,My Rating,Date Added,Exclusive Shelf\n"

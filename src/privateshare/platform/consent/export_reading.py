@@ -14,6 +14,7 @@ import structlog
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.consent.connections import reading_export
 from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
+from privateshare.platform.consent.export_cards import INTERRUPTED
 from privateshare.platform.library.dropped_files import DroppedFiles
 from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports, new_export
 from privateshare.platform.operating.admission import current_request, place_given_up
@@ -88,6 +89,16 @@ async def _report(waiting: WaitingExports, export: WaitingExport, is_over: async
             await asyncio.wait_for(is_over.wait(), REPORT_SECONDS)
         if not is_over.is_set():
             await waiting.put(replace(export))
+
+
+async def note_lost(waiting: WaitingExports, export: WaitingExport) -> bool:
+    """Say that a file must be uploaded again, and return True, unless the person decided about it in another tab."""
+    if not await waiting.has(export):
+        return False
+    log.error("an export is lost before it was added", source=export.source)
+    export.problem, export.state = Broken(INTERRUPTED), "problem"
+    await waiting.put(export)
+    return True
 
 
 async def exports_read_by_now(waiting: WaitingExports) -> Sequence[WaitingExport]:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.statements import Statement
-from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, LibraryRow
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import KeyLost, OpenLibrary, add_account_key, next_account_number
@@ -64,7 +64,7 @@ async def connect_account(
     """Add an account for a connected source, or update the account that the person connected before.
 
     Args:
-        db: The transaction. The library's accounts of this source are locked in it.
+        db: The transaction. The library is locked in it against other new accounts.
         platform: Where the new account's key is created.
         library: The person's library.
         connected: The source, and the identity it reported.
@@ -78,6 +78,8 @@ async def connect_account(
     Raises:
         KeyStoreUnavailable: The key of a new account cannot be created.
     """
+    # Without it, a form that was sent twice could connect the same new account twice.
+    await db.execute(select(LibraryRow.id).where(LibraryRow.id == library.id).with_for_update(key_share=True))
     if connected.belongs_to == ANOTHER and not connected.identity.named:
         connected = replace(connected, identity=_of_its_own(connected.identity))
     identity_hash = account_hash(library, connected.source.id, connected.identity, unproven_on)

@@ -66,6 +66,8 @@ async def add_archive(
         replaced = known.blob
         known.blob, known.sealed_key = stored.blob, opened.seal(ARCHIVE_KEY, known.id, stored.key.value)
         known.was_read = stored.was_read
+        if journey is None:  # The person agreed to it on their own pages. It must not go with an unfinished journey.
+            known.journey_id, known.imported = None, False
         await db.flush()
         await delete_unused_blobs(db, [replaced])
         return known

@@ -39,6 +39,7 @@ from privateshare.platform.db.tables import (
     PushedFileRow,
     RecoveryCodeRow,
     StorageRow,
+    SyncRow,
     UnjournaledRow,
 )
 from privateshare.platform.jobs.queue import defer_sweep
@@ -156,13 +157,18 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow
     await delete_blobs_later(db, platform, deleted)
     of_account = (ArchiveRow.library_id == AccountRow.library_id, ArchiveRow.account_id == AccountRow.id)
     shared = (ConsentAccountRow.library_id == AccountRow.library_id, ConsentAccountRow.account_id == AccountRow.id)
+    added = (
+        SyncRow.library_id == AccountRow.library_id,
+        SyncRow.account_id == AccountRow.id,
+        SyncRow.by_person.is_(True),
+    )
     connected = select(AccountRow).where(
         AccountRow.library_id == journey.library_id,
         AccountRow.id.in_([UUID(id_) for id_ in journey.account_ids]),
         # Accounts that are older than the journey were only updated by it, and stay.
         AccountRow.created_at >= journey.created_at,
-        # Another journey may have used the account meanwhile.
-        ~exists().where(*of_account) & ~exists().where(*shared),
+        # Another journey may have used the account meanwhile, or the person may have added to it on their own pages.
+        ~exists().where(*of_account) & ~exists().where(*shared) & ~exists().where(*added),
     )
     for account in await db.scalars(connected):
         await erase_account(db, platform, account)

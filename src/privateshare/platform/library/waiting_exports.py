@@ -9,6 +9,7 @@ journey, or the library, yields. They are deleted when the person has decided, a
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -18,16 +19,22 @@ import orjson
 
 from privateshare.errors import RequestTooLarge
 from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed, read_sealed
+from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.keys.wrapping import DataKey
 from privateshare.platform.library.dropped_files import PREVIEWED_PREFIX
 from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Broken
 
-MAX_WAITING = 60
+MAX_WAITING, MAX_READING = 60, 20
 ABOUT, OBJECTS = "about", "objects"
 # The process that reads an export says so every few seconds. Without a word for this long, it has ended.
 SILENCE = timedelta(seconds=60)
+
+
+class NotWaiting(Exception):
+    """The person has decided about an export meanwhile, such as in another tab."""
+
 
 State = Literal["reading", "ready", "problem"]
 
@@ -114,9 +121,14 @@ class WaitingExports:
     key: DataKey = field(repr=False)
 
     async def check_room(self, more: int) -> None:
-        """Raise RequestTooLarge if more exports would be too many."""
-        if len(await asyncio.to_thread(self._ids)) + more > MAX_WAITING:
-            raise RequestTooLarge(f"At most {MAX_WAITING} exports can wait for a decision")
+        """Raise RequestTooLarge if more exports would be too many, or if those that wait take too much space."""
+        exports, now = await self.all(), datetime.now(UTC)
+        reading = [one for one in exports if one.state == "reading" and not one.is_interrupted(now)]
+        if len(exports) + more > MAX_WAITING or len(reading) >= MAX_READING:
+            raise RequestTooLarge(f"At most {MAX_WAITING} exports can wait for a decision. Decide about these first")
+        most = self.platform.settings.max_upload_bytes
+        if await asyncio.to_thread(self._size) > most:
+            raise RequestTooLarge(f"At most {most} bytes can wait for a decision. Decide about these exports first")
 
     async def put(self, export: WaitingExport) -> None:
         """Store what is known of an export."""
@@ -136,6 +148,20 @@ class WaitingExports:
         blob = self._blob(export.id, OBJECTS)
         return read_sealed(self.platform.blobs, blob, self.key.value, blob.encode())
 
+    async def has(self, export: WaitingExport) -> bool:
+        """Return whether an export still waits for a decision."""
+        return export.id in await asyncio.to_thread(self._ids)
+
+    async def take(self, export: WaitingExport) -> None:
+        """Delete an export that the transaction adds, which keeps all others from adding it at the same time.
+
+        It is deleted before the commit: if that fails, the person uploads the file again, but nothing is added twice.
+        Raises NotWaiting.
+        """
+        if not await self.has(export):
+            raise NotWaiting
+        await self.delete([export])
+
     async def delete(self, exports: Iterable[WaitingExport]) -> None:
         """Delete exports."""
         blobs = [self._blob(export.id, part) for export in exports for part in (ABOUT, OBJECTS)]
@@ -144,6 +170,13 @@ class WaitingExports:
     def _put(self, id_: str, part: str, pieces: Iterable[bytes]) -> None:
         blob = self._blob(id_, part)
         put_sealed(self.platform.blobs, blob, self.key.value, blob.encode(), pieces)
+
+    def _size(self) -> int:
+        size = 0
+        for id_ in self._ids():
+            with suppress(BlobNotFound):  # It is still being read, or was just deleted.
+                size += self.platform.blobs.size(self._blob(id_, OBJECTS))
+        return size
 
     def _ids(self) -> set[str]:
         return {key.split("/")[2] for key in self.platform.blobs.keys(f"{PREVIEWED_PREFIX}{self.owner}/")}

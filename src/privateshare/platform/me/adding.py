@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from privateshare.errors import NotFound, RequestTooLarge
+from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.consent import drop_zone
 from privateshare.platform.consent.connections import keep_objects
 from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
@@ -26,7 +27,7 @@ from privateshare.platform.consent.export_cards import (
     known_accounts,
 )
 from privateshare.platform.consent.export_cards import REFRESH_SECONDS as FOUND_REFRESH_SECONDS
-from privateshare.platform.consent.export_reading import begin_reading, exports_read_by_now
+from privateshare.platform.consent.export_reading import begin_reading, exports_read_by_now, note_lost
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
@@ -36,7 +37,7 @@ from privateshare.platform.keys.wrapping import derive_key_from
 from privateshare.platform.library.accounts import ConnectedSource, connect_account, library_accounts
 from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
-from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
+from privateshare.platform.library.waiting_exports import NotWaiting, WaitingExport, WaitingExports
 from privateshare.platform.me.bringing import MAX_SHOWN, REFRESH_SECONDS, brought_sources
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
 from privateshare.platform.operating.admission import place_given_up
@@ -156,15 +157,24 @@ async def decide_on_mine(request: Request, browser_id: UUID) -> Response:
     if decisions is None:
         return _found_page(visitor, cards, visitor.words.say(DECIDE_FIRST))
     wanted = [export for export in exports if decisions.get(export.id, DROP) != DROP]
-    added = [await _add_export(request, visitor, export, decisions[export.id]) for export in wanted]
-    await waiting.delete(exports)
+    added, lost = list[str](), list[WaitingExport]()
+    for export in wanted:
+        try:
+            added.append(await _add_export(request, visitor, export, decisions[export.id]))
+        except NotWaiting:
+            log.info("an export was added in another tab")
+        except UnreadableBlob:
+            lost += [export] if await note_lost(waiting, export) else []
+    await waiting.delete(export for export in exports if export not in lost)
+    if lost:
+        return redirect(visitor.address("found"))
     if not added:
         return redirect(visitor.address("add"))
     return redirect(f"{visitor.address('add')}?accounts={','.join(dict.fromkeys(added[:MAX_SHOWN]))}")
 
 
 async def _add_export(request: Request, visitor: Visitor, export: WaitingExport, decision: str) -> str:
-    """Add the account of an export, and begin to import it. Return the account's id."""
+    """Add the account of an export, and begin to import it. Return its id. Raises NotWaiting or UnreadableBlob."""
     assert export.source is not None
     assert export.summary is not None
     platform, summary = visitor.platform, export.summary
@@ -175,6 +185,7 @@ async def _add_export(request: Request, visitor: Visitor, export: WaitingExport,
         connected = ConnectedSource(source.info, summary.identity, belongs_to=chosen_account(decision))
         # An account whose sign-in is not accepted any more goes on with the file, as the same account.
         account = await connect_account(db, platform, visitor.library, connected)
+        await _waiting(visitor).take(export)  # The library is locked now.
         await add_archive(db, visitor.library, account, kept, summary.left_out, None)
         await sync_for_person(db, platform, account)
     log.info("a person adds a file to their data", library=str(visitor.library.id), source=source.info.id)

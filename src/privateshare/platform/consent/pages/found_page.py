@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.consent import connections, outcome, previews
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
@@ -18,7 +20,7 @@ from privateshare.platform.consent.export_cards import (
     is_being_read,
     known_accounts,
 )
-from privateshare.platform.consent.export_reading import exports_read_by_now
+from privateshare.platform.consent.export_reading import exports_read_by_now, note_lost
 from privateshare.platform.consent.pages.drop_page import (
     UNPROCESSABLE,
     current_visit,
@@ -38,10 +40,11 @@ from privateshare.platform.consent.visit import (
 )
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.waiting_exports import WaitingExport
+from privateshare.platform.library.waiting_exports import NotWaiting, WaitingExport
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 
 router = APIRouter(route_class=PageRoute)
+log = structlog.get_logger()
 
 
 @router.get("/journey/{tag}/found")
@@ -70,15 +73,20 @@ async def decide(request: Request) -> Response:
     decisions = decided(cards, answers)
     if decisions is None:
         return _page(visit, cards, visit.words.say(DECIDE_FIRST))
-    added = [export for export in exports if decisions.get(export.id, DROP) != DROP]
-    for export in added:
-        await _add(request, visit, export, decisions[export.id])
-    await waiting.delete(exports)
-    return redirect(visit.address("preview" if added else "drop"))
+    wanted, lost = [export for export in exports if decisions.get(export.id, DROP) != DROP], list[WaitingExport]()
+    for export in wanted:
+        try:
+            await _add(request, visit, export, decisions[export.id])
+        except NotWaiting:
+            log.info("an export was added in another tab")
+        except UnreadableBlob:
+            lost += [export] if await note_lost(waiting, export) else []
+    await waiting.delete(export for export in exports if export not in lost)
+    return redirect(visit.address("found" if lost else "preview" if wanted else "drop"))
 
 
 async def _add(request: Request, visit: Visit, export: WaitingExport, decision: str) -> None:
-    """Connect the account of an export, and begin to import it."""
+    """Connect the account of an export, and begin to import it. Raises NotWaiting or UnreadableBlob."""
     assert export.source is not None
     assert export.summary is not None
     platform, source = visit.platform, visit.platform.sources.connectable[export.source]
@@ -89,6 +97,7 @@ async def _add(request: Request, visit: Visit, export: WaitingExport, decision: 
     kept = await connections.keep_objects(platform, library, export.summary, objects)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visit = await locked_visit(request, db)
+        await waiting_exports(visit).take(export)
         account = chosen_account(decision)
         upload = await connections.connect_archive(visit, source, export.summary, kept, account)
         await previews.start_preview(visit, upload.account)
