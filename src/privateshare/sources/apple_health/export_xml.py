@@ -119,7 +119,12 @@ def read_elements(stream: ByteStream, elements: Elements) -> Iterator[int]:
 
 def _encoding(head: bytes) -> str:
     found = _ENCODING.search(head[:200])
-    return found[1].decode("ascii") if found is not None else "utf-8"
+    encoding = found[1].decode("ascii") if found is not None else "utf-8"
+    try:
+        etree.XMLParser(encoding=encoding)
+    except LookupError:
+        return "utf-8"  # Phones write nothing else, so the name is wrong and not the text.
+    return encoding
 
 
 def _faults(parser: etree.XMLParser) -> int:
