@@ -13,6 +13,7 @@ from privateshare.sources.garmin.summaries import (
     activity,
     day,
     kind_of,
+    naps_of,
     owner_in,
     role_of,
     sleep,
@@ -99,6 +100,10 @@ class GarminReader:
             return
         if (owner := owner_in(thing)) != "":
             self.owners.add(owner)
+        for part in (thing, *naps_of(thing)):
+            yield from self._of_thing(part, kind)
+
+    def _of_thing(self, thing: JsonObject, kind: RecordKind) -> Iterator[Mapped]:
         try:
             mapped = list(self._map(thing, kind))
         except (ValueError, TypeError, KeyError, OverflowError):

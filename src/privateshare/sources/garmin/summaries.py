@@ -80,7 +80,7 @@ def kind_of(thing: JsonObject) -> RecordKind:
     """Return what a record is, by its fields: names of files differ by year."""
     if "activityId" in thing and ("beginTimestamp" in thing or "startTimeGmt" in thing):
         return RecordKind.ACTIVITY
-    if "sleepStartTimestampGMT" in thing or "sleepWindowConfirmationType" in thing:
+    if not thing.keys().isdisjoint({"sleepStartTimestampGMT", "sleepWindowConfirmationType", "napList"}):
         return RecordKind.SLEEP
     if "calendarDate" in thing and not thing.keys().isdisjoint({"totalSteps", "allDayStress", "wellnessStartTimeGmt"}):
         return RecordKind.DAY
@@ -203,6 +203,20 @@ def sleep(thing: JsonObject, account: SourceAccount) -> Mapped | None:
             raise ValueError("a sleep without times")
         return None
     return sleep_object(account, start, end, text_of(thing.get("calendarDate")), seconds)
+
+
+def naps_of(thing: JsonObject) -> list[JsonObject]:
+    """Return the naps that a record of a night lists, as records of nights."""
+    listed = [nap for nap in list_of(thing.get("napList")) if isinstance(nap, dict)]
+    return [
+        {
+            "sleepStartTimestampGMT": nap.get("napStartTimestampGMT") or "none",
+            "sleepEndTimestampGMT": nap.get("napEndTimestampGMT"),
+            "calendarDate": nap.get("calendarDate") or thing.get("calendarDate"),
+            "unmeasurableSeconds": nap.get("napTimeSec"),
+        }
+        for nap in listed
+    ]
 
 
 def weighing(thing: JsonObject, account: SourceAccount) -> Mapped | None:

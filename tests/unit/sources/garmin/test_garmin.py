@@ -124,6 +124,30 @@ def test_a_day_is_its_summary_and_its_stress() -> None:
     assert (left_out.read, left_out.count) == (2, 1)
 
 
+def test_naps_are_sleeps_of_their_own() -> None:
+    """They are in the list of a night, or of a day without one. One without times is counted, and takes no night."""
+    nap = {"napStartTimestampGMT": "2026-03-04T12:00:00.0", "napEndTimestampGMT": "2026-03-04T12:40:00.0"}
+    night = {
+        "sleepStartTimestampGMT": "2026-03-03T22:31:00.0",
+        "sleepEndTimestampGMT": "2026-03-04T06:01:00.0",
+        "calendarDate": "2026-03-04",
+        "napList": [nap | {"napTimeSec": 2100, "calendarDate": "2026-03-04"}, {"napTimeSec": 60}],
+    }
+    alone = {
+        "calendarDate": "2026-03-05",
+        "napList": [{name: when.replace("03-04", "03-05") for name, when in nap.items()}],
+    }
+    left_out = LeftOut()
+    found = read({f"{WELLNESS}1_sleepData.json": [night, alone]}, left_out)[ObjectType.SLEEP]
+    assert [(one["calendardate"], one["timeinbedinseconds"]) for one in found] == [
+        ("2026-03-04", 27_000),
+        ("2026-03-04", 2400),
+        ("2026-03-05", 2400),
+    ]
+    assert found[1]["unmeasurablesleepinseconds"] == 2100
+    assert left_out.count == 1
+
+
 def test_sleeps_and_weighings() -> None:
     """A night without the watch is no sleep; a scale that could not measure fat writes 0."""
     night = {
