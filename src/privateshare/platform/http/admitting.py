@@ -7,11 +7,9 @@ still has only one queue.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from time import monotonic
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -35,9 +33,6 @@ QUERY = "/permission-access/query/"
 # These are cheap, and must work when everything else is busy.
 PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/metrics/processes", "/openapi.json", "/docs"}
 MAX_SEND_SECONDS = 60.0  # A reader that needs longer for one piece of a streamed response is disconnected.
-MAX_CHECK_SECONDS = 0.001  # Then the event loop runs other tasks before it checks more signatures.
-# Checks that are late get more time, so that requests wait in the queue, which refuses those that are too many.
-LATE_SECONDS, MAX_LATE_CHECK_SECONDS = 0.1, 0.01
 SUMMARY_SECONDS = 1.0
 MAX_SHOWN_CALLERS = 5
 
@@ -68,8 +63,7 @@ class Admit:
         self, app: ASGIApp, admission: Admission, known_keys: KnownKeys, log_addresses: AddressForm = "short"
     ) -> None:
         self._app, self._admission, self._log_addresses = app, admission, log_addresses
-        self._known_keys, self._signatures = known_keys, Signatures(known_keys)
-        self._unchecked: Counter[Hashable] = Counter()  # The requests whose signatures are checked, by caller.
+        self._known_keys = known_keys
         self._refused: Counter[str] = Counter()  # Since the last line of the log about them, by caller.
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,8 +72,8 @@ class Admit:
             return
         incoming, admitted = Incoming(receive), None
         try:
-            with self._coming(scope):
-                queue, caller = await self._queue_of(scope)
+            self._check_overload(scope)
+            queue, caller = self._queue_of(scope)
             admitted = AdmittedRequest(self._admission, queue, caller, incoming.watch)
             await admitted.begin()
             with set_current_request(admitted):
@@ -93,30 +87,20 @@ class Admit:
                 admitted.end()
             incoming.close()
 
-    @contextmanager
-    def _coming(self, scope: Scope) -> Iterator[None]:
-        """Count a signed request while its signature is checked, or refuse it at once if too many wait already.
+    def _check_overload(self, scope: Scope) -> None:
+        """Refuse a signed request before any work is done for it, if too many wait already. Raises TooManyRequests.
 
         Its signature does not matter for that: whoever uses the name of another app gets only their own request
-        refused. Raises TooManyRequests.
+        refused.
         """
         name = self._claimed_name(scope) if self._admission.apps.is_overloaded else None
         if name is None:
-            yield
             return
-        caller = (name, _is_file(scope))
         try:
-            self._admission.apps.check_overload(caller, self._unchecked)
+            self._admission.apps.check_overload((name, _is_file(scope)))
         except TooManyRequests:
             _note_contract_of(scope, name)
             raise
-        self._unchecked[caller] += 1
-        try:
-            yield
-        finally:
-            self._unchecked[caller] -= 1
-            if not self._unchecked[caller]:
-                del self._unchecked[caller]
 
     def _claimed_name(self, scope: Scope) -> str | None:
         """Return the client id that a request names, if its key is known, without checking the signature."""
@@ -128,12 +112,13 @@ class Admit:
             return None
         return name if self._known_keys.find(name) is not None else None
 
-    async def _queue_of(self, scope: Scope) -> tuple[FairQueue, Hashable]:
+    def _queue_of(self, scope: Scope) -> tuple[FairQueue, Hashable]:
         admission = self._admission
         if scope["path"].startswith(PAGES):
             return admission.people, client_network(client_host(scope))
         headers = Headers(scope=scope)
-        verified = await self._signatures.check(headers) if "authorization" in headers else None
+        # The signature is checked at once: if requests waited for that, nobody would count or limit the time.
+        verified = _verify(headers, self._known_keys) if "authorization" in headers else None
         if verified is None:
             return admission.strangers, client_network(client_host(scope))
         scope["state"]["verified"] = verified
@@ -173,38 +158,6 @@ class Admit:
         if contract_id is not None:
             return f"contract {contract_id}"
         return f"address {shown_address(client_host(scope), self._log_addresses) or '(not logged)'}"
-
-
-class Signatures:
-    """Checks the signatures of requests, a few at a time, so that checking a thousand of them does not delay pages."""
-
-    def __init__(self, keys: KnownKeys) -> None:
-        self._keys = keys
-        self._unchecked: deque[tuple[float, Headers, asyncio.Future[VerifiedToken | None]]] = deque()
-
-    def check(self, headers: Headers) -> asyncio.Future[VerifiedToken | None]:
-        """Return a future of the token of these headers; None if its signature is wrong or the key is not cached."""
-        loop = asyncio.get_running_loop()
-        checked: asyncio.Future[VerifiedToken | None] = loop.create_future()
-        self._unchecked.append((monotonic(), headers, checked))
-        if len(self._unchecked) == 1:
-            loop.call_soon(self._check_some)
-        return checked
-
-    def _check_some(self) -> None:
-        began = monotonic()
-        is_late = began - self._unchecked[0][0] > LATE_SECONDS
-        until = began + (MAX_LATE_CHECK_SECONDS if is_late else MAX_CHECK_SECONDS)
-        while self._unchecked and monotonic() < until:
-            _, headers, checked = self._unchecked.popleft()
-            if checked.done():
-                continue
-            try:
-                checked.set_result(_verify(headers, self._keys))
-            except Exception as error:  # noqa: BLE001 - An error must not stop the checks of other requests.
-                checked.set_exception(error)
-        if self._unchecked:
-            asyncio.get_running_loop().call_soon(self._check_some)
 
 
 def _claimed_name(token: str) -> str:

@@ -85,10 +85,10 @@ class FairQueue:
         turn: Turn = asyncio.get_running_loop().create_future()
         queue, now = self._queues.get(caller), self._clock()
         if not again:
-            self._load.note_arrival(now, self.waiting)
+            self._load.note_arrival(now, self.waiting, self._longest_length)
         if queue is None and self._free and self._held[caller] < self._share:
             if not again:
-                self._load.note_served(now, self.waiting)
+                self._load.note_served()
             self._give_place(caller, turn)
             return turn
         if queue is None:
@@ -102,21 +102,20 @@ class FairQueue:
         self.waiting += 1
         return turn
 
-    def check_overload(self, caller: Hashable, coming: Counter[Hashable]) -> None:
+    def check_overload(self, caller: Hashable) -> None:
         """Refuse a request that `join` would refuse since the platform is overloaded, before any work is done for it.
 
         Args:
             caller: Whose request it seems to be.
-            coming: How many other requests of each caller are about to join.
 
         Raises:
             TooManyRequests: The request must not be processed.
         """
-        if not self._load.is_overloaded or self.waiting + coming.total() < self._room():
+        if not self._load.is_overloaded or self.waiting < self._room():
             return
         queue, now = self._queues.get(caller), self._clock()
-        if self._longest()[1] <= coming[caller] + (len(queue.waiting) if queue is not None else 0) + 1:
-            self._load.note_arrival(now, self.waiting)
+        if self._longest()[1] <= (len(queue.waiting) if queue is not None else 0) + 1:
+            self._load.note_arrival(now, self.waiting, self._longest_length)
             raise self._overload_refusal(now)
 
     def withdraw(self, caller: Hashable, turn: Turn) -> None:
@@ -154,14 +153,14 @@ class FairQueue:
 
     def _serve(self, caller: Hashable, queue: "_CallerQueue", now: float) -> None:
         """Give a place to the next request of a queue, and its next turn to the other callers."""
-        is_new, waiting = not queue.returning, self.waiting
+        is_new = not queue.returning
         turn, _ = (queue.returning or queue.waiting).popitem(last=False)
         self._queues.move_to_end(caller)
         self._shrink(caller, queue)
         if turn.done():  # The task that waits was cancelled.
             return
         if is_new:
-            self._load.note_served(now, waiting)
+            self._load.note_served()
             queue.note_served(now)
         self._give_place(caller, turn)
 
@@ -198,6 +197,9 @@ class FairQueue:
         """Return the caller with the most requests that may be refused, and how many these are."""
         lengths = ((caller, len(queue.waiting)) for caller, queue in self._queues.items())
         return max(lengths, key=itemgetter(1), default=(None, 0))
+
+    def _longest_length(self) -> int:
+        return self._longest()[1]
 
     def _room(self) -> float:
         """Return how many requests may wait: while the platform is overloaded, what it serves in a second."""

@@ -183,6 +183,15 @@ async def test_nobody_fills_a_contracts_queue_without_its_key(
     await site.until("forged0", "true")
 
 
+async def test_signed_requests_wait_nowhere_but_in_the_queue(site: Site, key: RSAPrivateKey) -> None:
+    """They join in the first step of the event loop, since nobody limits or measures the time that they wait before."""
+    known(site, key)
+    for _ in range(100):
+        site.send(FILE, signed(key), query="name=x")
+    await asyncio.sleep(0)
+    assert site.admission.apps.waiting == 99
+
+
 async def test_many_names_from_one_address_are_one_caller(site: Site, foreign: RSAPrivateKey) -> None:
     """Inventing contracts or using many IPv6 addresses does not take the places of others."""
     for number in range(20):
