@@ -214,10 +214,12 @@ def _part(stream: BinaryIO) -> bytes | None:
 
 
 def _rename(entry: Entry, old: str, new: str) -> None:
-    """Replace what an object calls its owner."""
+    """Replace what an object calls its owner, in ids that are or begin with it, and nowhere in what people wrote."""
     if not entry.is_deletion:
-        entry.entity_id = entry.entity_id.replace(old, new)
-        entry.data = entry.data.replace(_in_json(old), _in_json(new))
+        is_owned = entry.entity_id.startswith(f"{old}_")
+        entry.entity_id = new + entry.entity_id.removeprefix(old) if is_owned else entry.entity_id
+        for end in (b'"', b"_"):
+            entry.data = entry.data.replace(b'"' + _in_json(old) + end, b'"' + _in_json(new) + end)
         entry.content = digest(entry.data)
 
 

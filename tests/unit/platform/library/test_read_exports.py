@@ -1,0 +1,43 @@
+"""Exports that are stored until the person has decided."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+
+from privateshare.platform.archive_readers import ReadExport
+from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
+from privateshare.sources.contract import Identity, ObjectSchema
+from privateshare.sources.entries import entry_of
+from privateshare.sources.failures import LeftOut
+from privateshare.sources.frames import EntryPage
+
+SCHEMA = ObjectSchema("digime", "1.0.0")
+
+
+async def test_only_ids_take_the_name_of_another_owner(tmp_path: Path) -> None:
+    """What people wrote stays as it is, whatever the id of the owner is: a text may contain it."""
+    thing = {
+        "entityid": "20_1_7",
+        "accountentityid": "20_1",
+        "albumentityid": "20_1_9",
+        "text": "IMG_20_1205.jpg of 20_1, 20_1_9",
+        "other": "20_12",
+        "createddate": 1_700_000_000_000,
+    }
+
+    async def pages() -> AsyncIterator[EntryPage | ReadExport]:
+        yield EntryPage([(1, entry_of(SCHEMA, thing, orjson.dumps(thing), None))])
+        yield ReadExport(Identity("1", "Ann", "USER"), LeftOut(), "1", [])
+
+    objects = ReadObjects(tmp_path, 1_000_000)
+    await objects.fill(pages())
+    stored = io.BytesIO(b"".join(objects.pieces()))
+    objects.close()
+    ((_, entry),) = [
+        one for page in stored_pages(stored, stored_head(stored), SCHEMA, 20, "ann") for one in page.entries
+    ]
+    assert entry.entity_id == "20_ann_7"
+    renamed = {"entityid": "20_ann_7", "accountentityid": "20_ann", "albumentityid": "20_ann_9"}
+    assert orjson.loads(entry.data) == thing | renamed
