@@ -110,7 +110,7 @@ async def test_uploads_in_progress_are_refused(people: People, platform: Platfor
     own /= storage if into == "storage" else str(await people.library_of(tokens))
 
     def content() -> Iterator[bytes]:
-        yield b"x" * 100_000
+        yield b"x" * 2_500_000  # A small file is written only when it is complete.
         wait_for(lambda: any((folder / ".aside").iterdir()))  # The file is being received.
         asyncio.run_coroutine_threadsafe(stopped(platform, wire, how), loop).result()
         yield b"y" * 100_000
