@@ -22,7 +22,7 @@ from privateshare.sources.contract import Connection
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
 from tests.keys import OTHER, rsa_key
 
-SPOTIFY, FHIR_FILE, HEALTH_RECORDS = 16, 9001, 9002
+SPOTIFY, FHIR_FILE, HEALTH_RECORDS, HEALTH_PROVIDER = 16, 9001, 9002, 9063
 SMALLEST_SAMPLE = {SPOTIFY: "small", FHIR_FILE: "default"}  # A sync of few files is enough for most tests.
 EVERYTHING = {"serviceGroups": [{"id": 2}, {"id": 5}]}
 

@@ -27,7 +27,7 @@ from privateshare.platform.library.accounts import (
     connect_account,
     library_accounts,
 )
-from privateshare.platform.library.erasure import erase_account, erase_library
+from privateshare.platform.library.erasure import erase_account, erase_library, write_journal
 from privateshare.platform.library.libraries import KeyLost, KeyNotOpened, LibraryGone, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.operating.settings import Settings
@@ -65,7 +65,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 async def away(platform: Platform) -> AsyncIterator[None]:
     """As if the disk of the key store was not mounted: there is an empty folder.
 
-    It begins when the server has recorded earlier erasures in the journal, which is on the same disk.
+    It begins when earlier erasures are recorded in the journal, which is on the same disk.
     """
     keys = platform.settings.data / "keys"
     aside = keys.with_name("keys-elsewhere")
@@ -81,15 +81,22 @@ async def away(platform: Platform) -> AsyncIterator[None]:
 
 
 async def nothing_to_record(platform: Platform) -> None:
-    """Return when no erasure waits to be recorded in the journal."""
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while True:
-        async with platform.database.transaction() as db:
-            # A row that is being recorded is locked, and counts too.
-            if not await db.scalar(select(func.count()).select_from(UnjournaledRow)):
-                return
-        assert time.monotonic() < give_up
-        await asyncio.sleep(0.05)
+    """Return when no sweep of the server is under way, and every erasure is recorded in the journal.
+
+    A sweep records many erasures, one after the other, and erases what has expired.
+    """
+    sweeps = text(
+        "SELECT count(*) FROM procrastinate_jobs"
+        " WHERE task_name IN ('sweep', 'sweep_blobs') AND status IN ('todo', 'doing')"
+    )
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        left = 1
+        while left:
+            await asyncio.sleep(0.05)
+            await write_journal(platform)
+            async with platform.database.transaction() as db:
+                rows = await db.scalar(select(func.count()).select_from(UnjournaledRow)) or 0
+                left = rows + (await db.scalar(sweeps) or 0)
 
 
 @pytest.fixture

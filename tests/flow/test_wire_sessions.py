@@ -14,7 +14,7 @@ from privateshare.platform.db.tables import ContractRow, SessionRow
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
-from tests.flow.people import FHIR_FILE, HEALTH_RECORDS, SPOTIFY, People
+from tests.flow.people import FHIR_FILE, HEALTH_PROVIDER, HEALTH_RECORDS, SPOTIFY, People
 from tests.flow.sessions import QUERY, TRIGGER, read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, check_error
 from tests.patience import GIVE_UP_SECONDS
@@ -377,7 +377,7 @@ async def test_discovery_lists_what_a_contract_may_ask_for(people: People) -> No
     assert {service["id"] for service in everything["services"]} >= {SPOTIFY, FHIR_FILE}
     assert {"countries", "serviceGroups", "services"} == set(everything)
     own = wire.http.get(wire.url("discovery/services"), headers={"contractId": wire.contract_id}).json()["data"]
-    assert {service["id"] for service in own["services"]} == {FHIR_FILE, HEALTH_RECORDS}
+    assert {service["id"] for service in own["services"]} == {FHIR_FILE, HEALTH_RECORDS, HEALTH_PROVIDER}
     assert [group["id"] for group in own["serviceGroups"]] == [2]
 
 

@@ -23,14 +23,14 @@ from tests.flow.command_line import run_command
 from tests.flow.consenting import Asking, ask, asking_contract, known_person, opened, page_of
 from tests.flow.live.conftest import MEDICAL
 from tests.flow.live.lending import OBSERVATIONS, shown
-from tests.flow.people import People
+from tests.flow.people import HEALTH_PROVIDER, People
 from tests.flow.served import Served
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
 from tests.hospital.running import Hospital
 from tests.patience import wait_for
 
-PROVIDER = 9063
+PROVIDER = HEALTH_PROVIDER
 MUSIC = {"dataRequest": {"serviceGroups": [{"id": 5}], "purpose": "To test"}}
 
 
