@@ -112,7 +112,7 @@ async def uploaded_files(
     try:
         for id_, name, parts in _named_files(fields.get(UPLOADED_FIELD) or "[]"):
             files.append(DroppedFile(id_, name, parts, await dropped.open(id_, parts, folder)))
-    except BaseException:
+    except BaseException:  # Close the files on any failure, cancellation included.
         close_files(files)
         raise
     return files

@@ -73,7 +73,7 @@ async def _read(waiting: WaitingExports, source: Source, file: DroppedFile, expo
         export.problem, export.state = our_fault(), "problem"
     except Broken as error:
         export.problem, export.state = error, "problem"
-    except Exception:
+    except Exception:  # After an unexpected error too, the page must not say for ever that it is being read.
         log.exception("an export could not be read before it is added", source=source.info.id)
         export.problem, export.state = our_fault(), "problem"
     finally:

@@ -104,7 +104,7 @@ class Database:
             try:
                 yield transaction
                 await transaction.commit()
-            except BaseException:
+            except BaseException:  # Nothing is left half-written, whatever ends the transaction.
                 await transaction.rollback()
                 raise
 

@@ -113,7 +113,7 @@ class Mailbox:
         self._imap = _connect(servers, str(known["host"]), int(known["port"]))
         try:
             _sign_in(self._imap, known)
-        except BaseException:
+        except BaseException:  # The caller has no mailbox to close yet.
             self._close()
             raise
 
