@@ -44,7 +44,6 @@ from privateshare.platform.library.archives import (
 )
 from privateshare.platform.library.erasure import (
     delete_exports,
-    destroy_listed_keys,
     erase_account,
     erase_pushed_files,
     forget_user,
@@ -53,7 +52,6 @@ from privateshare.platform.library.erasure import (
     remove_files_of_account,
     undo_journey,
     withdraw_access,
-    write_journal,
 )
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles, record_files, slot_files
@@ -65,6 +63,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Identity
 from privateshare.sources.failures import LeftOut
 from tests.flow.people import SPOTIFY, People
+from tests.flow.sweeping import record_erasures
 
 NOW = datetime.now(UTC)
 PLAYS = ObjectType.PLAY_HISTORY
@@ -363,16 +362,13 @@ async def test_listed_keys_are_destroyed_and_journaled_page_by_page(
         await platform.erasure_keys.create(name)
     async with platform.database.transaction() as db:
         db.add_all(KeyToDestroyRow(name=name) for name in names)
-    await destroy_listed_keys(platform)
+    await record_erasures(platform)
     assert await platform.erasure_keys.read_all(names) == {}
-    async with platform.database.session() as db:
-        assert not list(await db.scalars(select(KeyToDestroyRow).where(KeyToDestroyRow.name.in_(names))))
-    await write_journal(platform)
     recorded = {entry.id for entry in platform.journals.main.entries()}
     assert recorded >= {str(name) for name in names}
     async with platform.database.transaction() as db:
         await record_ended(db, Ended.KEY, [])
-    await write_journal(platform)
+    await record_erasures(platform)
 
 
 async def test_what_a_restored_database_has_again_ends_again(platform: Platform, people: People) -> None:

@@ -15,11 +15,11 @@ from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow, UnjournaledRow
+from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow
 from privateshare.platform.keystore.store import KeyMissing, KeyStoreUnavailable
 from privateshare.platform.library.accounts import (
     ConnectedSource,
@@ -27,7 +27,7 @@ from privateshare.platform.library.accounts import (
     connect_account,
     library_accounts,
 )
-from privateshare.platform.library.erasure import erase_account, erase_library, write_journal
+from privateshare.platform.library.erasure import erase_account, erase_library
 from privateshare.platform.library.libraries import KeyLost, KeyNotOpened, LibraryGone, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.operating.settings import Settings
@@ -42,7 +42,7 @@ from tests.flow.databases import copy_database
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.sessions import wait_until_over
-from tests.flow.sweeping import sweep_whole
+from tests.flow.sweeping import record_erasures, sweep_whole
 from tests.flow.wire import Tokens, Wire, check_error
 from tests.patience import GIVE_UP_SECONDS
 from tests.s3 import serving_s3
@@ -93,10 +93,9 @@ async def nothing_to_record(platform: Platform) -> None:
         left = 1
         while left:
             await asyncio.sleep(0.05)
-            await write_journal(platform)
-            async with platform.database.transaction() as db:
-                rows = await db.scalar(select(func.count()).select_from(UnjournaledRow)) or 0
-                left = rows + (await db.scalar(sweeps) or 0)
+            async with platform.database.session() as db:
+                left = await db.scalar(sweeps) or 0
+    await record_erasures(platform)
 
 
 @pytest.fixture
