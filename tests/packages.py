@@ -14,7 +14,8 @@ REGISTRATION: Mapping[str, Any] = {
 }
 SCHEMA: Mapping[str, Any] = {"title": "stroll", "x-object-type": 20002, "type": "object", "required": ["entityid"]}
 SOURCE = """
-from privateshare.sources.contract import Identity, ObjectSchema, Sample, SourceInfo, pages
+from privateshare.sources.contract import Identity, ObjectSchema, Sample, SourceInfo
+from privateshare.sources.paging import pages
 
 
 class Pedometer:

@@ -11,8 +11,9 @@ import orjson
 
 from privateshare.protocol.object_time import FHIR, object_times
 from privateshare.protocol.window import Window
-from privateshare.sources.contract import JsonObject, ObjectSchema, Page, one_line
+from privateshare.sources.contract import JsonObject, ObjectSchema, Page
 from privateshare.sources.identity import ObjectProvenance, Origin, Version, fhir_subject, fhir_version
+from privateshare.sources.paging import one_line
 
 DIGEST_BYTES = 8
 NO_DATA = b""

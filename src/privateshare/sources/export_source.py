@@ -16,12 +16,10 @@ from privateshare.sources.contract import (
     OwnedPages,
     Page,
     SourceInfo,
-    owned_pages,
-    owner_at_end,
-    pages,
 )
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of
+from privateshare.sources.paging import owned_pages, owner_at_end, pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, Broken, ObjectSchema, Written, pages
+from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, Broken, ObjectSchema
 from privateshare.sources.entries import page_entries
 from privateshare.sources.identity import IF_MISSING
+from privateshare.sources.paging import Written, pages
 
 Typed = tuple[int, dict[str, Any]]
 

@@ -1,4 +1,4 @@
-"""Tests of the ways in which APIs divide lists, with what the contract tests of sources do not meet."""
+"""Tests of grouping objects into pages, and of failures in words."""
 
 from typing import Any
 

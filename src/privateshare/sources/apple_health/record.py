@@ -10,13 +10,14 @@ from privateshare.sources.apple_health.files import ExportFiles
 from privateshare.sources.apple_health.observations import Observations
 from privateshare.sources.apple_health.reader import ExportReader, Item
 from privateshare.sources.apple_health.reasons import NO_ELECTROCARDIOGRAM
-from privateshare.sources.contract import JsonObject, Written
+from privateshare.sources.contract import JsonObject
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.fhir_file.history import item_of
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.people import People, add_found
 from privateshare.sources.fhir_file.record import found_resources
 from privateshare.sources.identity import Deletion
+from privateshare.sources.paging import Written
 
 RECORD_TYPES = tuple(OBJECT_TYPES.values())
 

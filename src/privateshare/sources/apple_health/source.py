@@ -16,16 +16,13 @@ from privateshare.sources.contract import (
     FileMark,
     Identity,
     ObjectSchema,
-    OwnedObjects,
     OwnedPages,
     Page,
     Sample,
     SourceInfo,
     Upload,
-    owned_pages,
-    owner_at_end,
-    pages,
 )
+from privateshare.sources.paging import OwnedObjects, owned_pages, owner_at_end, pages
 
 PERSON = "applehealth"  # Exports do not name the person, so all exports of a person belong to one account.
 NAME = "Apple Health"

@@ -16,17 +16,14 @@ from privateshare.sources.contract import (
     Identity,
     JsonObject,
     ObjectSchema,
-    OwnedObjects,
     OwnedPages,
     Page,
     Sample,
     SourceInfo,
     Upload,
-    owned_pages,
-    owner_at_end,
-    pages,
 )
 from privateshare.sources.failures import LeftOut
+from privateshare.sources.paging import OwnedObjects, owned_pages, owner_at_end, pages
 
 STATEMENTS = "statements"  # All bank statements of a person belong to one account of the library.
 

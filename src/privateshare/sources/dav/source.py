@@ -36,12 +36,12 @@ from privateshare.sources.contract import (
     Sample,
     Skipped,
     SourceInfo,
-    pages,
 )
 from privateshare.sources.dav.client import CALDAV, CARDDAV, DAV, DavClient, DavResource, NotDav, named
 from privateshare.sources.dav.configuration import Settings
 from privateshare.sources.failures import UNKNOWN, LeftOut
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of, text_of
+from privateshare.sources.paging import pages
 from privateshare.sources.typed_servers import TypedServers, host_of
 
 CALENDAR_SERVER = "http://calendarserver.org/ns/"

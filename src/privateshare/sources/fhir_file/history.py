@@ -3,11 +3,12 @@
 from functools import lru_cache
 from typing import Any
 
-from privateshare.sources.contract import JsonObject, Written
+from privateshare.sources.contract import JsonObject
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.references import Reference, read_reference, server_of
 from privateshare.sources.identity import Deletion, ObjectProvenance, Origin, fhir_subject, fhir_version
 from privateshare.sources.json_records import FoundRecord
+from privateshare.sources.paging import Written
 
 NO_CONTENT, GONE = "204", "410"
 CHANGES = ("POST", "PUT", "PATCH")

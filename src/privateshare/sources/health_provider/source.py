@@ -27,7 +27,6 @@ from privateshare.sources.contract import (
     Skipped,
     Source,
     SourceInfo,
-    pages,
 )
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.fhir_file.conversion import converted
@@ -45,6 +44,7 @@ from privateshare.sources.health_provider.configuration import RegisteredClient,
 from privateshare.sources.health_provider.discovery import SmartServer, find_server, read_server
 from privateshare.sources.health_provider.registering import register
 from privateshare.sources.health_provider.scopes import wanted_scope
+from privateshare.sources.paging import pages
 from privateshare.sources.typed_servers import TypedServers, host_of
 from privateshare.sources.web import ServerReach
 

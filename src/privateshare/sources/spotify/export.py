@@ -8,12 +8,13 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.contract import Broken, JsonObject, Written
+from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.export_reader import UNREADABLE
 from privateshare.sources.failures import LeftOut, shown_name
 from privateshare.sources.identity import IF_MISSING
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, list_of, text_of
+from privateshare.sources.paging import Written
 from privateshare.sources.spotify.account_data import (
     LIBRARY_LISTS,
     EntryKind,

@@ -13,18 +13,14 @@ from privateshare.sources.contract import (
     Identity,
     JsonObject,
     ObjectSchema,
-    OwnedObjects,
     OwnedPages,
     Page,
     Sample,
     Source,
     SourceInfo,
     Upload,
-    Written,
-    owned_pages,
-    owner_at_end,
-    pages,
 )
+from privateshare.sources.paging import OwnedObjects, Written, owned_pages, owner_at_end, pages
 from privateshare.sources.spotify.export import SpotifyExport
 from privateshare.sources.spotify.mapping import account_of
 from privateshare.sources.spotify.sample import sample_objects
