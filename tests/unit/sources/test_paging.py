@@ -1,4 +1,4 @@
-"""Tests of grouping objects into pages, and of failures in words."""
+"""Tests of the ways in which APIs divide lists, with what the contract tests of sources do not meet."""
 
 from typing import Any
 

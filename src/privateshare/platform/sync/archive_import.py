@@ -1,0 +1,123 @@
+"""Merging uploaded archives into the files of an account, as a part of its sync."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
+from io import BufferedReader
+from typing import BinaryIO, cast
+
+import structlog
+
+from privateshare.platform.blobs.sealed import SealedReader, UnreadableBlob
+from privateshare.platform.db.tables import ArchiveRow
+from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.archives import archive_key, left_out_of
+from privateshare.platform.library.export_age import Age, age_of_export, aged
+from privateshare.platform.library.mapped_files import MappedFiles, has_files, stored_newest
+from privateshare.platform.library.object_buffer import ObjectBuffer
+from privateshare.platform.library.read_exports import ExportHead, milliseconds_now, stored_head, stored_pages
+from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
+from privateshare.platform.sync.sync_run import AccountSync, check_may_fetch
+from privateshare.protocol.object_time import FHIR
+from privateshare.sources.contract import Broken
+from privateshare.sources.failures import LeftOut
+from privateshare.sources.frames import EntryPage
+
+ARCHIVE_BUFFER_BYTES = 1024 * 1024
+SECONDS_BETWEEN_ACCESS_CHECKS = 0.5
+
+log = structlog.get_logger()
+
+
+async def import_archives(run: AccountSync) -> None:
+    """Import the archives one by one, so that one that fails does not affect the others. Raises Broken at the end."""
+    failure = None
+    for archive in run.archives:
+        try:
+            await _import_archive(run, archive)
+        except Broken as error:
+            log.warning("an archive cannot be imported although its check succeeded", sync=str(run.sync_id))
+            failure = error
+        except UnreadableBlob as error:
+            await report_lost_blob(run, error)
+            run.lost_archives += 1
+    if failure is not None:
+        raise failure
+
+
+async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
+    """Import an archive, unless all of its objects are in the account already."""
+    if archive.was_read and run.imports.has(archive.fingerprint):
+        log.info("an export is in the account already", account=run.account.public_id)
+        run.left_out.add(left_out_of(archive, run.library))
+    else:
+        await _merge_archive(run, archive)
+        if archive.was_read and not run.lost_blobs:
+            run.imports.add(archive.fingerprint)
+    run.imported.append(archive)
+
+
+async def _merge_archive(run: AccountSync, archive: ArchiveRow) -> None:
+    identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
+    key = archive_key(archive, run.library)
+    reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
+    checked_at = 0.0
+    async with run.platform.database.transaction() as db:
+        stages = Stages(is_first=not await has_files(db, run.account))
+    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ExitStack() as buffers:
+        buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
+        head = await asyncio.to_thread(stored_head, cast(BinaryIO, opened)) if archive.was_read else None
+        age = await _compare_with_stored(run, archive, head, buffer) if head and not stages.is_first else Age.NEWER
+        async with aclosing(
+            _pages_of_archive(run, archive, head, cast(BinaryIO, opened), identity.objects_owner)
+        ) as pages:
+            async for page in pages:
+                run.require_time()
+                if isinstance(page, LeftOut):
+                    run.left_out.add(page)
+                    continue
+                if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
+                    await check_may_fetch(run)
+                    checked_at = time.monotonic()
+                await asyncio.to_thread(_add_entries, buffer, EntryPage(aged(page.entries, age)))
+                if stages.is_due(buffer):
+                    await write_objects(run, buffer, from_source=False)
+                    buffers.close()
+                    buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
+        await write_objects(run, buffer, from_source=False)
+
+
+async def _compare_with_stored(run: AccountSync, archive: ArchiveRow, head: ExportHead, buffer: ObjectBuffer) -> Age:
+    """Compare an export with what is stored of the account, and tell the buffer what follows. ADR 64."""
+    if run.source.info.schema.standard == FHIR:  # Its resources have versions of their own. ADR 18.
+        return Age.NEWER
+    files = MappedFiles(run.platform.blobs, run.library)
+    async with run.platform.database.transaction() as db:
+        age = age_of_export(head.newest, await stored_newest(db, files, run.account, milliseconds_now()))
+    buffer.compares_changes = age is Age.UNKNOWN
+    if age is Age.NEWER and not left_out_of(archive, run.library).is_partial:
+        for object_type in head.complete:
+            buffer.take_as_list(object_type)
+    return age
+
+
+async def _pages_of_archive(
+    run: AccountSync, archive: ArchiveRow, head: ExportHead | None, opened: BinaryIO, owner: str
+) -> AsyncGenerator[EntryPage | LeftOut]:
+    """Yield the objects of an archive, and at the end what of it could not be read."""
+    types, info = run.known_cursors.keys(), run.source.info
+    if head is None:
+        async with aclosing(run.platform.archive_readers.objects(run.source, opened, owner, types)) as pages:
+            async for page in pages:
+                yield page
+        return
+    stored = stored_pages(opened, head, info.schema, info.service_type, owner)
+    while (found := await asyncio.to_thread(next, stored, None)) is not None:
+        yield EntryPage([(type_, entry) for type_, entry in found.entries if type_ in types])
+    yield left_out_of(archive, run.library)
+
+
+def _add_entries(buffer: ObjectBuffer, page: EntryPage) -> None:
+    for object_type, entry in page.entries:
+        buffer.add_entry(object_type, entry)
