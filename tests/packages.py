@@ -15,7 +15,7 @@ REGISTRATION: Mapping[str, Any] = {
 SCHEMA: Mapping[str, Any] = {"title": "stroll", "x-object-type": 20002, "type": "object", "required": ["entityid"]}
 SOURCE = """
 from privateshare.sources.contract import Identity, ObjectSchema, Sample, SourceInfo
-from privateshare.sources.paging import pages
+from privateshare.sources.page_building import pages
 
 
 class Pedometer:

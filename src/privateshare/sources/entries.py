@@ -13,7 +13,7 @@ from privateshare.protocol.object_time import FHIR, object_times
 from privateshare.protocol.window import Window
 from privateshare.sources.contract import JsonObject, ObjectSchema, Page
 from privateshare.sources.identity import ObjectProvenance, Origin, Version, fhir_subject, fhir_version
-from privateshare.sources.paging import one_line
+from privateshare.sources.page_building import one_line
 
 DIGEST_BYTES = 8
 NO_DATA = b""

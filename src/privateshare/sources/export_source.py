@@ -19,7 +19,7 @@ from privateshare.sources.contract import (
 )
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of
-from privateshare.sources.paging import owned_pages, owner_at_end, pages
+from privateshare.sources.page_building import owned_pages, owner_at_end, pages
 
 
 @dataclass(frozen=True, slots=True)

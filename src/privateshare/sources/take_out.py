@@ -25,7 +25,7 @@ from privateshare.sources.failures import UNKNOWN, Broken, LeftOut
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.paging import Written, pages
+from privateshare.sources.page_building import Written, pages
 from privateshare.sources.upload_records import records_of_files
 
 MANIFEST = "manifest.json"

@@ -13,7 +13,7 @@ from typing import Any
 from privateshare.protocol.object_time import DIGIME, object_time
 from privateshare.sources.contract import PAGE_OBJECTS, Connection, Identity, Page, Source
 from privateshare.sources.failures import LeftOut
-from privateshare.sources.paging import one_line
+from privateshare.sources.page_building import one_line
 from privateshare.sources.schemas import schema_fault
 
 MAX_FAULTS = 20

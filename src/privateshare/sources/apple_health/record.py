@@ -17,7 +17,7 @@ from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.people import People, add_found
 from privateshare.sources.fhir_file.record import found_resources
 from privateshare.sources.identity import Deletion
-from privateshare.sources.paging import Written
+from privateshare.sources.page_building import Written
 
 RECORD_TYPES = tuple(OBJECT_TYPES.values())
 

@@ -22,7 +22,7 @@ from privateshare.sources.contract import (
     SourceInfo,
     Upload,
 )
-from privateshare.sources.paging import OwnedObjects, owned_pages, owner_at_end, pages
+from privateshare.sources.page_building import OwnedObjects, owned_pages, owner_at_end, pages
 
 PERSON = "applehealth"  # Exports do not name the person, so all exports of a person belong to one account.
 NAME = "Apple Health"

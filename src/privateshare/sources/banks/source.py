@@ -23,7 +23,7 @@ from privateshare.sources.contract import (
     Upload,
 )
 from privateshare.sources.failures import LeftOut
-from privateshare.sources.paging import OwnedObjects, owned_pages, owner_at_end, pages
+from privateshare.sources.page_building import OwnedObjects, owned_pages, owner_at_end, pages
 
 STATEMENTS = "statements"  # All bank statements of a person belong to one account of the library.
 

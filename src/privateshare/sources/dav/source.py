@@ -41,7 +41,7 @@ from privateshare.sources.dav.client import CALDAV, CARDDAV, DAV, DavClient, Dav
 from privateshare.sources.dav.configuration import Settings
 from privateshare.sources.failures import UNKNOWN, LeftOut
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of, text_of
-from privateshare.sources.paging import pages
+from privateshare.sources.page_building import pages
 from privateshare.sources.typed_servers import TypedServers, host_of
 
 CALENDAR_SERVER = "http://calendarserver.org/ns/"

@@ -8,7 +8,7 @@ from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.references import Reference, read_reference, server_of
 from privateshare.sources.identity import Deletion, ObjectProvenance, Origin, fhir_subject, fhir_version
 from privateshare.sources.json_records import FoundRecord
-from privateshare.sources.paging import Written
+from privateshare.sources.page_building import Written
 
 NO_CONTENT, GONE = "204", "410"
 CHANGES = ("POST", "PUT", "PATCH")

@@ -44,7 +44,7 @@ from privateshare.sources.health_provider.configuration import RegisteredClient,
 from privateshare.sources.health_provider.discovery import SmartServer, find_server, read_server
 from privateshare.sources.health_provider.registering import register
 from privateshare.sources.health_provider.scopes import wanted_scope
-from privateshare.sources.paging import pages
+from privateshare.sources.page_building import pages
 from privateshare.sources.typed_servers import TypedServers, host_of
 from privateshare.sources.web import ServerReach
 

@@ -30,7 +30,7 @@ from privateshare.sources.mail_file.mailbox_files import NotMail
 from privateshare.sources.mail_file.reading import mails_of
 from privateshare.sources.mail_file.sample import sample_files
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of
-from privateshare.sources.paging import pages
+from privateshare.sources.page_building import pages
 from privateshare.sources.typed_servers import TypedServers
 
 ID = 9060

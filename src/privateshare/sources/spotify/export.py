@@ -14,7 +14,7 @@ from privateshare.sources.failures import LeftOut, shown_name
 from privateshare.sources.identity import IF_MISSING
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, list_of, text_of
-from privateshare.sources.paging import Written
+from privateshare.sources.page_building import Written
 from privateshare.sources.spotify.account_data import (
     LIBRARY_LISTS,
     EntryKind,

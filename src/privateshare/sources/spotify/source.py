@@ -20,7 +20,7 @@ from privateshare.sources.contract import (
     SourceInfo,
     Upload,
 )
-from privateshare.sources.paging import OwnedObjects, Written, owned_pages, owner_at_end, pages
+from privateshare.sources.page_building import OwnedObjects, Written, owned_pages, owner_at_end, pages
 from privateshare.sources.spotify.export import SpotifyExport
 from privateshare.sources.spotify.mapping import account_of
 from privateshare.sources.spotify.sample import sample_objects

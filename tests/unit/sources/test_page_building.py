@@ -1,14 +1,14 @@
-"""What the contract gives to sources: pages, and failures in words."""
+"""Tests of grouping objects into pages."""
 
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, Broken, ObjectSchema
+from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, ObjectSchema
 from privateshare.sources.entries import page_entries
 from privateshare.sources.identity import IF_MISSING
-from privateshare.sources.paging import Written, pages
+from privateshare.sources.page_building import Written, pages
 
 Typed = tuple[int, dict[str, Any]]
 
@@ -51,11 +51,3 @@ def test_pages_are_emitted_early() -> None:
 
         next(pages(objects()))
         assert taken <= count
-
-
-def test_a_failure_is_translated_before_its_values_are_inserted() -> None:
-    """The text keeps its values separate, and a per cent sign is only a character."""
-    broken = Broken("%(name)s is odd. Take another.", name="100%s.json")
-    assert (broken.text, broken.values) == ("%(name)s is odd. Take another.", {"name": "100%s.json"})
-    assert str(broken) == "100%s.json is odd. Take another."
-    assert str(Broken("100% odd. Take another.")) == "100% odd. Take another."
