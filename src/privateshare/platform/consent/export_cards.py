@@ -129,6 +129,11 @@ def is_being_read(cards: Sequence[FoundExport]) -> bool:
     return any(card.percent is not None for card in cards)
 
 
+def page_values(cards: Sequence[FoundExport], problem: str) -> dict[str, object]:
+    """Return what the pages with these cards show. They renew themselves until all exports are read."""
+    return {"cards": cards, "problem": problem, "refresh": REFRESH_SECONDS if is_being_read(cards) else 0}
+
+
 def _card(
     words: Translator,
     sources: Mapping[int, Source],

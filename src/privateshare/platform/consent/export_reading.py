@@ -4,7 +4,7 @@ The reading continues after the request that began it, and the page shows how fa
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
@@ -12,11 +12,12 @@ from time import monotonic
 import structlog
 
 from privateshare.platform.archive_readers import ReaderFailed
+from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.consent.connections import reading_export
 from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
-from privateshare.platform.consent.export_cards import INTERRUPTED
+from privateshare.platform.consent.export_cards import DROP, INTERRUPTED
 from privateshare.platform.library.dropped_files import DroppedFiles
-from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports, new_export
+from privateshare.platform.library.waiting_exports import NotWaiting, WaitingExport, WaitingExports, new_export
 from privateshare.platform.operating.admission import current_request, place_given_up
 from privateshare.sources.contract import Broken, Source
 from privateshare.sources.failures import our_fault
@@ -91,7 +92,7 @@ async def _report(waiting: WaitingExports, export: WaitingExport, is_over: async
             await waiting.put(replace(export))
 
 
-async def note_lost(waiting: WaitingExports, export: WaitingExport) -> bool:
+async def _note_lost(waiting: WaitingExports, export: WaitingExport) -> bool:
     """Say that a file must be uploaded again, and return True, unless the person decided about it in another tab."""
     if not await waiting.has(export):
         return False
@@ -99,6 +100,38 @@ async def note_lost(waiting: WaitingExports, export: WaitingExport) -> bool:
     export.problem, export.state = Broken(INTERRUPTED), "problem"
     await waiting.put(export)
     return True
+
+
+async def add_wanted(
+    waiting: WaitingExports,
+    exports: Sequence[WaitingExport],
+    decisions: Mapping[str, str],
+    add: Callable[[WaitingExport, str], Awaitable[None]],
+) -> bool:
+    """Add the exports that the person wants, and delete the rest.
+
+    Args:
+        waiting: Where the exports wait.
+        exports: The exports that the person has seen. Others stay.
+        decisions: The person's decisions, by the id of the export.
+        add: Adds an export as decided. Raises NotWaiting or UnreadableBlob.
+
+    Returns:
+        Whether an export is lost. It stays, and says that its file must be uploaded again.
+    """
+    lost = list[WaitingExport]()
+    for export in exports:
+        decision = decisions.get(export.id, DROP)
+        if decision == DROP:
+            continue
+        try:
+            await add(export, decision)
+        except NotWaiting:
+            log.info("an export was added in another tab")
+        except UnreadableBlob:
+            lost += [export] if await _note_lost(waiting, export) else []
+    await waiting.delete(export for export in exports if export not in lost)
+    return bool(lost)
 
 
 async def exports_read_by_now(waiting: WaitingExports) -> Sequence[WaitingExport]:

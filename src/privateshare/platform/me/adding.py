@@ -11,13 +11,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from privateshare.errors import NotFound, RequestTooLarge
-from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.consent import drop_zone
 from privateshare.platform.consent.connections import keep_objects
 from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
-    DROP,
     FoundExport,
     KnownAccount,
     chosen_account,
@@ -25,9 +23,9 @@ from privateshare.platform.consent.export_cards import (
     export_cards,
     is_being_read,
     known_accounts,
+    page_values,
 )
-from privateshare.platform.consent.export_cards import REFRESH_SECONDS as FOUND_REFRESH_SECONDS
-from privateshare.platform.consent.export_reading import begin_reading, exports_read_by_now, note_lost
+from privateshare.platform.consent.export_reading import add_wanted, begin_reading, exports_read_by_now
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
@@ -37,7 +35,7 @@ from privateshare.platform.keys.wrapping import derive_key_from
 from privateshare.platform.library.accounts import ConnectedSource, connect_account, library_accounts
 from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
-from privateshare.platform.library.waiting_exports import NotWaiting, WaitingExport, WaitingExports
+from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
 from privateshare.platform.me.bringing import MAX_SHOWN, REFRESH_SECONDS, brought_sources
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
 from privateshare.platform.operating.admission import place_given_up
@@ -156,16 +154,12 @@ async def decide_on_mine(request: Request, browser_id: UUID) -> Response:
     decisions = decided(cards, answers)
     if decisions is None:
         return _found_page(visitor, cards, visitor.words.say(DECIDE_FIRST))
-    wanted = [export for export in exports if decisions.get(export.id, DROP) != DROP]
-    added, lost = list[str](), list[WaitingExport]()
-    for export in wanted:
-        try:
-            added.append(await _add_export(request, visitor, export, decisions[export.id]))
-        except NotWaiting:
-            log.info("an export was added in another tab")
-        except UnreadableBlob:
-            lost += [export] if await note_lost(waiting, export) else []
-    await waiting.delete(export for export in exports if export not in lost)
+    added = list[str]()
+
+    async def add(export: WaitingExport, decision: str) -> None:
+        added.append(await _add_export(request, visitor, export, decision))
+
+    lost = await add_wanted(waiting, exports, decisions, add)
     if lost:
         return redirect(visitor.address("found"))
     if not added:
@@ -206,13 +200,10 @@ def _cards(visitor: Visitor, exports: Sequence[WaitingExport], known: Sequence[K
 
 
 def _found_page(visitor: Visitor, cards: Sequence[FoundExport], problem: str = "") -> Response:
-    values = {
-        "cards": cards,
+    values = page_values(cards, problem) | {
         "target": visitor.address("found"),
         "again": visitor.address("add"),
         "offered": _offered_names(visitor),
-        "problem": problem,
-        "refresh": FOUND_REFRESH_SECONDS if is_being_read(cards) else 0,
     }
     return visitor.page("me-found.html", values, UNPROCESSABLE if problem else 200)
 

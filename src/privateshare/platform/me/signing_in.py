@@ -20,7 +20,10 @@ from privateshare.platform.consent import pending_sign_in
 from privateshare.platform.consent.connections import identify_signed_in
 from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
-from privateshare.platform.consent.pages.connect_page import (
+from privateshare.platform.consent.pages.sign_in_page import exchange_for_account
+from privateshare.platform.consent.pending_sign_in import PendingSignIn
+from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.source_answers import (
     ANSWER,
     FILL_IN,
     PROBLEMS,
@@ -28,11 +31,10 @@ from privateshare.platform.consent.pages.connect_page import (
     answers_of,
     chosen_provider,
     missing_answer,
+    prepare_source,
     read_answers,
+    sign_in_problem,
 )
-from privateshare.platform.consent.pages.sign_in_page import exchange_for_account
-from privateshare.platform.consent.pending_sign_in import PendingSignIn
-from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import isolated_text
 from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here
 from privateshare.platform.db.tables import ProviderRow
@@ -40,7 +42,6 @@ from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.credentials import revoke_token
 from privateshare.platform.library.providers import search_providers
-from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.sync.sessions import sync_for_person
@@ -152,23 +153,16 @@ async def begin_own_sign_in(request: Request, browser_id: UUID, source_id: int) 
     try:
         async with place_given_up():
             return await _begin(request, visitor, source, answers)
-    except TryLater:
-        return again(visitor.words.say(PROBLEMS["away"], source=name))
-    except NeedsLogin:
-        return again(visitor.words.say(PROBLEMS["refused"], source=name))
-    except Broken as error:
-        return again(visitor.words.problem(error))
+    except (TryLater, NeedsLogin, Broken) as failure:
+        return again(sign_in_problem(visitor.words, name, failure))
 
 
 async def _begin(
     request: Request, visitor: Visitor, source: SignInSource | AskingSource, answers: Mapping[str, str]
 ) -> Response:
     """Prepare the sign-in, or connect the account. Raises TryLater, NeedsLogin or Broken."""
-    known, origin = JsonObject(), public_address(request)
-    if isinstance(source, AskingSource):
-        known = await call_source(source.prepare, answers, origin + pending_sign_in.NAMED_SERVER_CALLBACK_PATH)
-        if answers.get(PROVIDER_FIELD):
-            known[PROVIDER_FIELD] = answers[PROVIDER_FIELD]
+    origin = public_address(request)
+    known = await prepare_source(source, answers, origin)
     if not isinstance(source, SignInSource):
         identity = await identify_signed_in(source, known)
         return await _connect(request, visitor.browser.id, source, identity, known)

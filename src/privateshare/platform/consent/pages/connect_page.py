@@ -4,7 +4,7 @@ For some sources a person types something first, such as the address of their se
 stored encrypted, as tokens are, and never shown again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request
@@ -18,6 +18,17 @@ from privateshare.platform.consent import connections, navigation, outcome, pend
 from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.source_answers import (
+    ANSWER,
+    FILL_IN,
+    PROBLEMS,
+    answers_of,
+    chosen_provider,
+    missing_answer,
+    prepare_source,
+    read_answers,
+    sign_in_problem,
+)
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.translation import N_, isolated_text
 from privateshare.platform.consent.upload_notes import left_out_words
@@ -36,34 +47,19 @@ from privateshare.platform.consent.visit import (
 from privateshare.platform.db.tables import ProviderRow
 from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.library.providers import find_provider
-from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.operating.admission import place_given_up
-from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.sources.contract import (
     AskingSource,
     Broken,
-    JsonObject,
     NeedsLogin,
-    Question,
     SignInSource,
     Source,
     TryLater,
 )
 from privateshare.sources.failures import LeftOut, our_fault
 
-PROVIDER_FIELD = "provider"
-METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN, ANSWER = "way", "upload", "sample:", "sign-in", "answer-"
-MAX_ANSWER_CHARACTERS = 500
-FILL_IN = N_("Fill in: %(field)s.")
-# The values of the `problem` parameter, with which a failed sign-in redirects to this page.
-PROBLEMS = {
-    "declined": N_("You did not sign in at %(source)s. Try again, or cancel."),
-    "failed": N_("%(source)s could not complete the sign-in. Try again, or choose another source."),
-    "refused": N_("%(source)s does not accept what you typed. Check it, and try again."),
-    "away": N_("%(source)s does not answer. Try again in a moment."),
-    "another": N_("This is another account. Connect the same one as before."),
-}
+METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
 UNPROCESSABLE, TOO_LARGE, UNAVAILABLE = 422, 413, 503
 
 router = APIRouter(route_class=PageRoute)
@@ -150,26 +146,18 @@ async def _sign_in(
     try:
         async with place_given_up():
             return await _begin_sign_in(request, visit, source, answers)
-    except TryLater:
-        return again(visit.words.say(PROBLEMS["away"], source=name))
-    except NeedsLogin:
-        return again(visit.words.say(PROBLEMS["refused"], source=name))
-    except Broken as error:
-        return again(visit.words.problem(error))
+    except (TryLater, NeedsLogin, Broken) as failure:
+        return again(sign_in_problem(visit.words, name, failure))
 
 
 async def _begin_sign_in(
     request: Request, visit: Visit, source: SignInSource | AskingSource, answers: Mapping[str, str]
 ) -> Response:
     """Send the browser to the source, or connect the account. Raises TryLater, NeedsLogin or Broken."""
-    platform, known = platform_of(request), JsonObject()
-    if isinstance(source, AskingSource):
-        redirect_uri = public_address(request) + pending_sign_in.NAMED_SERVER_CALLBACK_PATH
-        known = await call_source(source.prepare, answers, redirect_uri)
-    if answers.get(PROVIDER_FIELD):
-        known[PROVIDER_FIELD] = answers[PROVIDER_FIELD]
+    platform, origin = platform_of(request), public_address(request)
+    known = await prepare_source(source, answers, origin)
     if isinstance(source, SignInSource):
-        begun, origin = pending_sign_in.find_pending(visit), public_address(request)
+        begun = pending_sign_in.find_pending(visit)
         pending = await pending_sign_in.make_sign_in(platform, source, visit.cookie.tag, origin, known, begun)
         async with platform.database.transaction() as db:
             visit = await _lock(request, db)
@@ -183,39 +171,6 @@ async def _begin_sign_in(
             return _another_account(visit, source)
         account = await connections.connect_signed_in(visit, source, identity, known)
         return redirect(await navigation.after_connecting(visit, account))
-
-
-async def chosen_provider(platform: Platform, source: Source, fields: Mapping[str, str]) -> ProviderRow | None:
-    """Return the health provider that the person chose by its name; None if they typed an address."""
-    id_ = fields.get(PROVIDER_FIELD, "")
-    if not source.info.has_directory or not id_:
-        return None
-    async with platform.database.transaction() as db:
-        return await find_provider(db, id_)
-
-
-def answers_of(provider: ProviderRow) -> dict[str, str]:
-    """Return what the directory says, in place of what a person would type."""
-    return {
-        "server": provider.server,
-        "name": provider.name,
-        "brands": provider.list_name,
-        PROVIDER_FIELD: provider.id,
-    }
-
-
-def missing_answer(questions: Sequence[Question], answers: Mapping[str, str]) -> Question | None:
-    """Return the first question without an answer that could be one; None if there is none."""
-    return next((one for one in questions if not 0 < len(answers[one.name]) <= MAX_ANSWER_CHARACTERS), None)
-
-
-def read_answers(questions: Sequence[Question], fields: Mapping[str, str]) -> dict[str, str]:
-    """Read what the person typed. A password may begin or end with a space."""
-    typed = {question.name: fields.get(ANSWER + question.name, "") for question in questions}
-    return {
-        question.name: typed[question.name] if question.kind == "password" else typed[question.name].strip()
-        for question in questions
-    }
 
 
 async def _connect_archive(request: Request, visit: Visit, source: Source, archive: SealedTemporary) -> Response:

@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 
-import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.consent import connections, outcome, previews
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     DROP,
-    REFRESH_SECONDS,
     FoundExport,
     KnownAccount,
     chosen_account,
@@ -19,8 +16,9 @@ from privateshare.platform.consent.export_cards import (
     export_cards,
     is_being_read,
     known_accounts,
+    page_values,
 )
-from privateshare.platform.consent.export_reading import exports_read_by_now, note_lost
+from privateshare.platform.consent.export_reading import add_wanted, exports_read_by_now
 from privateshare.platform.consent.pages.drop_page import (
     UNPROCESSABLE,
     current_visit,
@@ -40,11 +38,10 @@ from privateshare.platform.consent.visit import (
 )
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.waiting_exports import NotWaiting, WaitingExport
+from privateshare.platform.library.waiting_exports import WaitingExport
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 
 router = APIRouter(route_class=PageRoute)
-log = structlog.get_logger()
 
 
 @router.get("/journey/{tag}/found")
@@ -73,15 +70,12 @@ async def decide(request: Request) -> Response:
     decisions = decided(cards, answers)
     if decisions is None:
         return _page(visit, cards, visit.words.say(DECIDE_FIRST))
-    wanted, lost = [export for export in exports if decisions.get(export.id, DROP) != DROP], list[WaitingExport]()
-    for export in wanted:
-        try:
-            await _add(request, visit, export, decisions[export.id])
-        except NotWaiting:
-            log.info("an export was added in another tab")
-        except UnreadableBlob:
-            lost += [export] if await note_lost(waiting, export) else []
-    await waiting.delete(export for export in exports if export not in lost)
+
+    async def add(export: WaitingExport, decision: str) -> None:
+        await _add(request, visit, export, decision)
+
+    lost = await add_wanted(waiting, exports, decisions, add)
+    wanted = any(decision != DROP for decision in decisions.values())
     return redirect(visit.address("found" if lost else "preview" if wanted else "drop"))
 
 
@@ -118,12 +112,9 @@ def _cards(visit: Visit, exports: Sequence[WaitingExport], known: Sequence[Known
 
 
 def _page(visit: Visit, cards: Sequence[FoundExport], problem: str = "") -> Response:
-    values = {
-        "cards": cards,
+    values = page_values(cards, problem) | {
         "target": visit.address("found"),
         "again": visit.address("drop"),
-        "problem": problem,
         "offered": offered_names(visit),
-        "refresh": REFRESH_SECONDS if is_being_read(cards) else 0,
     }
     return journey_page(visit, "found.html", values, status=UNPROCESSABLE if problem else 200)
