@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 import httpx2
 import pytest
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from examples.walking import Browser, consent
 from sqlalchemy import update
 from tests.flow.consenting import asking_contract, opened
+from tests.flow.consents import consent_by_id
 from tests.flow.people import EVERYTHING, SPOTIFY, People
 from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.served import serving
@@ -136,7 +136,7 @@ async def running(people: People) -> Side:
 
     async def stop(tokens: Tokens) -> None:
         async with database.transaction() as db:
-            await revoke_consent(db, UUID(tokens.claims["consentid"]), datetime.now(UTC))
+            await revoke_consent(db, await consent_by_id(db, tokens.claims["consentid"]), datetime.now(UTC))
 
     async def later(token: str, **columns: datetime) -> None:
         async with database.transaction() as db:

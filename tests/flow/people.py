@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import ConsentRow, ContractRow, JourneyRow, SessionRow
+from privateshare.platform.db.tables import ContractRow, JourneyRow, SessionRow
 from privateshare.platform.grants import consents, tokens
 from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
 from privateshare.platform.grants.journeys import ReturnTarget, find_journey, return_target
@@ -19,6 +19,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import start_session
 from privateshare.protocol import jwt
 from privateshare.sources.contract import Connection
+from tests.flow.consents import consent_by_id
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
 from tests.keys import OTHER, rsa_key
 
@@ -86,8 +87,7 @@ class People:
             await start_session(
                 db, self.platform, await db.get_one(SessionRow, journey.session_id), contract, consent, now
             )
-            lifetime = self.platform.settings.code_lifetime
-            return await tokens.issue_code(db, consent, str(journey.challenge), now, lifetime)
+            return await tokens.issue_code(db, self.platform, consent, str(journey.challenge), now)
 
     async def return_target(self, code: str) -> ReturnTarget:
         """Return where a link leads back to, and the state that goes there."""
@@ -106,4 +106,4 @@ class People:
     async def library_of(self, tokens_: Tokens) -> UUID:
         """Return the library that these tokens open."""
         async with self.platform.database.transaction() as db:
-            return (await db.get_one(ConsentRow, UUID(tokens_.claims["consentid"]))).library_id
+            return (await consent_by_id(db, tokens_.claims["consentid"])).library_id

@@ -7,18 +7,18 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx2
 import pytest
 from examples.walking import Browser
 from sqlalchemy import func, select
 
-from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentRow, FileRow
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of
+from tests.flow.consents import consent_by_id
 from tests.flow.databases import copy_database
 from tests.flow.killing import kill_a_reader
 from tests.flow.people import FHIR_FILE, People
@@ -143,7 +143,7 @@ async def test_an_import_is_retried_after_its_reader_was_killed(
     assert killed == [True]
     assert "Your data is here now" in html(page)
     async with platform.database.transaction() as db:
-        given = await db.get_one(ConsentRow, UUID(claims["consentid"]))
+        given = await consent_by_id(db, claims["consentid"])
         count = select(func.sum(FileRow.object_count))
         stored = await db.scalar(count.where(FileRow.library_id == given.library_id))
         assert stored == await db.scalar(count.where(FileRow.library_id == mia.library))

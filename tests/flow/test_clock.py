@@ -15,7 +15,6 @@ from privateshare.platform.app import create_app
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.tables import (
     ClockReadingRow,
-    ConsentRow,
     JourneyRow,
     NonceRow,
     SessionRow,
@@ -30,6 +29,7 @@ from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, TRUSTED_AFTER
 from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import recover_jobs
+from tests.flow.consents import consent_by_id
 from tests.flow.databases import copy_database
 from tests.flow.scraping import TOKEN
 from tests.flow.syncing import begun
@@ -80,11 +80,10 @@ async def kept(running: Platform) -> Kept:
             await db.execute(delete(kind))
     session = await begun(running)
     async with running.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, session.consent_id)
+        consent = await consent_by_id(db, str(session.consent_id))
         secret = verifier()
-        lifetime = timedelta(minutes=10)
-        code = await issue_code(db, consent, b64(sha256(secret.encode()).digest()), now, lifetime)
-        await redeem_code(db, consent.contract_id, code, secret, now, running.settings)
+        code = await issue_code(db, running, consent, b64(sha256(secret.encode()).digest()), now)
+        await redeem_code(db, running, consent.contract_id, code, secret, now)
         journey = JourneyRow(
             code_hash=uuid4().bytes, contract_id=consent.contract_id, sealed_return=b"", kind="authorize",
             expires_at=now + timedelta(minutes=30),

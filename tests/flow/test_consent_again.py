@@ -27,6 +27,7 @@ from tests.flow.consenting import (
     refer,
     withdrawal,
 )
+from tests.flow.consents import consent_by_id
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import REDIRECT_URI, Wire, b64, query_of, verifier
@@ -196,7 +197,7 @@ async def test_an_account_that_is_no_longer_shared_is_not_shown(wire: Wire, plat
     tokens = known_person(wire)
     address = withdrawal(wire, tokens)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         await set_consent_accounts(db, consent, [])
     left_to = opened(address).left_to
     assert left_to is not None

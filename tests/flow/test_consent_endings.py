@@ -1,16 +1,16 @@
 """How the pages end: the last page tells the truth, and the page about access at a source does what it says."""
 
 import re
-from uuid import UUID
 
 import httpx2
 import pytest
 from examples.walking import Browser
 from sqlalchemy import func, select
 
-from privateshare.platform.db.tables import AccountRow, ConsentRow, FileRow
+from privateshare.platform.db.tables import AccountRow, FileRow
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import ask, asking_contract, at_consent, known_person, opened, page_of, withdrawal
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.security.attacking import press
 from tests.flow.sessions import triggered, wait_until_over
@@ -70,7 +70,7 @@ async def test_declining_removes_what_was_fetched_to_show_it(wire: Wire, platfor
     """A known person who declines a new source keeps nothing of it."""
     tokens = known_person(wire, http := httpx2.Client(timeout=60))
     async with platform.database.session() as db:
-        library = (await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))).library_id
+        library = (await consent_by_id(db, tokens.claims["consentid"])).library_id
         counted = select(func.count()).select_from(FileRow).where(FileRow.library_id == library)
         before = await db.scalar(counted)
     browser = opened(ask(wire, access_token=tokens.access).url, http=http)

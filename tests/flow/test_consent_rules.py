@@ -44,6 +44,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.choice import AccountChoice, Choice
 from privateshare.protocol.receipts import AGREED
 from privateshare.sources.contract import Identity
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.wire import verifier
 
@@ -205,9 +206,9 @@ async def end_of_tokens(db: AsyncSession, consent: ConsentRow) -> list[int]:
 
 
 async def with_tokens(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
-    secret, settings = verifier(), platform.settings
-    code = await issue_code(db, consent, pkce.challenge(secret), NOW, settings.code_lifetime)
-    await redeem_code(db, consent.contract_id, code, secret, NOW, settings)
+    secret = verifier()
+    code = await issue_code(db, platform, consent, pkce.challenge(secret), NOW)
+    await redeem_code(db, platform, consent.contract_id, code, secret, NOW)
 
 
 async def test_a_withdrawal_ends_everything_at_once(platform: Platform, person: Person) -> None:
@@ -241,11 +242,11 @@ async def test_a_lost_key_prevents_no_withdrawal(platform: Platform, person: Per
     platform.erasure_keys.store.destroy(person.library.id)
     platform.erasure_keys.forget(person.library.id)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, consent.id)
+        consent = await consent_by_id(db, consent.id)
         await withdraw_consent(db, platform, consent, NOW, PERSON)
         await confirm_deletion(db, platform, person.contract_id, consent.id, NOW)
     async with platform.database.transaction() as db:
-        ended = await db.get_one(ConsentRow, consent.id)
+        ended = await consent_by_id(db, consent.id)
         assert (ended.revoked_at, ended.deletion_confirmed_at) == (NOW, NOW)
         assert await end_of_tokens(db, ended) == [0, 0]
         receipts = select(func.count()).select_from(ReceiptRow).where(ReceiptRow.library_id == person.library.id)

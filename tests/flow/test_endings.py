@@ -62,6 +62,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Identity
 from privateshare.sources.failures import LeftOut
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.sweeping import record_erasures
 
@@ -286,12 +287,12 @@ async def test_a_library_is_erased_when_nobody_is_left(platform: Platform, peopl
             storages.append((await add_storage(db, contract)).id)
             assert await assign_storage(db, contract, storages[-1], library.id)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, consent.id)
+        consent = await consent_by_id(db, consent.id)
         await forget_user(db, platform, consent, await partner_of(db, mine), NOW)
     async with platform.database.session() as db:
         is_kept = kept_by in ("another partner", "proof")
         assert (await db.get(LibraryRow, library.id) is not None) is is_kept
-        assert await db.get(ConsentRow, consent.id) is None
+        assert await db.get(ConsentRow, (consent.library_id, consent.id)) is None
         left = set(await db.scalars(select(PushedFileRow.blob).where(PushedFileRow.library_id == library.id)))
         assert left == ({pushed[1].blob} if is_kept else set())
         found = set(await db.scalars(select(StorageRow.id).where(StorageRow.id.in_(storages))))
@@ -308,7 +309,7 @@ async def test_an_unproven_person_is_forgotten_with_what_they_connected(platform
         consent = await consented(db, library, contract_id, [alone.id, shared.id], unproven=True)
         await consented(db, library, contract_id, [proven.id, shared.id])
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, consent.id)
+        consent = await consent_by_id(db, consent.id)
         await forget_user(db, platform, consent, await partner_of(db, contract_id), NOW)
         assert await db.get(UnjournaledRow, ("consent", str(consent.id))) is not None
     async with platform.database.session() as db:
@@ -401,7 +402,7 @@ async def test_what_a_restored_database_has_again_ends_again(platform: Platform,
         assert await db.get(LibraryRow, libraries[0].id) is None
         left = set(await db.scalars(select(AccountRow.id).where(AccountRow.library_id == libraries[1].id)))
         assert left == {kept.id}
-        ends = [(await db.get_one(ConsentRow, one.id)).revoked_at for one in (withdrawn, of_contract, other)]
+        ends = [(await consent_by_id(db, one.id)).revoked_at for one in (withdrawn, of_contract, other)]
         assert [end is not None for end in ends] == [True, True, False]
         await open_library(db, platform, libraries[1].id)
     journal.ask_for_replay()

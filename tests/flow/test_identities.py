@@ -21,6 +21,7 @@ from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
+from tests.flow.consents import consent_by_id
 from tests.flow.people import People
 from tests.flow.pushing import descriptor
 from tests.flow.routes import repeats_newer, routes_of
@@ -252,7 +253,7 @@ async def dead(people: People, platform: Platform, crowd: dict[str, Person]) -> 
     sibling = await people.contract(application_id=wire.application_id)
     foreign, _ = await people.user(sibling, library_id=await people.library_of(crowd["me"].tokens))
     async with platform.database.transaction() as db:
-        await revoke_consent(db, UUID(revoked.claims["consentid"]), datetime.now(UTC))
+        await revoke_consent(db, await consent_by_id(db, revoked.claims["consentid"]), datetime.now(UTC))
         past = datetime.now(UTC) - timedelta(seconds=1)
         await db.execute(
             update(TokenRow).where(TokenRow.token_hash == hash_secret(expired.access)).values(expires_at=past)
@@ -367,7 +368,7 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
     stranger = await people.contract(kind="write", legacy=True)
     tokens, _ = await people.user(writer, sources=())
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         library = await open_library(db, platform, consent.library_id)
         postbox = (await create_postbox(db, library, consent)).id
     call = CONTRACT_CALLS["v1_6_push_to_postbox"]
@@ -390,7 +391,7 @@ async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, p
     _, modern_key = await people.user(modern)
     async with platform.database.transaction() as db:
         now = datetime.now(UTC)
-        await revoke_consent(db, UUID(withdrawn.claims["consentid"]), now)
+        await revoke_consent(db, await consent_by_id(db, withdrawn.claims["consentid"]), now)
         await db.execute(
             update(SessionRow).where(SessionRow.key_hash == hash_secret(expired_key)).values(expires_at=now)
         )

@@ -19,7 +19,6 @@ from privateshare.platform.blobs.store_errors import BlobStoreUnavailable
 from privateshare.platform.db.tables import (
     AccountRow,
     BlobToDeleteRow,
-    ConsentRow,
     ContractRow,
     FileRow,
     JourneyRow,
@@ -45,6 +44,7 @@ from privateshare.sources.failures import LeftOut
 from privateshare.sources.registry import Sources
 from privateshare.sources.spotify.source import Spotify
 from tests.flow.command_line import OperatorCommand, run_command
+from tests.flow.consents import consent_by_id
 from tests.flow.databases import copy_database
 from tests.flow.people import SPOTIFY
 from tests.flow.syncing import begun
@@ -100,7 +100,7 @@ async def sync(platform: Platform, session: SessionRow) -> SyncRow:
         unfinished = select(SyncRow.id).where(SyncRow.library_id == library_id, SyncRow.finished_at.is_(None))
         sync_id = await db.scalar(unfinished)
         if sync_id is None:
-            consent = await db.get_one(ConsentRow, consent_id)
+            consent = await consent_by_id(db, str(consent_id))
             contract = await db.get_one(ContractRow, consent.contract_id)
             now = datetime.now(UTC)
             again = (await new_session(db, platform, contract, SessionOptions(), now)).row

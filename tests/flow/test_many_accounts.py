@@ -3,12 +3,12 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import insert, update
 
-from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow, SessionSyncRow, SyncRow
+from privateshare.platform.db.tables import ContractRow, SessionRow, SessionSyncRow, SyncRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import open_library
@@ -17,6 +17,7 @@ from privateshare.platform.sync.sessions import new_session
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Identity
 from privateshare.sources.registry import Sources
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.sessions import QUERY
@@ -35,7 +36,7 @@ async def test_the_status_of_very_many_accounts_is_fast(people: People, platform
         for number in range(300):
             sample = ConnectedSource(source, Identity(f"account-{number}", "x"), sample="default")
             accounts.append((await connect_account(db, platform, library, sample)).id)
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         await set_consent_accounts(db, consent, accounts)
         session = await new_session(
             db, platform, await db.get_one(ContractRow, wire.contract_id), SessionOptions(), now

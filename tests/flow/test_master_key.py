@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import psycopg
@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.tables import CertificateAuthorityRow, LibraryRow, SigningKeyRow
+from privateshare.platform.db.tables import CertificateAuthorityRow, HintKeyRow, LibraryRow, SigningKeyRow
 from privateshare.platform.keys import rewrapping
+from privateshare.platform.keys.hints import SecretKind
 from privateshare.platform.keys.rewrapping import rewrap, rows_without_key
 from privateshare.platform.keys.wrapping import load_master_key
 from privateshare.platform.keystore.store import KeyStoreUnavailable
@@ -184,6 +185,8 @@ async def test_people_and_apps_notice_nothing_of_a_change(tmp_path: Path) -> Non
                     "1",
                     "signing_keys",
                     "1",
+                    "hint_keys",
+                    "1",
                     "certificate_authorities",
                     "0",
                     "webhooks",
@@ -215,6 +218,9 @@ async def test_a_server_does_not_start_while_a_row_needs_a_key_that_is_not_liste
         for row in await db.scalars(select(SigningKeyRow)):  # Only the library is left with the old key.
             pem = platform.master_key.open("signing key", row.kid, row.sealed_private_key)
             row.sealed_private_key = platform.master_key.seal("signing key", row.kid, pem)
+        hints = (await db.scalars(select(HintKeyRow))).one()
+        hint_key = platform.master_key.open("hint key", hints.id, hints.sealed_key)
+        hints.sealed_key = platform.master_key.seal("hint key", hints.id, hint_key)
     environment = {**os.environ, "DATABASE_URL": url, KEY: NEW}
     done = run_command("serve", "--data", tmp_path, "--port", "0", environment=environment)
     assert done.returncode == 1
@@ -280,21 +286,25 @@ async def test_what_cannot_be_rewrapped_is_told_and_takes_nothing_with_it(url: s
     assert await opens_all(url, tmp_path, NEW)
 
 
-async def test_the_certificate_authority_is_rewrapped_too(url: str, tmp_path: Path) -> None:
-    """Its private key opens with the new key alone."""
+async def test_the_keys_of_authority_and_hints_are_rewrapped_too(url: str, tmp_path: Path) -> None:
+    """They open with the new key alone: tokens that were issued before still lead to their libraries."""
+    id_ = uuid4()
     async with (
         running_platform(settings(tmp_path, url, OLD)) as (platform, _),
         platform.database.transaction() as db,
     ):
         sealed = platform.master_key.seal("certificate authority", "ca", b"pem")
         db.add(CertificateAuthorityRow(id="ca", sealed_private_key=sealed, certificate=""))
+        token = platform.hints.new_secret(SecretKind.REFRESH, id_)
     async with operator_platform(settings(tmp_path, url, f"{NEW},{OLD}")) as platform:
         result = await rewrap(platform.database, platform.master_key, platform.erasure_keys, lambda *_: None)
-        assert (result.signing_keys, result.certificate_authorities) == (1, 1)
+        assert (result.signing_keys, result.hint_keys, result.certificate_authorities) == (1, 1, 1)
         async with platform.database.transaction() as db:
             row = await db.get_one(CertificateAuthorityRow, "ca")
     alone = load_master_key(settings(tmp_path, url, NEW))
     assert alone.open("certificate authority", "ca", row.sealed_private_key) == b"pem"
+    async with operator_platform(settings(tmp_path, url, NEW)) as platform:
+        assert platform.hints.library_of(SecretKind.REFRESH, token) == id_
 
 
 @pytest.mark.protocol("13")

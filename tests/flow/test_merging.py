@@ -16,7 +16,6 @@ from privateshare.platform.audit.verification import verify_log
 from privateshare.platform.db.tables import (
     AccountRow,
     BrowserRow,
-    ConsentRow,
     FileRow,
     FormerLibraryRow,
     LibraryRow,
@@ -30,6 +29,7 @@ from privateshare.platform.me.merge_job import merge_libraries
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.envelope import decrypt_stream
 from tests.flow.consenting import ask, asking_contract, opened, page_of, spotify_archive, upload
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.security.attacking import Victim, seen, victim
@@ -120,7 +120,7 @@ async def test_two_libraries_become_one(platform: Platform, wire: Wire, other_wi
     async with platform.database.transaction() as db:
         assert await db.get(LibraryRow, there.library) is None
         assert (await db.get_one(FormerLibraryRow, there.library)).library_id == here.library
-        consent = await db.get_one(ConsentRow, UUID(there.tokens.claims["consentid"]))
+        consent = await consent_by_id(db, there.tokens.claims["consentid"])
         assert consent.library_id == here.library
         assert (await verify_log(db, platform.master_key)).problems == []
     with pytest.raises(KeyMissing):
@@ -177,7 +177,7 @@ async def shares_archive(wire: Wire, http: httpx2.Client, archive: Path) -> Toke
 
 async def person_of(platform: Platform, wire: Wire, tokens: Tokens, http: httpx2.Client) -> Victim:
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
     return Victim(wire, tokens, "", http, consent.library_id, {})
 
 

@@ -9,8 +9,10 @@ from privateshare.platform.runtime import Platform
 PARTITIONS = 4
 DISTRIBUTABLE = (
     "accounts: public_id, reference",
+    "authorization_codes",
     "browsers",
     "consent_accounts",
+    "consents",
     "exports",
     "files",
     "merges",
@@ -19,6 +21,7 @@ DISTRIBUTABLE = (
     "receipts",
     "session_syncs",
     "syncs",
+    "tokens",
 )
 
 

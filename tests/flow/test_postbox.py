@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from sqlalchemy import func, select, update
 
-from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow, PushedFileRow
+from privateshare.platform.db.tables import ApplicationRow, ContractRow, PushedFileRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
+from tests.flow.consents import consent_by_id
 from tests.flow.files import blobs
 from tests.flow.people import People
 from tests.flow.pushing import sealed
@@ -66,7 +67,7 @@ async def box(people: People) -> Box:
     tokens, _ = await people.user(replace(wire, version="v1.7"), sources=())
     library_id = await people.library_of(tokens)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         library = await open_library(db, platform, library_id)
         postbox = await create_postbox(db, library, consent)
     key, iv = os.urandom(32), os.urandom(16)
@@ -109,7 +110,7 @@ async def test_a_file_is_rejected_if_consent_or_app_end_meanwhile(box: Box, ends
         now = datetime.now(UTC)
         async with box.platform.database.transaction() as db:
             if ends == "consent":
-                await revoke_consent(db, UUID(box.tokens.claims["consentid"]), now)
+                await revoke_consent(db, await consent_by_id(db, box.tokens.claims["consentid"]), now)
             else:
                 this = ApplicationRow.id == box.wire.application_id
                 await db.execute(update(ApplicationRow).where(this).values(suspended_at=now))

@@ -119,7 +119,7 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
     replay = partial(wire.exchange, code, secret) if stolen == "code" else partial(wire.refresh, first.refresh)
     async with platform.database.transaction() as db:
         now = datetime.now(UTC)
-        issued = await rotate_refresh_token(db, wire.contract_id, second.refresh, now, platform.settings)
+        issued = await rotate_refresh_token(db, platform, wire.contract_id, second.refresh, now)
         replaying = asyncio.create_task(asyncio.to_thread(replay))
         await waiting_for_locks(platform, 1)
     check_error(await replaying, 401, "InvalidToken")
@@ -134,14 +134,14 @@ async def test_a_queued_refresh_counts_from_its_arrival(people: People, platform
     tokens, _ = await people.user(wire)
     rotated = datetime.now(UTC)
     async with platform.database.transaction() as db:
-        refresh = partial(rotate_refresh_token, db, wire.contract_id, tokens.refresh)
-        await refresh(rotated, platform.settings)
+        refresh = partial(rotate_refresh_token, db, platform, wire.contract_id, tokens.refresh)
+        await refresh(rotated)
         now = rotated + timedelta(seconds=119)
-        last = await refresh(now, platform.settings, arrived=rotated + timedelta(seconds=59))
+        last = await refresh(now, arrived=rotated + timedelta(seconds=59))
     assert wire.get("permission-access/accounts", access_token=last.access.value).status_code == 200
     async with platform.database.transaction() as db:
         with pytest.raises(InvalidToken):
-            await rotate_refresh_token(db, wire.contract_id, tokens.refresh, now, platform.settings)
+            await rotate_refresh_token(db, platform, wire.contract_id, tokens.refresh, now)
     check_error(wire.get("permission-access/accounts", access_token=last.access.value), 401, "InvalidToken")
 
 
@@ -236,7 +236,7 @@ async def test_a_push_without_consent_leaves_nothing(people: People, platform: P
     async def withdraw() -> None:
         async with platform.database.transaction() as db:
             consent = await consent_of(db, tokens)
-            await revoke_consent(db, consent.id, consent.created_at)
+            await revoke_consent(db, consent, consent.created_at)
 
     def content() -> Iterator[bytes]:
         yield b"x" * 100_000

@@ -23,6 +23,7 @@ from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.runtime import Platform
 from privateshare.sources.entries import entry_of
 from privateshare.sources.registry import Sources
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.sessions import QUERY, triggered, wait_until_over
@@ -55,7 +56,7 @@ Change = Callable[[Reader], Awaitable[None]]
 
 async def consent_withdrawn(reader: Reader) -> None:
     async with reader.platform.database.transaction() as db:
-        await revoke_consent(db, UUID(reader.tokens.claims["consentid"]), datetime.now(UTC))
+        await revoke_consent(db, await consent_by_id(db, reader.tokens.claims["consentid"]), datetime.now(UTC))
 
 
 async def consent_ended(reader: Reader) -> None:

@@ -1,6 +1,6 @@
 """Tests of codes, tokens and journeys in the database: what each is good for, once, for whom and for how long."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.testing import capture_logs
 
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.blobs.sealing import SealBroken
@@ -32,6 +33,7 @@ from privateshare.platform.grants.tokens import (
     redeem_code,
     rotate_refresh_token,
 )
+from privateshare.platform.keys.hints import HINT_BYTES
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
@@ -54,40 +56,38 @@ class Grant:
 
     async def code(self) -> str:
         async with self.platform.database.transaction() as db:
-            lifetime = self.platform.settings.code_lifetime
-            return await issue_code(db, self.consent, pkce.challenge(self.verifier), NOW, lifetime)
+            return await issue_code(db, self.platform, self.consent, pkce.challenge(self.verifier), NOW)
 
     async def redeem(self, code: str, now: datetime = NOW, contract_id: str = "", verifier: str = "") -> TokenPair:
         async with self.platform.database.transaction() as db:
-            return await redeem_code(
-                db,
-                contract_id or self.contract_id,
-                code,
-                verifier or self.verifier,
-                now,
-                self.platform.settings,
-            )
+            chosen = contract_id or self.contract_id
+            return await redeem_code(db, self.platform, chosen, code, verifier or self.verifier, now)
 
     async def rotate(
         self, token: str, now: datetime = NOW, contract_id: str = "", arrived: datetime | None = None
     ) -> TokenPair:
         async with self.platform.database.transaction() as db:
             chosen = contract_id or self.contract_id
-            return await rotate_refresh_token(db, chosen, token, now, self.platform.settings, arrived=arrived)
+            return await rotate_refresh_token(db, self.platform, chosen, token, now, arrived=arrived)
+
+    async def find(self, token: str, now: datetime = NOW) -> TokenRow:
+        async with self.platform.database.transaction() as db:
+            return await find_access_token(db, self.platform.hints, self.contract_id, token, now)
 
     async def is_good(self, pair: TokenPair, now: datetime = NOW) -> bool:
         """Return whether the access token of a pair works."""
-        async with self.platform.database.transaction() as db:
-            try:
-                token = await find_access_token(db, self.contract_id, pair.access.value, now)
-            except InvalidToken:
-                return False
-            return token.consent_id == self.consent.id
+        try:
+            return (await self.find(pair.access.value, now)).consent_id == self.consent.id
+        except InvalidToken:
+            return False
 
 
 @pytest.fixture
 async def grant(platform: Platform, people: People) -> Grant:
-    contract_id = (await people.contract()).contract_id
+    return await of_new_library(platform, (await people.contract()).contract_id)
+
+
+async def of_new_library(platform: Platform, contract_id: str) -> Grant:
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         contract = await db.get_one(ContractRow, contract_id)
@@ -176,30 +176,65 @@ async def test_a_refresh_token_is_replaced_and_good_again_for_a_moment(grant: Gr
 async def test_a_token_is_for_its_contract_and_its_use(grant: Grant, people: People) -> None:
     """An access token refreshes nothing, and a refresh token reads nothing."""
     pair, other = await grant.redeem(await grant.code()), (await people.contract()).contract_id
+    hints = grant.platform.hints
     for token, contract_id in ((pair.access.value, ""), (pair.refresh.value, other), ("", ""), ("x", "")):
         with pytest.raises(InvalidToken):
             await grant.rotate(token, contract_id=contract_id)
     async with grant.platform.database.transaction() as db:
         for value, contract_id in ((pair.refresh.value, grant.contract_id), (pair.access.value, other), (None, other)):
             with pytest.raises(InvalidToken):
-                await find_access_token(db, contract_id, value, NOW)
+                await find_access_token(db, hints, contract_id, value, NOW)
     assert await grant.is_good(pair)
+
+
+async def test_a_hint_fits_no_other_secret(platform: Platform, grant: Grant) -> None:
+    """Whoever swaps, cuts or invents hints learns nothing: the answer is that for an unknown secret, and no log."""
+    other = await of_new_library(platform, grant.contract_id)
+    (code, pair), (other_code, other_pair) = [
+        (await one.code(), await one.redeem(await one.code())) for one in (grant, other)
+    ]
+    access, refresh = (pair.access.value, other_pair.access.value), (pair.refresh.value, other_pair.refresh.value)
+    at = 4 * HINT_BYTES // 3
+    with capture_logs() as logs:
+        for mine, theirs in (access, refresh, (code, other_code)):
+            swapped = (mine[:at] + theirs[at:], theirs[:at] + mine[at:])
+            damaged = (mine[at:], mine[:-1], f"{mine}A", "A" * len(mine), f"{mine[:-1]}é")
+            for shown in (*swapped, *damaged, access[0], refresh[0], code):  # The last are of another kind each.
+                if shown != access[0]:
+                    assert (await refusal(grant.find(shown))).message == "The token (access_token) is invalid"
+                if shown != refresh[0]:
+                    assert (await refusal(grant.rotate(shown))).message == "The token (refresh_token) is invalid"
+                if shown != code:
+                    assert (await refusal(grant.redeem(shown))).message == "The token (code) is invalid"
+    assert logs == []
+    assert await grant.is_good(pair)
+    assert await other.is_good(other_pair)
+    assert await grant.redeem(code)
+
+
+async def refusal(call: Awaitable[object]) -> InvalidToken:
+    """Return the error of a call that is refused; it says no more than its message."""
+    with pytest.raises(InvalidToken) as told:
+        await call
+    unknown = InvalidToken(told.value.message)
+    assert (told.value.hint, told.value.detail) == (unknown.hint, unknown.detail)
+    return told.value
 
 
 async def test_a_partner_links_its_contracts_by_a_token(grant: Grant, people: People) -> None:
     """Also by one that has expired; not by a revoked one, nor that of another partner."""
-    pair = await grant.redeem(await grant.code())
+    pair, hints = await grant.redeem(await grant.code()), grant.platform.hints
     async with grant.platform.database.transaction() as db:
         partner = (await db.get_one(ContractRow, grant.contract_id)).application.partner_id
         await db.execute(update(TokenRow).where(TokenRow.consent_id == grant.consent.id).values(expires_at=NOW))
-        assert (await find_token_of_partner(db, partner, pair.access.value)).consent_id == grant.consent.id
+        assert (await find_token_of_partner(db, hints, partner, pair.access.value)).consent_id == grant.consent.id
         for partner_id, value in ((partner, pair.refresh.value), (partner, "x"), ("another", pair.access.value)):
             with pytest.raises(InvalidToken):
-                await find_token_of_partner(db, partner_id, value)
+                await find_token_of_partner(db, hints, partner_id, value)
     await changed(grant, revoked_at=NOW)
     async with grant.platform.database.transaction() as db:
         with pytest.raises(InvalidToken):
-            await find_token_of_partner(db, partner, pair.access.value)
+            await find_token_of_partner(db, hints, partner, pair.access.value)
 
 
 async def test_only_hashes_are_stored(grant: Grant) -> None:
@@ -211,7 +246,7 @@ async def test_only_hashes_are_stored(grant: Grant) -> None:
         tokens = await db.scalars(select(TokenRow.token_hash).where(TokenRow.consent_id == grant.consent.id))
         assert hash_secret(code) in set(codes)
         assert set(tokens) == {hash_secret(pair.access.value), hash_secret(pair.refresh.value)}
-        await revoke_consent(db, grant.consent.id, NOW)
+        await revoke_consent(db, grant.consent, NOW)
     with pytest.raises(InvalidToken):
         await grant.rotate(pair.refresh.value)
 

@@ -19,14 +19,13 @@ from sqlalchemy.exc import OperationalError
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.tables import (
     AccountRow,
-    ConsentRow,
     ContractRow,
     FileRow,
     SessionRow,
     SigningKeyRow,
     TokenRow,
 )
-from privateshare.platform.grants.tokens import find_token, issue_code, redeem_code, rotate_refresh_token
+from privateshare.platform.grants.tokens import find_token_of_partner, issue_code, redeem_code, rotate_refresh_token
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.erasure import withdraw_access
 from privateshare.platform.library.libraries import open_library
@@ -46,6 +45,7 @@ from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import add_tasks, recover_jobs
 from privateshare.sources.contract import Connection, Page, TryLater
 from privateshare.sources.spotify.source import Spotify
+from tests.flow.consents import consent_by_id
 from tests.flow.databases import copy_database
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
@@ -120,7 +120,7 @@ async def status(platform: Platform, session: SessionRow) -> dict[str, Any]:
     async with platform.database.transaction() as db:
         row = await db.get_one(SessionRow, session.id)
         contract = await db.get_one(ContractRow, row.contract_id)
-        consent = await db.get_one(ConsentRow, row.consent_id)
+        consent = await consent_by_id(db, str(row.consent_id))
         library = await open_library(db, platform, consent.library_id)
     view = SessionView(platform, contract, contract.public_key, consent, row, [], library)
     told = await session_status(row, view, datetime.now(UTC))
@@ -315,15 +315,14 @@ async def test_ended_syncs_and_jobs_are_deleted(alone: Platform) -> None:
 async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform) -> None:
     """For a year it can renew a lapsed grant. Earlier and revoked tokens are deleted."""
     session = await begun(alone)
-    consent_id, settings = session.consent_id, alone.settings
     now, lapsed = datetime.now(UTC), datetime.now(UTC) - timedelta(days=200)
     async with alone.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, consent_id)
+        consent = await consent_by_id(db, str(session.consent_id))
         wire_id = consent.contract_id
         for revoked in (False, True):
-            code = await issue_code(db, consent, b64(sha256(b"v" * 43).digest()), lapsed, timedelta(minutes=10))
-            first = await redeem_code(db, wire_id, code, "v" * 43, lapsed, settings)
-            second = await rotate_refresh_token(db, wire_id, first.refresh.value, lapsed + DAYS, settings)
+            code = await issue_code(db, alone, consent, b64(sha256(b"v" * 43).digest()), lapsed)
+            first = await redeem_code(db, alone, wire_id, code, "v" * 43, lapsed)
+            second = await rotate_refresh_token(db, alone, wire_id, first.refresh.value, lapsed + DAYS)
             if revoked:
                 of_family = TokenRow.token_hash == hash_secret(second.access.value)
                 await db.execute(update(TokenRow).where(of_family).values(revoked_at=now))
@@ -332,7 +331,8 @@ async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform
     await sweep(alone)
     async with alone.database.session() as db:
         assert [token.token_hash for token in await db.scalars(select(TokenRow))] == [hash_secret(last)]
-        assert (await find_token(db, wire_id, last, use="access")).consent_id == consent_id
+        partner = (await db.get_one(ContractRow, wire_id)).application.partner_id
+        assert (await find_token_of_partner(db, alone.hints, partner, last)).consent_id == session.consent_id
     await execute(alone, "UPDATE tokens SET expires_at = expires_at - interval '200 days'")
     await sweep(alone)
     assert await execute(alone, "SELECT FROM tokens") == 0

@@ -21,7 +21,7 @@ from standardwebhooks import Webhook as Reference
 
 from privateshare import PrivateShare
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.tables import AccountRow, ConsentRow, WebhookEndpointRow, WebhookMessageRow
+from privateshare.platform.db.tables import AccountRow, WebhookEndpointRow, WebhookMessageRow
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
@@ -34,6 +34,7 @@ from privateshare.protocol.public_networks import is_public
 from privateshare.protocol.webhooks import sign_webhook
 from tests.flow.command_line import CommandProcess, OperatorCommand
 from tests.flow.consenting import asking_contract, opened, page_of
+from tests.flow.consents import consent_by_id
 from tests.flow.people import People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving
@@ -188,7 +189,7 @@ async def test_an_account_that_needs_a_sign_in_is_named(inside: Platform, app: W
     person = await victim(inside, app)
     consent_id = UUID(person.tokens.claims["consentid"])
     async with inside.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, consent_id)
+        consent = await consent_by_id(db, consent_id)
         accounts = await db.scalars(select(AccountRow).where(AccountRow.library_id == consent.library_id))
         shared = [account for account in accounts if consent.choice.accounts and account.id in consent.choice.accounts]
         await announce_login(db, inside, shared[0], consent.created_at)

@@ -12,6 +12,7 @@ from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
+from tests.flow.consents import consent_by_id
 from tests.flow.people import People
 from tests.flow.wire import REDIRECT_URI, Wire, b64, check_error, verifier
 
@@ -375,7 +376,7 @@ async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: P
     """Access and refresh tokens of a revoked grant are invalid."""
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
-        await revoke_consent(db, UUID(tokens.claims["consentid"]), datetime.now(UTC))
+        await revoke_consent(db, await consent_by_id(db, tokens.claims["consentid"]), datetime.now(UTC))
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
     check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
 
@@ -468,7 +469,7 @@ async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people:
     assert wire.post("oauth/token/reference", access_token=newer.access, **asked).status_code == 201
     check_error(wire.post("oauth/token/reference", access_token=tokens.access, **asked), 401, "InvalidToken")
     async with platform.database.transaction() as db:
-        await revoke_consent(db, UUID(tokens.claims["consentid"]), datetime.now(UTC))
+        await revoke_consent(db, await consent_by_id(db, tokens.claims["consentid"]), datetime.now(UTC))
     check_error(wire.post("oauth/token/reference", access_token=newer.access, **asked), 401, "InvalidToken")
 
 

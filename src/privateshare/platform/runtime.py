@@ -27,6 +27,7 @@ from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import ArchiveRow, FileRow, LibraryRow, PushedFileRow, StoredFileRow
 from privateshare.platform.db.usage_counts import UsageCounts
 from privateshare.platform.jobs.queue import make_queue
+from privateshare.platform.keys.hints import LibraryHints, load_library_hints
 from privateshare.platform.keys.known_keys import KnownKeys
 from privateshare.platform.keys.missing_keys import MissingMasterKeys
 from privateshare.platform.keys.signing import (
@@ -74,6 +75,7 @@ class Platform:
     master_key: MasterKey
     erasure_keys: ErasureKeys
     signer: Signer
+    hints: LibraryHints
     read_log: ReadLog
     usage: UsageCounts
     queue: App
@@ -112,6 +114,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
         async with database.transaction() as db:
             master_key = await open_master_key(db, settings)
             signer = await load_signer(db, master_key)
+            hints = await load_library_hints(db, master_key)
         async with database.transaction() as db:
             # A store in the data folder needs no name: database and files are there or not together.
             blob_owner = await database_name(db) if settings.blob_url is not None else None
@@ -130,6 +133,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 master_key,
                 erasure_keys,
                 signer,
+                hints,
                 ReadLog(database, signer),
                 UsageCounts(database),
                 queue,

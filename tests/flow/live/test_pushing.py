@@ -5,18 +5,18 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy import update
 
 from privateshare.platform.api.once import MAX_EXTERNAL_CHANGE
-from privateshare.platform.db.tables import ConsentRow, NonceRow
+from privateshare.platform.db.tables import NonceRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of, refer
+from tests.flow.consents import consent_by_id
 from tests.flow.live.conftest import PUSHING
 from tests.flow.live.lending import (
     HOSPITAL,
@@ -197,7 +197,7 @@ async def test_an_account_that_is_no_longer_shared_is_not_pushed_to(
     """The person still has the account, but the app may not use it. Protocol 10.2."""
     writer, before = shared(writing, "&sourceType=push"), len(kept(city))
     async with people.platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(writer.tokens.claims["consentid"]))
+        consent = await consent_by_id(db, writer.tokens.claims["consentid"])
         await set_consent_accounts(db, consent, [])
     check_error(writer.push(OBSERVATION), 404, "NotFound")
     assert len(kept(city)) == before

@@ -9,10 +9,11 @@ import httpx2
 from examples.walking import Browser, Button, consent
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.consenting import DOCUMENT, Asking, accounts, ask, opened
+from tests.flow.consents import consent_by_id
 from tests.flow.people import FHIR_FILE, SMALLEST_SAMPLE, SPOTIFY
 from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, query_of
@@ -65,7 +66,7 @@ async def victim(
     browser.submit("continue")
     tokens = asking.tokens(str(browser.left_to))
     async with platform.database.transaction() as db:
-        given = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        given = await consent_by_id(db, tokens.claims["consentid"])
         found = await db.scalars(select(AccountRow).where(AccountRow.library_id == given.library_id))
         by_source = {account.source_id: account for account in found}
     return Victim(wire, tokens, asking.session, http, given.library_id, by_source)

@@ -9,11 +9,12 @@ import pytest
 from examples.walking import Browser
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow
+from privateshare.platform.db.tables import ApplicationRow, ContractRow
 from privateshare.platform.http.streaming import ConsentIsLive
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.consenting import ask, asking_contract, at_consent, known_person, opened, page_of
+from tests.flow.consents import consent_by_id
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.sessions import QUERY, triggered, wait_until_over
@@ -64,8 +65,8 @@ async def test_a_narrowed_choice_holds_at_once_and_can_be_widened(wire: Wire, mi
     listed = wait_until_over(wire, mia.tokens, mia.session)
     (name, *_) = [entry["name"] for entry in listed["fileList"] if entry["objectType"] == "playlist"]
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(mia.tokens.claims["consentid"]))
-        running = ConsentIsLive(consent.id, consent.choice, frozenset({mia.accounts[SPOTIFY].id}))
+        consent = await consent_by_id(db, mia.tokens.claims["consentid"])
+        running = ConsentIsLive(consent.library_id, consent.id, consent.choice, frozenset({mia.accounts[SPOTIFY].id}))
         assert await running(db)
     browser = changing(mia)
     tick(browser, "kind", f":{PLAYLIST}", chosen=False)
@@ -97,7 +98,7 @@ async def test_a_suspended_app_gets_less_but_never_more(platform: Platform, peop
         await db.execute(
             suspends.where(ApplicationRow.id == wire.application_id).values(suspended_at=datetime.now(UTC))
         )
-        before = await db.get_one(ConsentRow, consent_id)
+        before = await consent_by_id(db, consent_id)
 
     async def attempt(field: str = "", end: str = "", **extra: str) -> int:
         browser = changing(person)
@@ -106,7 +107,7 @@ async def test_a_suspended_app_gets_less_but_never_more(platform: Platform, peop
         browser.submit("continue", extra=extra)
         assert browser.page is not None
         async with platform.database.transaction() as db:
-            after = await db.get_one(ConsentRow, consent_id)
+            after = await consent_by_id(db, consent_id)
         assert (after.choice, after.expires_at) == (before.choice, before.expires_at)
         return browser.page.status
 
@@ -120,7 +121,7 @@ async def test_a_suspended_app_gets_less_but_never_more(platform: Platform, peop
     browser.submit("continue", extra={"since": "2026-04-01", "duration": "30"})
     assert browser.page.status == 200  # type: ignore[union-attr]
     async with platform.database.transaction() as db:
-        after = await db.get_one(ConsentRow, consent_id)
+        after = await consent_by_id(db, consent_id)
         assert not after.choice.allows(person.accounts[SPOTIFY].id, PLAY)
         assert after.expires_at is not None
         assert before.expires_at is not None
@@ -128,7 +129,7 @@ async def test_a_suspended_app_gets_less_but_never_more(platform: Platform, peop
     mine = opened(f"{wire.origin}/me/", http=person.http)
     mine.submit("stop")
     async with platform.database.transaction() as db:
-        assert (await db.get_one(ConsentRow, consent_id)).revoked_at is not None
+        assert (await consent_by_id(db, consent_id)).revoked_at is not None
 
 
 async def test_the_date_and_the_end_can_be_changed(wire: Wire, platform: Platform) -> None:
@@ -139,7 +140,7 @@ async def test_the_date_and_the_end_can_be_changed(wire: Wire, platform: Platfor
     assert browser.page is not None
     assert "from March 15, 2026 on" in browser.page.html
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(person.tokens.claims["consentid"]))
+        consent = await consent_by_id(db, person.tokens.claims["consentid"])
         assert consent.choice.since == int(datetime(2026, 3, 15, tzinfo=UTC).timestamp())
         assert consent.expires_at is not None
         assert abs(consent.expires_at - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=10)
@@ -153,11 +154,11 @@ async def test_nothing_else_is_changed(wire: Wire, platform: Platform) -> None:
     """Opening the page and saving leaves the consent as it was."""
     person = await victim(platform, wire)
     async with platform.database.transaction() as db:
-        before = await db.get_one(ConsentRow, UUID(person.tokens.claims["consentid"]))
+        before = await consent_by_id(db, person.tokens.claims["consentid"])
         choice, ends = before.choice, before.expires_at
     changing(person).submit("continue")
     async with platform.database.transaction() as db:
-        after = await db.get_one(ConsentRow, UUID(person.tokens.claims["consentid"]))
+        after = await consent_by_id(db, person.tokens.claims["consentid"])
         account = person.accounts[SPOTIFY].id
         assert after.expires_at == ends
         assert after.choice.covers(choice, [account])

@@ -15,6 +15,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.protocol.choice import AccountChoice, Choice
 from tests.archives import bundle
 from tests.flow.consenting import ask, asking_contract, at_consent, opened, page_of, refer, upload
+from tests.flow.consents import consent_by_id
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.sessions import QUERY, read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, check_error
@@ -143,7 +144,7 @@ async def test_a_kind_that_comes_later_is_not_shared(wire: Wire, platform: Platf
     tokens, session = shared_without(wire)
     wait_until_over(wire, tokens, session)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         ((account_id, choice),) = (consent.choice.accounts or {}).items()
         assert not choice.later
         # The source has yielded no conditions until now.
@@ -151,7 +152,7 @@ async def test_a_kind_that_comes_later_is_not_shared(wire: Wire, platform: Platf
         consent.choice = Choice(accounts={account_id: AccountChoice(kinds=before)})
     assert "condition" not in types(wait_until_over(wire, tokens, triggered(wire, tokens)))
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         consent.choice = Choice(accounts={account_id: AccountChoice(kinds=before, later=True)})
     assert "condition" in types(wait_until_over(wire, tokens, triggered(wire, tokens)))
 
@@ -161,7 +162,7 @@ async def test_a_consent_for_an_account_that_it_does_not_name_shares_nothing(wir
     tokens, session = shared_without(wire)
     wait_until_over(wire, tokens, session)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         consent.choice = Choice(accounts={})
     assert wait_until_over(wire, tokens, triggered(wire, tokens))["fileList"] == []
 
@@ -210,7 +211,7 @@ async def test_a_kind_that_was_ticked_by_name_stays_ticked(wire: Wire, platform:
     browser.submit("continue")
     tokens = asking.tokens(str(browser.left_to))
     async with platform.database.transaction() as db:
-        choice = (await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))).choice
+        choice = (await consent_by_id(db, tokens.claims["consentid"])).choice
     assert choice.allows(UUID(account), 9145)
     assert not choice.allows(UUID(account), 9146)
 
@@ -277,7 +278,7 @@ async def test_tokens_end_with_the_consent(wire: Wire, platform: Platform) -> No
     browser.submit("continue", extra={"duration": "30"})
     tokens = asking.tokens(str(browser.left_to))
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
         assert consent.expires_at is not None
         last = consent.expires_at.timestamp()
         assert abs(last - (datetime.now(UTC) + timedelta(days=30)).timestamp()) < 600
@@ -300,7 +301,7 @@ async def test_a_contract_caps_the_duration(people: People, platform: Platform) 
         browser.submit("continue", extra={"duration": duration})
         tokens = asking.tokens(str(browser.left_to))
         async with platform.database.transaction() as db:
-            consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+            consent = await consent_by_id(db, tokens.claims["consentid"])
             assert consent.expires_at is not None
             assert consent.expires_at <= ends
 
@@ -356,7 +357,7 @@ async def test_errors_of_a_sync_name_no_kind_that_is_left_out(wire: Wire, platfo
     ]
     error = {"code": "EntriesLeftOut", "statusCode": 422, "message": "x", "objectTypeErrors": errors}
     async with platform.database.transaction() as db:
-        library = (await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))).library_id
+        library = (await consent_by_id(db, tokens.claims["consentid"])).library_id
         await db.execute(update(SyncRow).where(SyncRow.library_id == library).values(error=error))
     listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()
     (details,) = listed["status"]["details"].values()

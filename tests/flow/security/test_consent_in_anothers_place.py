@@ -12,6 +12,7 @@ from privateshare.platform.db.tables import AccountRow, ConsentRow, FileRow, Lib
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.consenting import DOCUMENT, Asking, ask, asking_contract, page_of, refer
+from tests.flow.consents import consent_by_id
 from tests.flow.people import FHIR_FILE, SMALLEST_SAMPLE, SPOTIFY, People
 from tests.flow.security.attacking import (
     Victim,
@@ -133,7 +134,7 @@ async def test_a_lapsed_grant_is_not_renewed(people: People, platform: Platform)
     assert got.claims["sub"] == person.tokens.claims["sub"]
     assert seen(wire, got).isdisjoint(mine(person))
     async with platform.database.session() as db:
-        given = await db.get_one(ConsentRow, UUID(person.tokens.claims["consentid"]))
+        given = await consent_by_id(db, person.tokens.claims["consentid"])
         assert given.expires_at is not None
         assert given.expires_at < datetime.now(UTC)
 

@@ -14,12 +14,13 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import BrowserRow, ConsentRow, PasskeyChallengeRow, PasskeyRow
+from privateshare.platform.db.tables import BrowserRow, PasskeyChallengeRow, PasskeyRow
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
 from tests.flow.browsing import Landing, web_server
 from tests.flow.consenting import Asking, accounts, ask, asking_contract
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.security.passkeys import Device, device, signed
 from tests.flow.wire import Tokens, Wire
@@ -94,7 +95,7 @@ async def owner(platform: Platform, wire: App, on: Device) -> Owner:
     back = await on.page.locator(CONTINUE).get_attribute("href")
     tokens = asking.tokens(str(back))
     async with platform.database.transaction() as db:
-        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        consent = await consent_by_id(db, tokens.claims["consentid"])
     return Owner(on, tokens, consent.library_id)
 
 

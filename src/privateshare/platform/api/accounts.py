@@ -39,7 +39,7 @@ async def list_accounts(request: Request) -> Response:
     caller = require_reader(await authenticate(request))
     platform, consent = caller.platform, caller.consent
     library = await open_found_library(platform, consent.library_id, caller.found)
-    listed = await shown_accounts(platform.database, consent.id)
+    listed = await shown_accounts(platform.database, consent)
     content = orjson.dumps([account_view(platform.sources, account, library).to_wire() for account in listed])
     await platform.read_log.add(library, consent.id, caller.contract.id, ACCOUNTS, len(content))
     return Response(content, media_type="application/json")
@@ -95,7 +95,7 @@ async def _record(caller: CallerForUser, kind: EventKind, **facts: object) -> No
 
 
 async def _visible_account(caller: CallerForUser, account_id: str) -> AccountRow:
-    for account in await consented_accounts(caller.db, caller.consent.id):
+    for account in await consented_accounts(caller.db, caller.consent.library_id, caller.consent.id):
         if account.public_id == account_id:
             return account
     raise NotFound("There is no account with this id that this contract may see")

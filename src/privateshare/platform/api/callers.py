@@ -22,6 +22,7 @@ from privateshare.platform.http.admitting import verified_token
 from privateshare.platform.http.requests import api_address, arrived_at, platform_of
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.contract_keys import verify_signature
+from privateshare.platform.keys.hints import SecretKind
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.runtime import Platform
@@ -97,7 +98,7 @@ async def authenticate(request: Request, db: AsyncSession | None = None) -> Call
     verified = verified_token(request)  # Parsing and verifying a token takes long, so it is done once for each request.
     token = verified.token if verified else read_bearer(request.headers)
     unverified = verified.claims if verified else jwt.read_unverified(token)
-    names = _names(unverified, request.path_params.get("session_key"))
+    names = _names(platform, unverified, request.path_params.get("session_key"))
     found = await platform.call_lookup.find(names)
     contract = check_contract(found.contract, unverified.get("client_id"), now)
     before = (verified.claims, verified.key) if verified else (None, None)
@@ -112,11 +113,12 @@ async def authenticate(request: Request, db: AsyncSession | None = None) -> Call
     return Caller(platform, contract, public_key, claims, token, api, now, arrived, names, found, db)
 
 
-def _names(claims: Mapping[str, object], session_key: str | None) -> CallNames:
+def _names(platform: Platform, claims: Mapping[str, object], session_key: str | None) -> CallNames:
     """Return what a request names. The claims are not verified yet: they only say what to look up."""
     access_token = claims.get("access_token")
     return CallNames(
         contract_id_of(claims.get("client_id")),
+        platform.hints.library_of(SecretKind.ACCESS, access_token),
         hash_secret(str(access_token)) if access_token is not None else None,
         hash_secret(session_key) if session_key is not None else None,
         nonce if isinstance(nonce := claims.get("nonce"), str) else None,
@@ -139,7 +141,9 @@ async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope
 
 async def require_user(caller: Caller) -> CallerForUser:
     """Find the consent that the caller's access token belongs to. Raises InvalidToken unless both are live."""
-    token = await find_access_token(caller.db, caller.contract.id, caller.claim("access_token"), caller.now)
+    token = await find_access_token(
+        caller.db, caller.platform.hints, caller.contract.id, caller.claim("access_token"), caller.now
+    )
     return _for_user(caller, token)
 
 

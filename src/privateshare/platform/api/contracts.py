@@ -128,12 +128,17 @@ async def get_portability_report(
         caller.platform.usage.count_read(caller.contract.id, caller.consent.id, 1, file.size)
     report = PortabilityReport(service, caller.now, (*permission.reaches, Reach(windows=(period,))), files)
     pieces = make_portability_report(report, MappedFiles(caller.platform.blobs, library), format)
-    is_allowed = ConsentIsLive(caller.consent.id, caller.consent.choice, frozenset(file.account_id for file in files))
+    is_allowed = ConsentIsLive(
+        caller.consent.library_id,
+        caller.consent.id,
+        caller.consent.choice,
+        frozenset(file.account_id for file in files),
+    )
     return await stream_response(caller.platform, is_allowed, pieces, media_type=MEDIA_TYPES[format])
 
 
 async def _medmij_report(caller: CallerForUser, permission: ReadPermission, period: Window) -> Response:
-    accounts = await consented_accounts(caller.db, caller.consent.id)
+    accounts = await consented_accounts(caller.db, caller.consent.library_id, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     logs = [
         medmij_requests_of(account, library, partial(permission.choice.allows, account.id))

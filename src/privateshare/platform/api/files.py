@@ -144,7 +144,7 @@ async def _file_response(request: Request, delivery: Delivery, view: SessionView
     }
     chunks = encrypt_stream(delivery.chunks, view.platform.known_keys.load(view.public_key))
     if request.method != "HEAD" and delivery.size > STREAM_ABOVE_BYTES:
-        is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
+        is_allowed = ConsentIsLive(view.consent.library_id, view.consent.id, view.consent.choice, delivery.account_ids)
         return await stream_response(view.platform, is_allowed, chunks, headers=headers, media_type=OCTETS)
     try:
         if request.method == "HEAD":

@@ -117,7 +117,7 @@ async def get_legacy_file(request: Request, session_key: str, file_name: str) ->
         key = jwt.load_public_key(view.public_key)
     await view.log_read(delivery)
     header = {"compression": "", **delivery.to_header()}
-    is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
+    is_allowed = ConsentIsLive(view.consent.library_id, view.consent.id, view.consent.choice, delivery.account_ids)
     headers = {"x-metadata": encode_metadata(header)}
     pieces = _encrypt_with_hash(delivery, platform, key)
     return await stream_response(platform, is_allowed, pieces, headers=headers, media_type=OCTETS)
@@ -145,7 +145,7 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
         raise InvalidSession("The session is invalid")
     if session.consent_id is None or session.started_at is None:
         return session, None
-    consent = await db.get_one(ConsentRow, session.consent_id)
+    consent = await db.get_one(ConsentRow, (session.library_id, session.consent_id))
     if consent.revoked_at is not None or (consent.expires_at is not None and consent.expires_at <= now):
         raise InvalidSession("The session is invalid")
     platform, criteria = platform_of(request), session_criteria(session, session_key)

@@ -96,18 +96,18 @@ async def issue_tokens(call: Writing) -> Response:
 
 
 async def _exchange_code(call: WritingCall) -> tokens.TokenPair:
-    caller, settings = call.caller, call.caller.platform.settings
+    caller = call.caller
     code, verifier = caller.claim("code"), caller.claim("code_verifier")
     # The same request, sent again at the same time, must wait: it would look like a second use of the code.
     await call.once.claim()
-    return await tokens.redeem_code(call.sql, caller.contract.id, code, verifier, caller.now, settings)
+    return await tokens.redeem_code(call.sql, caller.platform, caller.contract.id, code, verifier, caller.now)
 
 
 async def _refresh(call: WritingCall) -> tokens.TokenPair:
     caller, platform = call.caller, call.caller.platform
     refresh_token = caller.claim("refresh_token")
     pair = await tokens.rotate_refresh_token(
-        call.sql, caller.contract.id, refresh_token, caller.now, platform.settings, arrived=caller.arrived
+        call.sql, platform, caller.contract.id, refresh_token, caller.now, arrived=caller.arrived
     )
     library = await open_library(call.sql, platform, pair.grant.library_id)
     facts = {"consent": str(pair.grant.consent_id), "contract": caller.contract.id}
@@ -180,8 +180,9 @@ async def _linked_consent(caller: Caller) -> ConsentRow | None:
     value = _optional(caller, "access_token")
     if value is None:
         return None
-    async with caller.platform.database.transaction() as db:
-        access = await tokens.find_token_of_partner(db, caller.contract.application.partner_id, value)
+    platform, partner_id = caller.platform, caller.contract.application.partner_id
+    async with platform.database.transaction() as db:
+        access = await tokens.find_token_of_partner(db, platform.hints, partner_id, value)
     return access.consent
 
 

@@ -103,7 +103,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         if not await _may_push(caller, postbox):
             raise InvalidToken("The token (access_token) is invalid")
         once = await begin_once(request, caller, db, received.sha256)
-        consent = await db.get_one(ConsentRow, postbox.consent_id)
+        consent = await db.get_one(ConsentRow, (postbox.library_id, postbox.consent_id))
         await arrival.store(db, caller.contract, consent, received, caller.now)
         await record_push(db, library, postbox.consent_id, caller.contract, received.size)
         session = await new_session(db, platform, caller.contract, SessionOptions(), caller.now)
@@ -122,7 +122,7 @@ async def _find_postbox(caller: Caller, postbox_id: str) -> PostboxRow:
 
 async def _may_push(caller: Caller, postbox: PostboxRow) -> bool:
     """Return whether the consent is live, and the access token too if one was sent. If not, clients refresh it."""
-    consent = await caller.db.get_one(ConsentRow, postbox.consent_id)
+    consent = await caller.db.get_one(ConsentRow, (postbox.library_id, postbox.consent_id))
     try:
         check_live(consent, caller.now, "access_token")
         return "access_token" not in caller.claims or (await require_user(caller)).consent.id == consent.id

@@ -112,7 +112,8 @@ async def _target(user: CallerForUser, account_id: str, standard: str, version: 
     """Find the account that a resource is for. Raises InvalidRequest, NotFound, InvalidContractDataRequest."""
     if (standard, version) not in STANDARDS:
         raise InvalidRequest(f"{standard} {version} cannot be pushed; use fhir with stu3, 3.0.2, r4 or 4.0.1")
-    accounts = {account.public_id: account for account in await consented_accounts(user.db, user.consent.id)}
+    covered = await consented_accounts(user.db, user.consent.library_id, user.consent.id)
+    accounts = {account.public_id: account for account in covered}
     account = accounts.get(account_id)
     if account is None:
         raise NotFound("There is no account with this id that this contract may see")

@@ -11,6 +11,7 @@ from privateshare.platform.consent.rendering import isolated
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.visit import REVIEWED, Visit
 from privateshare.platform.db.tables import AccountRow, ConsentRow
+from privateshare.platform.grants.journeys import find_consent
 from privateshare.platform.library.accounts import consented_accounts
 
 MAX_NAMED = 4
@@ -77,7 +78,7 @@ async def _withdrawal(visit: Visit, *, succeeded: bool, declined: bool) -> Endin
 
 
 async def _agreement(visit: Visit) -> Ending:
-    consent = await visit.db.get(ConsentRow, visit.journey.consent_id) if visit.journey.consent_id else None
+    consent = await find_consent(visit.db, visit.journey)
     if consent is None or consent.revoked_at is not None:
         stopped = _say(visit, N_("You stopped sharing with %(app)s since."))
         return Ending(_say(visit, N_("This is done")), stopped, shares=False)
@@ -107,7 +108,7 @@ async def _sources(visit: Visit, consent: ConsentRow) -> str:
     words = visit.words
     if visit.contract.kind == "read-raw":
         return words.say(N_("files in your library"))
-    accounts = await consented_accounts(visit.db, consent.id)
+    accounts = await consented_accounts(visit.db, consent.library_id, consent.id)
     names = list(dict.fromkeys(words.source(account.source_id) for account in accounts))
     return words.join_list(names) if 0 < len(names) <= MAX_NAMED else words.say(N_("data"))
 

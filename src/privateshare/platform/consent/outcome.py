@@ -1,12 +1,8 @@
 """The end of a journey: consent, a refusal or an error, and the redirect to the app. Protocol 8.3, 8.4."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
-
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.app_redirect import Failure
@@ -19,6 +15,7 @@ from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
 from privateshare.platform.grants.consent_events import PERSON, consent_agreed, withdraw_consent
 from privateshare.platform.grants.consents import Agreed, live_consent, record_consent, share_more_accounts
+from privateshare.platform.grants.journeys import find_consent
 from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.receipts import Shown
 from privateshare.platform.grants.references import take_reference
@@ -74,8 +71,7 @@ async def accept(
     await _assign_storage(visit, consent)
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
-    lifetime = visit.platform.settings.code_lifetime
-    code = await issue_code(visit.db, consent, visit.journey.challenge or "", visit.now, lifetime)
+    code = await issue_code(visit.db, visit.platform, consent, visit.journey.challenge or "", visit.now)
     reference = _new_reference(visit, accounts)
     visit.journey.provisional, visit.journey.consent_id = False, consent.id
     postbox = await create_postbox(visit.db, library, consent) if wants_postbox(visit.contract) else None
@@ -85,8 +81,7 @@ async def accept(
 async def _linked_consent(visit: Visit, library_id: UUID) -> ConsentRow | None:
     """Return the consent that the app linked to, if the visitor did not say that they are somebody else."""
     id_ = visit.journey.linked_consent_id
-    linked = await visit.db.get(ConsentRow, id_) if id_ is not None else None
-    return linked if linked is not None and linked.library_id == library_id else None
+    return await visit.db.get(ConsentRow, (library_id, id_)) if id_ is not None else None
 
 
 def _is_about_this_journey_alone(visit: Visit, accounts: Sequence[AccountRow]) -> bool:
@@ -115,8 +110,7 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
 
     There is no new code (protocol 8.3). `account` is None if the app reads the source on the person's device.
     """
-    id_ = visit.journey.consent_id
-    consent = await visit.db.get(ConsentRow, id_, with_for_update={"key_share": True}) if id_ else None
+    consent = await find_consent(visit.db, visit.journey, lock=True)
     if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
         return await abandon(visit, Failure.ONBOARD_ERROR)
     if account is not None:
@@ -151,7 +145,7 @@ async def withdraw(visit: Visit, account: AccountRow, *, removes: bool = False, 
         token = open_token(library, account.id, account.sealed_credentials)
         revoked = await revoke_token(visit.platform.sources, account.source_id, token)
     await withdraw_access(visit.db, visit.platform, account)
-    consent = await visit.db.get(ConsentRow, visit.journey.consent_id) if visit.journey.consent_id else None
+    consent = await find_consent(visit.db, visit.journey)
     if stops and consent is not None:
         await withdraw_consent(visit.db, visit.platform, consent, visit.now, PERSON)
     if removes and visit.proven:
@@ -192,7 +186,7 @@ async def usable_outcome(visit: Visit) -> str | None:
     if address is None:
         return None
     code = parse_qs(urlsplit(address).query).get("code", [""])[-1]
-    return address if not code or await _is_unused(visit.db, code, visit.now) else None
+    return address if not code or await _is_unused(visit, code) else None
 
 
 async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
@@ -219,6 +213,6 @@ def _finish(visit: Visit, address: str) -> str:
     return address
 
 
-async def _is_unused(db: AsyncSession, code: str, now: datetime) -> bool:
-    row = await db.scalar(select(AuthorizationCodeRow).where(AuthorizationCodeRow.code_hash == hash_secret(code)))
-    return row is not None and row.used_at is None and row.expires_at > now
+async def _is_unused(visit: Visit, code: str) -> bool:
+    row = await visit.db.get(AuthorizationCodeRow, (visit.journey.library_id, hash_secret(code)))
+    return row is not None and row.used_at is None and row.expires_at > visit.now

@@ -45,8 +45,10 @@ async def _set_account(
     """Set the account of a journey that has one; return False if the app may no longer see that account."""
     if journey.kind not in {"reauthorize", "revoke"}:
         return True
-    assert journey.consent_id is not None
-    visible = {account.public_id: account.id for account in await consented_accounts(db, journey.consent_id)}
+    if journey.library_id is None or journey.consent_id is None:  # The person was erased meanwhile.
+        return False
+    covered = await consented_accounts(db, journey.library_id, journey.consent_id)
+    visible = {account.public_id: account.id for account in covered}
     if journey.account_id is None and parameters.account_ref is not None:
         look_up = take_reference if binds else find_reference
         public_id = await look_up(db, journey.contract_id, "accountId", parameters.account_ref, now)

@@ -4,16 +4,17 @@ Most of them did not change since the last call. Loading them each time, with th
 than all else that a call does.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from cachetools import LRUCache
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.engine import Database, statements_of
+from privateshare.platform.db.former_libraries import FORMER_LIBRARY
 from privateshare.platform.db.statements import Statement, StatementTransaction
 from privateshare.platform.db.tables import Base, ContractRow, SessionRow, TokenRow
 
@@ -39,9 +40,13 @@ NOTHING = FoundNow(None, None, None, None, (), is_repeated=False)
 
 @dataclass(frozen=True, slots=True)
 class CallNames:
-    """The id of the contract that a call names, the hashes of the access token and the session's key, and its nonce."""
+    """What a call names: a contract, an access token and its library, a session by its key, and a nonce.
+
+    Of the token and the key these are hashes. `library_id` is None if no platform's token looks like this.
+    """
 
     contract_id: str
+    library_id: UUID | None = None
     token_hash: bytes | None = None
     session_hash: bytes | None = None
     nonce: str | None = None
@@ -79,21 +84,27 @@ class CallLookup:
 
         The contract may have ended; token and session are of this contract.
         """
-        parameters = {
-            "contract_id": names.contract_id,
-            "token_hash": names.token_hash,
-            "session_hash": names.session_hash,
-            "nonce": names.nonce,
-        }
-        rows = await (sql or self._database).rows(CALLER, parameters)
-        found, is_complete = self._kept(names, rows[0] if rows else NOTHING)
+        names, now = await self._found_now(names, sql or self._database)
+        found, is_complete = self._kept(names, now)
         if is_complete:
             return found
         async with self._database.snapshot() as db:
-            rows = await (await statements_of(db)).rows(CALLER, parameters)
-            now = rows[0] if rows else NOTHING
+            names, now = await self._found_now(names, await statements_of(db))
             await self._load(db, names, now)
             return self._kept(names, now)[0]
+
+    async def _found_now(self, names: CallNames, sql: StatementTransaction | Database) -> tuple[CallNames, FoundNow]:
+        """Find the current versions of the rows of a call, and the library in which its token is now.
+
+        Only a token that is not found costs a second statement: its library may have been moved into another one.
+        """
+        rows = await sql.rows(CALLER, asdict(names))
+        if names.token_hash is not None and (not rows or rows[0].token is None):
+            moved = await sql.rows(FORMER_LIBRARY, {"id": names.library_id})
+            if moved:
+                names = replace(names, library_id=moved[0].library_id)
+                rows = await sql.rows(CALLER, asdict(names))
+        return names, rows[0] if rows else NOTHING
 
     def _kept(self, names: CallNames, now: FoundNow) -> tuple[CallRows, bool]:
         """Return the kept rows of these versions, and whether none is missing."""
@@ -112,11 +123,12 @@ class CallLookup:
         return kept[1]
 
     async def _load(self, db: AsyncSession, names: CallNames, now: FoundNow) -> None:
-        queries = (
-            (ContractRow, names.contract_id, ContractRow.id),
-            (TokenRow, names.token_hash, TokenRow.token_hash),
-            (SessionRow, names.session_hash, SessionRow.key_hash),
+        of_token = (TokenRow.library_id == names.library_id) & (TokenRow.token_hash == names.token_hash)
+        queries: Iterable[tuple[type[Base], Hashable, ColumnElement[bool]]] = (
+            (ContractRow, names.contract_id, ContractRow.id == names.contract_id),
+            (TokenRow, names.token_hash, of_token),
+            (SessionRow, names.session_hash, SessionRow.key_hash == names.session_hash),
         )
-        for (table, key, column), version in zip(queries, (now.contract, now.token, now.session), strict=True):
+        for (table, key, which), version in zip(queries, (now.contract, now.token, now.session), strict=True):
             if version is not None and self._get(table, key, version) is None:
-                self._rows[table, key] = version, (await db.scalars(select(table).where(column == key))).one()
+                self._rows[table, key] = version, (await db.scalars(select(table).where(which))).one()

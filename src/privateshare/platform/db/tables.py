@@ -20,6 +20,7 @@ authorization_codes, tokens, references      stored as hashes only
 sessions ─ session_syncs                     sessions in which an app reads
 webhook_endpoints ─ webhook_messages         where apps are told what happened, and what they are told
 signing_keys, certificate_authorities        the platform's own keys
+hint_keys                                    the key that hides the library's id in tokens and codes
 audit_entries, audit_heads                   what happened, in a chain that shows changes; the signed ends of it
 alerts                                       problems that the operator is told about
 usage_counts, usage_people                   how much apps read and wrote in each month, and of how many people
@@ -132,9 +133,12 @@ def _created() -> Mapped[datetime]:
     return mapped_column(server_default=func.clock_timestamp())
 
 
-def _with_its_library(columns: list[str], owner: list[Any]) -> ForeignKeyConstraint:
-    """Let rows be erased with their account or sync, and follow it when its library is moved into another one."""
-    return ForeignKeyConstraint(columns, owner, ondelete="CASCADE", onupdate="CASCADE")
+def _with_its_library(columns: list[str], owner: list[Any], *, deferrable: bool | None = None) -> ForeignKeyConstraint:
+    """Let rows be erased with what they belong to, and follow it when its library is moved into another one.
+
+    A row that follows two others needs one constraint that is `deferrable`: they are moved one after the other.
+    """
+    return ForeignKeyConstraint(columns, owner, ondelete="CASCADE", onupdate="CASCADE", deferrable=deferrable)
 
 
 class PartnerRow(Base):
@@ -226,6 +230,15 @@ class SigningKeyRow(Base):
     sealed_private_key: Mapped[bytes]
     public_key: Mapped[str]
     active_at: Mapped[datetime] = _created()
+    created_at: Mapped[datetime] = _created()
+
+
+class HintKeyRow(Base):
+    """The key of the hints in tokens and codes, from which the platform learns the library. It is sealed."""
+
+    __tablename__ = "hint_keys"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sealed_key: Mapped[bytes]
     created_at: Mapped[datetime] = _created()
 
 
@@ -422,9 +435,7 @@ class ArchiveRow(Base):
     sealed_left_out: Mapped[bytes]
     created_at: Mapped[datetime] = _created()
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
-        ),
+        _with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         Index(None, "library_id", "account_id"),
     )
 
@@ -461,9 +472,7 @@ class FileRow(Base):
     sealed_origins: Mapped[bytes | None]
     lost: Mapped[str | None]
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
-        ),
+        _with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         UniqueConstraint("library_id", "name"),
         Index(None, "library_id", "account_id", "object_type"),
     )
@@ -513,12 +522,16 @@ class PostboxRow(Base):
 
     __tablename__ = "postboxes"
     id: Mapped[str] = mapped_column(primary_key=True)
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consents.id", ondelete="CASCADE"), index=True)
+    library_id: Mapped[UUID]
+    consent_id: Mapped[UUID]
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     sealed_private_key: Mapped[bytes]
     public_key: Mapped[str]
     created_at: Mapped[datetime] = _created()
+    __table_args__ = (
+        _with_its_library(["library_id", "consent_id"], ["consents.library_id", "consents.id"]),
+        Index(None, "library_id", "consent_id"),
+    )
 
 
 class StorageRow(Base):
@@ -570,9 +583,7 @@ class SyncRow(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
-        ),
+        _with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         Index("syncs_unfinished_key", "library_id", "account_id", unique=True, postgresql_where="finished_at IS NULL"),
     )
 
@@ -593,8 +604,8 @@ class ConsentRow(Base):
     """
 
     __tablename__ = "consents"
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4, index=True)
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id), index=True)
     document: Mapped[ContractDocument]
     created_at: Mapped[datetime] = _created()
@@ -614,13 +625,12 @@ class ConsentAccountRow(Base):
     """An account that a consent covers."""
 
     __tablename__ = "consent_accounts"
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID] = mapped_column(primary_key=True)
+    consent_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
-        ),
+        _with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id], deferrable=True),
+        _with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         Index(None, "library_id", "account_id"),
     )
 
@@ -648,14 +658,18 @@ class SessionRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     key_hash: Mapped[bytes] = mapped_column(unique=True)
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
-    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), index=True)
-    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
+    consent_id: Mapped[UUID | None]
+    library_id: Mapped[UUID | None]
     options: Mapped[SessionOptions]
     sealed_criteria: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     started_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    __table_args__ = (
+        _with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
+        Index(None, "library_id", "consent_id"),
+    )
 
 
 class SessionSyncRow(Base):
@@ -666,9 +680,7 @@ class SessionSyncRow(Base):
     sync_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID] = mapped_column(primary_key=True)
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE", onupdate="CASCADE"
-        ),
+        _with_its_library(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id]),
         Index(None, "library_id", "sync_id"),
     )
 
@@ -684,6 +696,7 @@ class JourneyRow(Base):
     both. `sealed_draft` is what the person has chosen so far on the consent page. `sealed_outcome` is the address at
     which the journey ended, for a form that is sent twice, and `sealed_sign_in` a sign-in at a source in progress; only
     the person's browser has the key of these three. `undone_at` is when what it created was erased because it expired.
+    `consent_id` names a consent of `library_id`.
     """
 
     __tablename__ = "journeys"
@@ -693,7 +706,7 @@ class JourneyRow(Base):
     kind: Mapped[str | None]
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="SET NULL"), index=True)
-    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(ConsentRow.id, ondelete="SET NULL"), index=True)
+    consent_id: Mapped[UUID | None]
     session_id: Mapped[UUID | None] = mapped_column(ForeignKey(SessionRow.id, ondelete="SET NULL"), index=True)
     linked_consent_id: Mapped[UUID | None]
     sealed_return: Mapped[bytes]
@@ -724,9 +737,7 @@ class PreviewRow(Base):
     library_id: Mapped[UUID] = mapped_column(primary_key=True)
     sync_id: Mapped[UUID]
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE", onupdate="CASCADE"
-        ),
+        _with_its_library(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id]),
         Index(None, "library_id", "sync_id"),
     )
 
@@ -749,27 +760,38 @@ class AuthorizationCodeRow(Base):
     """
 
     __tablename__ = "authorization_codes"
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
     code_hash: Mapped[bytes] = mapped_column(primary_key=True)
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), index=True)
+    consent_id: Mapped[UUID]
     challenge: Mapped[str]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
     family_id: Mapped[UUID | None]
+    __table_args__ = (
+        _with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
+        Index(None, "library_id", "consent_id"),
+    )
 
 
 class TokenRow(Base):
     """An access or refresh token, stored as a hash. A family is all tokens that result from one code. Protocol 4.2."""
 
     __tablename__ = "tokens"
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
     use: Mapped[str]
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), index=True)
-    family_id: Mapped[UUID] = mapped_column(index=True)
+    consent_id: Mapped[UUID]
+    family_id: Mapped[UUID]
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime] = mapped_column(index=True)
     rotated_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     consent: Mapped[ConsentRow] = relationship(lazy="joined", innerjoin=True)
+    __table_args__ = (
+        _with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
+        Index(None, "library_id", "consent_id"),
+        Index(None, "library_id", "family_id"),
+    )
 
 
 class AuditEntryRow(Base):

@@ -12,6 +12,7 @@ from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.receipts import Shown, issue_receipt
 from privateshare.platform.jobs.queue import defer_sweep
+from privateshare.platform.library.accounts import accounts_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.webhooks.messages import announce
@@ -33,7 +34,7 @@ async def consent_agreed(
 ) -> None:
     """Record that a person gave a consent, or changed one. Call it once the consent and its accounts are stored."""
     kind = EventKind.CONSENT_CHANGED if changed else EventKind.CONSENT_GIVEN
-    accounts = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
+    accounts = select(ConsentAccountRow.account_id).where(*accounts_of(consent))
     shared = sorted(str(id_) for id_ in await db.scalars(accounts))
     facts = _facts(consent) | {
         "accounts": shared,
@@ -57,7 +58,7 @@ async def withdraw_consent(
     """
     if consent.revoked_at is not None:
         return
-    await revoke_consent(db, consent.id, now)
+    await revoke_consent(db, consent, now)
     await defer_sweep(db, platform.queue)  # It records the withdrawal in the journal of erasures.
     await announce(db, platform, WebhookEvent.CONSENT_WITHDRAWN, consent, now)
     try:

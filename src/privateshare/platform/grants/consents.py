@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +22,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keystore.journal import Ended
+from privateshare.platform.library.accounts import accounts_of
 from privateshare.platform.library.erasure import record_ended
 from privateshare.protocol.choice import EVERYTHING, Choice
 
@@ -94,7 +95,7 @@ async def change_consent(
 
 async def widens(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID], agreed: Agreed) -> bool:
     """Tell whether a change of a consent would share anything that it does not share now."""
-    covered = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
+    covered = select(ConsentAccountRow.account_id).where(*accounts_of(consent))
     if not set(account_ids) <= set(await db.scalars(covered)):
         return True
     lasts_longer = consent.expires_at is not None and (agreed.until is None or agreed.until > consent.expires_at)
@@ -158,7 +159,8 @@ async def accounts_shared_before(
         .where(*agreed, live, ApplicationRow.partner_id == contract.application.partner_id)
     )
     which = ConsentAccountRow.consent_id == last_id if last_id else ConsentAccountRow.consent_id.in_(of_partner)
-    return list(await db.scalars(select(ConsentAccountRow.account_id).where(which).distinct()))
+    shared = select(ConsentAccountRow.account_id).where(ConsentAccountRow.library_id == library_id, which)
+    return list(await db.scalars(shared.distinct()))
 
 
 async def share_more_accounts(
@@ -175,7 +177,7 @@ async def share_more_accounts(
 
 async def set_consent_accounts(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID]) -> None:
     """Replace the accounts that a consent covers."""
-    await db.execute(delete(ConsentAccountRow).where(ConsentAccountRow.consent_id == consent.id))
+    await db.execute(delete(ConsentAccountRow).where(*accounts_of(consent)))
     await add_consent_accounts(db, consent, account_ids)
 
 
@@ -186,10 +188,10 @@ async def add_consent_accounts(db: AsyncSession, consent: ConsentRow, account_id
         await db.execute(insert(ConsentAccountRow).values(rows).on_conflict_do_nothing())
 
 
-async def revoke_consent(db: AsyncSession, consent_id: UUID, now: datetime) -> None:
+async def revoke_consent(db: AsyncSession, consent: ConsentRow, now: datetime) -> None:
     """Revoke a consent. Its codes, tokens and sessions stop working at once."""
-    await record_ended(db, Ended.CONSENT, [consent_id])
-    await _revoke(db, ConsentRow.id == consent_id, now)
+    await record_ended(db, Ended.CONSENT, [consent.id])
+    await _revoke(db, (ConsentRow.library_id == consent.library_id) & (ConsentRow.id == consent.id), now)
 
 
 async def end_contract(db: AsyncSession, contract: ContractRow, now: datetime) -> None:
@@ -201,9 +203,10 @@ async def end_contract(db: AsyncSession, contract: ContractRow, now: datetime) -
 
 async def _revoke(db: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
     await db.execute(update(ConsentRow).where(which, ConsentRow.revoked_at.is_(None)).values(revoked_at=now))
-    ids = select(ConsentRow.id).where(which)  # A subquery, since a contract may have a million consents.
-    await db.execute(delete(TokenRow).where(TokenRow.consent_id.in_(ids)))
-    await db.execute(delete(AuthorizationCodeRow).where(AuthorizationCodeRow.consent_id.in_(ids)))
+    # A subquery, since a contract may have a million consents.
+    revoked = select(ConsentRow.library_id, ConsentRow.id).where(which)
+    for table in (TokenRow, AuthorizationCodeRow):
+        await db.execute(delete(table).where(tuple_(table.library_id, table.consent_id).in_(revoked)))
 
 
 async def public_user_id(db: AnyTransaction, library_id: UUID, partner_id: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.engine import AnyTransaction, statements_of
 from privateshare.platform.db.statements import NoRows, Statement
-from privateshare.platform.db.tables import ContractRow, JourneyRow
+from privateshare.platform.db.tables import ConsentRow, ContractRow, JourneyRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.keys.wrapping import DataKey, derive_key, open_value, seal_value
 
@@ -76,6 +76,14 @@ async def find_journey(db: AsyncSession, code: str, *, lock: bool = False) -> Jo
     """Find the journey of a code, in whatever state it is. With `lock`, lock its row until the transaction ends."""
     query = select(JourneyRow).where(JourneyRow.code_hash == hash_secret(code))
     return await db.scalar(query.with_for_update() if lock else query)
+
+
+async def find_consent(db: AsyncSession, journey: JourneyRow, *, lock: bool = False) -> ConsentRow | None:
+    """Find the consent of a journey. With `lock`, it stays as it is until the transaction ends."""
+    if journey.library_id is None or journey.consent_id is None:
+        return None
+    named = (journey.library_id, journey.consent_id)
+    return await db.get(ConsentRow, named, with_for_update={"key_share": True} if lock else None)
 
 
 def return_target(journey: JourneyRow, code: str) -> ReturnTarget:

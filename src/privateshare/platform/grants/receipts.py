@@ -20,6 +20,7 @@ from privateshare.platform.audit.entries import EventKind
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, ContractRow, ReceiptRow
 from privateshare.platform.grants.consents import public_user_id
+from privateshare.platform.library.accounts import accounts_of
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.catalogue import catalogue
@@ -251,7 +252,7 @@ async def _agreed(db: AsyncSession, consent: ConsentRow, contract: ContractRow) 
         AccountRow,
         (AccountRow.library_id == ConsentAccountRow.library_id) & (AccountRow.id == ConsentAccountRow.account_id),
     )
-    covered = await db.execute(accounts.where(ConsentAccountRow.consent_id == consent.id).order_by(AccountRow.number))
+    covered = await db.execute(accounts.where(*accounts_of(consent)).order_by(AccountRow.number))
     columns = [column.key for column in inspect(ConsentRow).columns if column.key not in CHANGING]
     return {
         "consent": {name: _plain(getattr(consent, name)) for name in columns},

@@ -5,16 +5,25 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.former_libraries import first_of_library
 from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
-from privateshare.platform.db.tables import ApplicationRow, AuthorizationCodeRow, ConsentRow, ContractRow, TokenRow
-from privateshare.platform.keys.secrets import hash_secret, new_secret
+from privateshare.platform.db.tables import (
+    ApplicationRow,
+    AuthorizationCodeRow,
+    ConsentRow,
+    ContractRow,
+    FormerLibraryRow,
+    TokenRow,
+)
+from privateshare.platform.keys.hints import LibraryHints, SecretKind
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.operating.fair_queue import PATIENCE_SECONDS
-from privateshare.platform.operating.settings import Settings
+from privateshare.platform.runtime import Platform
 from privateshare.protocol import pkce
 
 ROTATION_GRACE = timedelta(seconds=60)
@@ -121,12 +130,22 @@ class TokenPair:
     refresh: IssuedToken
 
 
-async def issue_code(db: AsyncSession, consent: ConsentRow, challenge: str, now: datetime, lifetime: timedelta) -> str:
+async def issue_code(
+    db: AsyncSession,
+    platform: Platform,
+    consent: ConsentRow,
+    challenge: str,
+    now: datetime,
+) -> str:
     """Issue an authorization code for a consent."""
-    code = new_secret()
+    code = platform.hints.new_secret(SecretKind.CODE, consent.library_id)
     db.add(
         AuthorizationCodeRow(
-            code_hash=hash_secret(code), consent_id=consent.id, challenge=challenge, expires_at=now + lifetime
+            library_id=consent.library_id,
+            code_hash=hash_secret(code),
+            consent_id=consent.id,
+            challenge=challenge,
+            expires_at=now + platform.settings.code_lifetime,
         )
     )
     await db.flush()
@@ -134,7 +153,7 @@ async def issue_code(db: AsyncSession, consent: ConsentRow, challenge: str, now:
 
 
 async def redeem_code(
-    db: AnyTransaction, contract_id: str, code: str, verifier: str, now: datetime, settings: Settings
+    db: AnyTransaction, platform: Platform, contract_id: str, code: str, verifier: str, now: datetime
 ) -> TokenPair:
     """Issue the first tokens of a consent for its authorization code. Protocol 4.2.
 
@@ -144,11 +163,12 @@ async def redeem_code(
         InvalidRequest: The verifier does not match the challenge.
     """
     sql, code_hash = await statements_of(db), hash_secret(code)
-    found = await sql.first(AUTHORIZATION_CODE, {"code_hash": code_hash, "contract_id": contract_id})
+    named = {"library_id": platform.hints.library_of(SecretKind.CODE, code), "code_hash": code_hash}
+    found = await first_of_library(sql, AUTHORIZATION_CODE, {**named, "contract_id": contract_id})
     if found is None:
         raise InvalidToken("The token (code) is invalid")
     if found.used_at is not None:
-        await _revoke_family(sql, found.family_id, now)
+        await _revoke_family(sql, found.library_id, found.family_id, now)
         raise InvalidToken("The token (code) is invalid", detail="a code was used twice")
     if found.expires_at <= now:
         raise InvalidToken("The token (code) is expired")
@@ -156,16 +176,17 @@ async def redeem_code(
     if not pkce.verifies(verifier, found.challenge):
         raise InvalidRequest("The code_verifier does not match the code_challenge")
     family_id = uuid4()
-    await sql.write(USE_CODE, {"code_hash": code_hash, "now": now, "family_id": family_id})
-    return await _issue_pair(sql, found.consent, family_id, now, settings)
+    used = {"library_id": found.library_id, "code_hash": code_hash, "now": now, "family_id": family_id}
+    await sql.write(USE_CODE, used)
+    return await _issue_pair(sql, platform, found.consent, family_id, now)
 
 
 async def rotate_refresh_token(
     db: AnyTransaction,
+    platform: Platform,
     contract_id: str,
     refresh_token: str,
     now: datetime,
-    settings: Settings,
     *,
     arrived: datetime | None = None,
 ) -> TokenPair:
@@ -176,30 +197,19 @@ async def rotate_refresh_token(
     """
     sql, token_hash = await statements_of(db), hash_secret(refresh_token)
     # Lock the family of the token, if there is one, and then read the token: it may be revoked while this waits.
-    await sql.first(LOCK_FAMILY_OF_TOKEN, {"token_hash": token_hash})
-    found = await sql.first(REFRESH_TOKEN, {"token_hash": token_hash, "contract_id": contract_id})
+    named = {"library_id": platform.hints.library_of(SecretKind.REFRESH, refresh_token), "token_hash": token_hash}
+    await first_of_library(sql, LOCK_FAMILY_OF_TOKEN, named)
+    found = await first_of_library(sql, REFRESH_TOKEN, {**named, "contract_id": contract_id})
     token = check_known(found, "refresh")
     if token.expires_at <= now:
         raise InvalidToken("The token (refresh_token) is expired")
     check_live(token.consent, now, "refresh_token")
     if token.rotated_at is not None and (arrived or now) - token.rotated_at > ROTATION_GRACE:
         hint = _replaced_hint(token.rotated_at, now)
-        await _revoke_family(sql, token.family_id, now)
+        await _revoke_family(sql, token.library_id, token.family_id, now)
         detail = "a rotated refresh token was used again"
         raise InvalidToken("The token (refresh_token) is invalid", detail=detail, hint=hint)
-    return await _issue_pair(sql, token.consent, token.family_id, now, settings, replaced_hash=token_hash)
-
-
-async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str) -> TokenRow:
-    """Find a token of a contract. It may be expired. Raises InvalidToken if it is unknown or revoked."""
-    query = (
-        select(TokenRow)
-        .join(TokenRow.consent)
-        .where(
-            TokenRow.token_hash == hash_secret(str(value)), TokenRow.use == use, ConsentRow.contract_id == contract_id
-        )
-    )
-    return check_known(await db.scalar(query.execution_options(populate_existing=True)), use)
+    return await _issue_pair(sql, platform, token.consent, token.family_id, now, replaced_hash=token_hash)
 
 
 def check_known(token: TokenT | None, use: str) -> TokenT:
@@ -229,9 +239,34 @@ def _replaced_hint(rotated_at: datetime, revoked_at: datetime) -> str:
     )
 
 
-async def find_access_token(db: AsyncSession, contract_id: str, value: object, now: datetime) -> TokenRow:
+async def find_access_token(
+    db: AsyncSession, hints: LibraryHints, contract_id: str, value: object, now: datetime
+) -> TokenRow:
     """Find an access token of a contract. Raises InvalidToken unless the token and its consent are live."""
-    return check_access_token(await find_token(db, contract_id, value, use="access"), now)
+    query = _access_token(value).where(ConsentRow.contract_id == contract_id)
+    return check_access_token(await _first_token(db, hints, value, query), now)
+
+
+def _access_token(value: object) -> Select[TokenRow]:
+    return (
+        select(TokenRow)
+        .join(TokenRow.consent)
+        .where(TokenRow.token_hash == hash_secret(str(value)), TokenRow.use == "access")
+    )
+
+
+async def _first_token(
+    db: AsyncSession, hints: LibraryHints, value: object, query: Select[TokenRow]
+) -> TokenRow | None:
+    """Find an access token in the library of its hint, or in the one into which that was moved."""
+    library_id = hints.library_of(SecretKind.ACCESS, value)
+    moved = select(FormerLibraryRow.library_id).where(FormerLibraryRow.id == library_id).scalar_subquery()
+    for id_ in (library_id, moved):
+        of_library = query.where(TokenRow.library_id == id_)
+        found = await db.scalar(of_library.execution_options(populate_existing=True))
+        if found is not None:
+            return found
+    return None
 
 
 def check_access_token(token: TokenRow | None, now: datetime) -> TokenRow:
@@ -243,21 +278,18 @@ def check_access_token(token: TokenRow | None, now: datetime) -> TokenRow:
     return known
 
 
-async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str) -> TokenRow:
+async def find_token_of_partner(db: AsyncSession, hints: LibraryHints, partner_id: str, value: str) -> TokenRow:
     """Find an access token of any contract of a partner. It links a new grant to the same library. Protocol 4.1.
 
     It may be expired, since clients renew an expired grant with it. Raises InvalidToken if it is unknown or revoked.
     """
     query = (
-        select(TokenRow)
-        .join(TokenRow.consent)
+        _access_token(value)
         .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
         .join(ApplicationRow, ApplicationRow.id == ContractRow.application_id)
-        .where(
-            TokenRow.token_hash == hash_secret(value), TokenRow.use == "access", ApplicationRow.partner_id == partner_id
-        )
+        .where(ApplicationRow.partner_id == partner_id)
     )
-    token = await db.scalar(query)
+    token = await _first_token(db, hints, value, query)
     if token is None or token.revoked_at is not None or token.consent.revoked_at is not None:
         raise InvalidToken("The token (access_token) is invalid")
     return token
@@ -273,18 +305,23 @@ def check_live(consent: LiveDates, now: datetime, name: str) -> None:
 
 async def _issue_pair(
     sql: StatementTransaction,
+    platform: Platform,
     grant: GrantedConsent,
     family_id: UUID,
     now: datetime,
-    settings: Settings,
     *,
     replaced_hash: bytes | None = None,
 ) -> TokenPair:
     # No token outlives the consent, so that the app learns from it when the consent ends.
     last = grant.expires_at or datetime.max.replace(tzinfo=UTC)
-    access = IssuedToken(new_secret(), min(last, now + settings.access_token_lifetime))
-    refresh = IssuedToken(new_secret(), min(last, now + settings.refresh_token_lifetime))
+    settings, new_secret = platform.settings, platform.hints.new_secret
+    access_token, refresh_token = (
+        new_secret(kind, grant.library_id) for kind in (SecretKind.ACCESS, SecretKind.REFRESH)
+    )
+    access = IssuedToken(access_token, min(last, now + settings.access_token_lifetime))
+    refresh = IssuedToken(refresh_token, min(last, now + settings.refresh_token_lifetime))
     pair = {
+        "library_id": grant.library_id,
         "consent_id": grant.consent_id,
         "family_id": family_id,
         "access_hash": hash_secret(access.value),
@@ -293,14 +330,14 @@ async def _issue_pair(
         "refresh_expires_at": refresh.expires_at,
     }
     if replaced_hash is not None:
-        await sql.write(ROTATE_TOKEN, {"token_hash": replaced_hash, "now": now})
+        await sql.write(ROTATE_TOKEN, {"library_id": grant.library_id, "token_hash": replaced_hash, "now": now})
     await sql.write(ISSUE_TOKENS, pair)
     return TokenPair(grant, access, refresh)
 
 
-async def _revoke_family(sql: StatementTransaction, family_id: UUID | None, now: datetime) -> None:
+async def _revoke_family(sql: StatementTransaction, library_id: UUID, family_id: UUID | None, now: datetime) -> None:
     """Revoke a family of tokens. Without the lock, a refresh in progress could add a pair to it just after this."""
     if family_id is not None:
         await sql.first(LOCK_FAMILY, {"family_id": family_id})
-        await sql.write(REVOKE_FAMILY, {"family_id": family_id, "now": now})
+        await sql.write(REVOKE_FAMILY, {"library_id": library_id, "family_id": family_id, "now": now})
     await sql.commit()  # The error that the caller raises next must not roll this back.

@@ -95,6 +95,7 @@ class ConsentIsLive:
     `choice` is what the person shared when the response began. If they share less since, the response is aborted.
     """
 
+    library_id: UUID
     consent_id: UUID
     choice: Choice
     account_ids: frozenset[UUID] = frozenset()
@@ -105,6 +106,7 @@ class ConsentIsLive:
             select(ConsentRow.choice)
             .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
             .where(
+                ConsentRow.library_id == self.library_id,
                 ConsentRow.id == self.consent_id,
                 ConsentRow.revoked_at.is_(None),
                 ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
@@ -112,7 +114,9 @@ class ConsentIsLive:
             )
         )
         accounts = select(func.count()).where(
-            ConsentAccountRow.consent_id == self.consent_id, ConsentAccountRow.account_id.in_(self.account_ids)
+            ConsentAccountRow.library_id == self.library_id,
+            ConsentAccountRow.consent_id == self.consent_id,
+            ConsentAccountRow.account_id.in_(self.account_ids),
         )
         choice = await db.scalar(live)
         if choice is None or await db.scalar(accounts) != len(self.account_ids):

@@ -18,13 +18,14 @@ from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import (
     CertificateAuthorityRow,
+    HintKeyRow,
     LibraryRow,
     ServerClientRow,
     SigningKeyRow,
     WebhookEndpointRow,
 )
 from privateshare.platform.keys import certificates, signing
-from privateshare.platform.keys.wrapping import KEY_ID_BYTES, SERVER_CLIENT, WEBHOOK_SECRET, MasterKey
+from privateshare.platform.keys.wrapping import HINT_KEY, KEY_ID_BYTES, SERVER_CLIENT, WEBHOOK_SECRET, MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys
 
 LIBRARIES_PER_TRANSACTION = 200
@@ -32,6 +33,7 @@ LIBRARIES_PER_TRANSACTION = 200
 SEALED_COLUMNS: Mapping[str, InstrumentedAttribute[bytes]] = {
     "libraries": LibraryRow.wrapped_key,
     "signing keys": SigningKeyRow.sealed_private_key,
+    "keys of hints": HintKeyRow.sealed_key,
     "certificate authorities": CertificateAuthorityRow.sealed_private_key,
     "webhooks": WebhookEndpointRow.sealed_secret,
     "registrations at servers": ServerClientRow.sealed_client,
@@ -47,6 +49,7 @@ class Rewrapped:
 
     libraries: int = 0
     signing_keys: int = 0
+    hint_keys: int = 0
     certificate_authorities: int = 0
     webhooks: int = 0
     server_clients: int = 0
@@ -100,6 +103,12 @@ async def _rewrap_own_keys(db: AsyncSession, master_key: MasterKey, result: Rewr
         pem = master_key.open(signing.PURPOSE, key.kid, key.sealed_private_key)
         key.sealed_private_key = master_key.seal(signing.PURPOSE, key.kid, pem)
         result.signing_keys += 1
+    for hints in await db.scalars(
+        select(HintKeyRow).where(_is_old(HintKeyRow.sealed_key, master_key)).with_for_update()
+    ):
+        hint_key = master_key.open(HINT_KEY, hints.id, hints.sealed_key)
+        hints.sealed_key = master_key.seal(HINT_KEY, hints.id, hint_key)
+        result.hint_keys += 1
     old_authorities = select(CertificateAuthorityRow).where(
         _is_old(CertificateAuthorityRow.sealed_private_key, master_key)
     )

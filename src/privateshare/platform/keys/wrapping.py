@@ -24,6 +24,7 @@ KEY_ID_BYTES = 8
 ID_BYTES = 16
 WRAPPED = "data key"
 SERVER_CLIENT = "client of a server"
+HINT_KEY = "hint key"
 WEBHOOK_SECRET = "webhook secret"  # noqa: S105 - the purpose under which the secrets of webhooks are sealed
 
 

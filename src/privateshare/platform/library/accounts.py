@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.statements import Statement
-from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, LibraryRow
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, LibraryRow
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import KeyLost, OpenLibrary, add_account_key, next_account_number
@@ -256,7 +256,12 @@ def account_display_name(account: AccountRow, library: OpenLibrary) -> str | Non
         return None
 
 
-async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[AccountRow]:
+def accounts_of(consent: ConsentRow) -> Sequence[ColumnElement[bool]]:
+    """Select the rows of the accounts that a consent covers."""
+    return ConsentAccountRow.library_id == consent.library_id, ConsentAccountRow.consent_id == consent.id
+
+
+async def consented_accounts(db: AsyncSession, library_id: UUID, consent_id: UUID) -> list[AccountRow]:
     """Return the accounts that a consent covers, oldest first."""
     query = (
         select(AccountRow)
@@ -264,7 +269,7 @@ async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[Account
             ConsentAccountRow,
             (ConsentAccountRow.library_id == AccountRow.library_id) & (ConsentAccountRow.account_id == AccountRow.id),
         )
-        .where(ConsentAccountRow.consent_id == consent_id)
+        .where(ConsentAccountRow.library_id == library_id, ConsentAccountRow.consent_id == consent_id)
         .order_by(AccountRow.number)
     )
     return list(await db.scalars(query))
@@ -289,9 +294,9 @@ class _ShownAccount(NamedTuple):
 SHOWN_ACCOUNTS = Statement("shown_accounts", _ShownAccount)
 
 
-async def shown_accounts(database: Database, consent_id: UUID) -> list[AccountRow]:
+async def shown_accounts(database: Database, consent: ConsentRow) -> list[AccountRow]:
     """Return the accounts that a consent covers, oldest first, with only what an app sees of them."""
-    rows = await database.rows(SHOWN_ACCOUNTS, {"consent_id": consent_id})
+    rows = await database.rows(SHOWN_ACCOUNTS, {"library_id": consent.library_id, "consent_id": consent.id})
     return [AccountRow(**row._asdict()) for row in rows]
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -291,7 +291,9 @@ async def has_proof_of_person(db: AsyncSession, library_id: UUID, *, without_bro
 
 async def _undo_consent(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
     """Remove a consent that nobody proved to be the person's, and what was connected for it."""
-    covered = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
+    covered = select(ConsentAccountRow.account_id).where(
+        ConsentAccountRow.library_id == consent.library_id, ConsentAccountRow.consent_id == consent.id
+    )
     covered_by_others = select(ConsentAccountRow.account_id).where(
         ConsentAccountRow.library_id == consent.library_id, ConsentAccountRow.consent_id != consent.id
     )
@@ -304,6 +306,8 @@ async def _undo_consent(db: AsyncSession, platform: Platform, consent: ConsentRo
     for account in list(await db.scalars(accounts)):
         await erase_account(db, platform, account)
     await record_ended(db, Ended.CONSENT, [consent.id])
+    of_consent = (JourneyRow.library_id == consent.library_id, JourneyRow.consent_id == consent.id)
+    await db.execute(update(JourneyRow).where(*of_consent).values(consent_id=None))
     await db.delete(consent)
 
 

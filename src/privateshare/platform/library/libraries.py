@@ -14,6 +14,7 @@ from privateshare.platform.audit.entries import PersonLog
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.call_lookup import CallRows
 from privateshare.platform.db.engine import AnyTransaction, statements_of
+from privateshare.platform.db.former_libraries import FORMER_LIBRARY
 from privateshare.platform.db.statements import Statement, StatementTransaction
 from privateshare.platform.db.tables import AccountRow, FormerLibraryRow, LibraryRow
 from privateshare.platform.keys.wrapping import (
@@ -53,7 +54,6 @@ class _LibraryId(NamedTuple):
 
 
 LOCK_LIBRARY = Statement("lock_library", _LibraryId)
-FORMER_LIBRARY = Statement("former_library", _LibraryId)
 LIBRARY = Statement("library", _LibraryKeys)
 
 

@@ -122,7 +122,7 @@ class SessionView:
         return read_permission(self.contract, self.consent, self.session)
 
     async def _consented_accounts(self) -> list[AccountRow]:
-        return await shown_accounts(self.platform.database, self.consent.id)
+        return await shown_accounts(self.platform.database, self.consent)
 
     async def _accounts(self, permission: ReadPermission) -> Delivery:
         """Build accounts.json: the list of accounts of section 7.1 as a file. Protocol 6.6."""

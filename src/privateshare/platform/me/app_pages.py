@@ -50,8 +50,8 @@ async def show_app(visitor: MyPage, consent_id: UUID) -> Response:
 async def ask_app_to_delete(form: MyForm, consent_id: UUID) -> Response:
     """Ask an app that reads nothing more to delete what it has read. Asking once more changes nothing."""
     visitor = form.visitor
-    consent = await visitor.db.get(ConsentRow, consent_id, with_for_update=True)
-    if consent is None or consent.library_id != visitor.library.id:
+    consent = await visitor.db.get(ConsentRow, (visitor.library.id, consent_id), with_for_update=True)
+    if consent is None:
         raise NotFound("There is no such app")
     contract = await visitor.db.get_one(ContractRow, consent.contract_id)
     if contract.kind != "write" and ended(visitor, consent, contract):
@@ -61,7 +61,7 @@ async def ask_app_to_delete(form: MyForm, consent_id: UUID) -> Response:
 
 async def _pushed_files(visitor: Visitor, consent_id: UUID) -> int:
     """Count the files that the app of a consent put into the library and that are still there."""
-    consent = await visitor.db.get_one(ConsentRow, consent_id)
+    consent = await visitor.db.get_one(ConsentRow, (visitor.library.id, consent_id))
     contract = await visitor.db.get_one(ContractRow, consent.contract_id)
     of_app = select(ContractRow.id).where(ContractRow.application_id == contract.application_id)
     query = select(func.count()).where(

@@ -76,8 +76,9 @@ class Sharing:
 
 async def _consent(visitor: MyPage, consent_id: UUID) -> ConsentRow:
     """Find a live consent of the person. Raises NotFound."""
-    consent = await visitor.db.get(ConsentRow, consent_id, with_for_update={"key_share": True})
-    if consent is None or consent.library_id != visitor.library.id:
+    mine = (visitor.library.id, consent_id)
+    consent = await visitor.db.get(ConsentRow, mine, with_for_update={"key_share": True})
+    if consent is None:
         raise NotFound("There is no such app")
     contract = await visitor.db.get_one(ContractRow, consent.contract_id)
     if ended(visitor, consent, contract):
@@ -136,7 +137,7 @@ async def _sharing(visitor: Visitor, consent: ConsentRow, draft: Draft, *, is_su
         reaches,
         agreed=consent.document,
     )
-    shared = {account.id for account in await consented_accounts(visitor.db, consent.id)}
+    shared = {account.id for account in await consented_accounts(visitor.db, consent.library_id, consent.id)}
     accounts = [
         account
         for account in await library_accounts(visitor.db, visitor.library.id)

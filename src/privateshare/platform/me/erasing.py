@@ -64,8 +64,8 @@ async def remove_source(form: MyForm, account: MyAccount) -> Response:
 async def remove_files_of_app(form: MyForm, consent_id: UUID) -> Response:
     """Delete the files that an app put into the library."""
     visitor = form.visitor
-    consent = await visitor.db.get(ConsentRow, consent_id)
-    if consent is None or consent.library_id != visitor.library.id:
+    consent = await visitor.db.get(ConsentRow, (visitor.library.id, consent_id))
+    if consent is None:
         raise NotFound("There is no such app")
     contract = await visitor.db.get_one(ContractRow, consent.contract_id)
     files, size = await erase_pushed_files(visitor.db, visitor.platform, visitor.library.id, contract.application_id)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,11 +29,9 @@ from privateshare.platform.db.tables import (
     LibraryRow,
     MergeRow,
     PasskeyRow,
-    PostboxRow,
     PushedFileRow,
     ReceiptRow,
     RecoveryCodeRow,
-    SessionRow,
     StorageRow,
     SyncRow,
     UsagePersonRow,
@@ -47,7 +45,7 @@ from privateshare.platform.me.moved_values import seal_again
 from privateshare.platform.me.same_accounts import SameAccount
 from privateshare.platform.runtime import Platform
 
-# The tables whose rows are moved by their library id. The rows of an account or a sync follow it.
+# The tables whose rows are moved by their library id. The rows of an account, a sync or a consent follow it.
 MOVED = (
     AccountRow,
     BrowserRow,
@@ -55,11 +53,9 @@ MOVED = (
     FormerLibraryRow,
     JourneyRow,
     PasskeyRow,
-    PostboxRow,
     PushedFileRow,
     ReceiptRow,
     RecoveryCodeRow,
-    SessionRow,
     StorageRow,
 )
 
@@ -76,6 +72,8 @@ async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_b
     await platform.erasure_keys.require_store()
     theirs, mine = plan.theirs, plan.mine
     db.expunge_all()
+    # What belongs to an account and a consent is moved with the one, and then the other follows.
+    await db.execute(text("SET CONSTRAINTS ALL DEFERRED"))
     await _leave_out(db, theirs.id, other_browser_id)
     for same in plan.same:
         await _give_files(db, platform, plan, same)

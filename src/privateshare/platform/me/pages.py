@@ -51,8 +51,8 @@ async def stop(form: MyForm) -> Response:
     """
     visitor, stopped = form.visitor, ""
     with suppress(ValueError):
-        consent = await visitor.db.get(ConsentRow, UUID(form.fields.get("consent", "")))
-        if consent is not None and consent.library_id == visitor.library.id:
+        consent = await visitor.db.get(ConsentRow, (visitor.library.id, UUID(form.fields.get("consent", ""))))
+        if consent is not None:
             await withdraw_consent(visitor.db, visitor.platform, consent, visitor.now, PERSON, visitor.shown)
             if form.fields.get("delete") == "yes":
                 await ask_deletion(visitor.db, visitor.platform, visitor.library, consent, visitor.now)

@@ -154,7 +154,7 @@ async def _compared(db: AsyncSession, library: OpenLibrary, row: AccountRow, now
     files = select(FileRow).where(FileRow.library_id == library.id, FileRow.account_id == row.id)
     consents = (
         select(ConsentRow)
-        .join(ConsentAccountRow, ConsentAccountRow.consent_id == ConsentRow.id)
+        .join(ConsentAccountRow)
         .where(
             ConsentAccountRow.library_id == library.id,
             ConsentAccountRow.account_id == row.id,

@@ -221,7 +221,7 @@ async def _live_consents(visitor: Visitor, account: AccountRow) -> Sequence[tupl
     query = (
         select(ConsentRow, ContractRow)
         .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
-        .join(ConsentAccountRow, ConsentAccountRow.consent_id == ConsentRow.id)
+        .join(ConsentAccountRow)
         .where(ConsentAccountRow.library_id == account.library_id, ConsentAccountRow.account_id == account.id)
         .where(ConsentRow.revoked_at.is_(None), live)
         .order_by(ConsentRow.created_at.desc())

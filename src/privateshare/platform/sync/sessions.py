@@ -219,7 +219,7 @@ async def start_session(
     if before.has_webhooks:
         await sql.write_now()  # The next statement reads what was written.
         # A session that has nothing to wait for is ready at once; otherwise the end of its last sync tells the app.
-        await announce_ready(sql, platform, [session.id], now)
+        await announce_ready(sql, platform, consent.library_id, [session.id], now)
 
 
 async def _add_syncs(
@@ -227,7 +227,9 @@ async def _add_syncs(
 ) -> None:
     """Add the syncs that a session waits for."""
     chosen = _chosen_accounts(session.options)
-    for account in await sql.rows(ACCOUNTS_TO_SYNC, {"consent_id": session.consent_id}):
+    for account in await sql.rows(
+        ACCOUNTS_TO_SYNC, {"library_id": session.library_id, "consent_id": session.consent_id}
+    ):
         if account.paused or (chosen is not None and account.public_id not in chosen):
             continue
         sync_id = previews.get(account.id)
@@ -258,7 +260,7 @@ async def use_consent(db: AnyTransaction, contract: ContractRow, consent: Consen
     """
     sql = await statements_of(db)
     await lock_library(sql, consent.library_id)
-    before = await sql.first(USE_CONSENT, {"consent_id": consent.id, "now": now})
+    before = await sql.first(USE_CONSENT, {"library_id": consent.library_id, "consent_id": consent.id, "now": now})
     if before is None:
         raise InvalidToken("The token (access_token) is invalid")
     check_live(before, now, "access_token")
@@ -333,19 +335,21 @@ async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence
     # Every change of a file increases the sum.
     files = select(func.sum(FileRow.updated_at)).where(FileRow.library_id == SessionRow.library_id)
     pushed = select(func.count()).select_from(PushedFileRow).where(PushedFileRow.library_id == SessionRow.library_id)
-    accounts = (
-        select(func.count()).select_from(ConsentAccountRow).where(ConsentAccountRow.consent_id == SessionRow.consent_id)
+    of_consent = (
+        ConsentAccountRow.library_id == SessionRow.library_id,
+        ConsentAccountRow.consent_id == SessionRow.consent_id,
     )
+    accounts = select(func.count()).select_from(ConsentAccountRow).where(*of_consent)
     ended = (
         select(func.count(SyncRow.finished_at))
         .join(
             SessionSyncRow, (SessionSyncRow.library_id == SyncRow.library_id) & (SessionSyncRow.sync_id == SyncRow.id)
         )
-        .where(SessionSyncRow.session_id == SessionRow.id)
+        .where(SessionSyncRow.library_id == SessionRow.library_id, SessionSyncRow.session_id == SessionRow.id)
     )
     parts = (part.scalar_subquery() for part in (files, pushed, accounts, ended))
     query = select(SessionRow, ConsentRow.revoked_at, *parts).outerjoin(
-        ConsentRow, ConsentRow.id == SessionRow.consent_id
+        ConsentRow, (ConsentRow.library_id == SessionRow.library_id) & (ConsentRow.id == SessionRow.consent_id)
     )
     found = (await db.execute(query.where(SessionRow.key_hash == hash_secret(key)))).one_or_none()
     if found is None:

@@ -148,6 +148,7 @@ def _delete_expired_tokens(now: datetime) -> Delete:
     """
     newer = aliased(TokenRow)
     followed = exists().where(
+        newer.library_id == TokenRow.library_id,
         newer.family_id == TokenRow.family_id,
         newer.use == TokenRow.use,
         newer.expires_at > TokenRow.expires_at + MAX_REFRESH_DURATION,

@@ -143,6 +143,7 @@ def waiting_sync(library_id: UUID, sync_id: UUID) -> Select[UUID]:
         SessionSyncRow.library_id == SyncRow.library_id,
         SessionSyncRow.sync_id == SyncRow.id,
         SessionRow.id == SessionSyncRow.session_id,
+        ConsentRow.library_id == SessionRow.library_id,
         ConsentRow.id == SessionRow.consent_id,
         ConsentRow.revoked_at.is_(None),
     )

@@ -95,13 +95,15 @@ async def announce_data(db: AsyncSession, platform: Platform, library_id: UUID, 
     )
     sessions = list(await db.scalars(waiting.order_by(SessionRow.id).with_for_update(of=SessionRow)))
     if sessions:
-        await announce_ready(db, platform, sessions, now)
+        await announce_ready(db, platform, library_id, sessions, now)
 
 
-async def announce_ready(db: AnyTransaction, platform: Platform, session_ids: Sequence[UUID], now: datetime) -> None:
+async def announce_ready(
+    db: AnyTransaction, platform: Platform, library_id: UUID, session_ids: Sequence[UUID], now: datetime
+) -> None:
     """Tell the apps of these sessions that all their data is there, unless a sync is unfinished."""
     sql = await statements_of(db)
-    told = await sql.rows(WEBHOOKS_WHEN_READY, {"session_ids": list(session_ids)})
+    told = await sql.rows(WEBHOOKS_WHEN_READY, {"library_id": library_id, "session_ids": list(session_ids)})
     for told_once in dict.fromkeys(told):
         data = {
             "user_id": told_once.user_id,
@@ -115,7 +117,7 @@ async def announce_login(db: AsyncSession, platform: Platform, account: AccountR
     """Tell the apps that read an account that the person has to sign in to its source again."""
     query = (
         select(ConsentRow)
-        .join(ConsentAccountRow, ConsentAccountRow.consent_id == ConsentRow.id)
+        .join(ConsentAccountRow)
         .where(
             ConsentAccountRow.library_id == account.library_id,
             ConsentAccountRow.account_id == account.id,

@@ -16,9 +16,10 @@ JOIN applications ON applications.id = contracts.application_id
 JOIN partners ON partners.id = applications.partner_id
 LEFT JOIN (
     tokens
-    JOIN consents ON consents.id = tokens.consent_id
-    JOIN libraries ON libraries.id = consents.library_id
+    JOIN consents ON consents.library_id = tokens.library_id AND consents.id = tokens.consent_id
+    JOIN libraries ON libraries.id = tokens.library_id
 )
-    ON tokens.token_hash = %(token_hash)s AND tokens.use = 'access' AND consents.contract_id = contracts.id
+    ON tokens.library_id = %(library_id)s AND tokens.token_hash = %(token_hash)s AND tokens.use = 'access'
+    AND consents.contract_id = contracts.id
 LEFT JOIN sessions ON sessions.key_hash = %(session_hash)s AND sessions.contract_id = contracts.id
 WHERE contracts.id = %(contract_id)s

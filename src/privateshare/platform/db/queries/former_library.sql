@@ -1,4 +1,4 @@
--- Find out whether a library was moved into another one.
-SELECT former_libraries.id
+-- Find the library into which a library was moved.
+SELECT former_libraries.library_id
 FROM former_libraries
 WHERE former_libraries.id = %(id)s

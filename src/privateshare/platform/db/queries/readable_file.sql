@@ -5,5 +5,5 @@ SELECT
     files.size, files.sealed_sha256, files.sealed_dates
 FROM consent_accounts
 JOIN files ON files.library_id = consent_accounts.library_id AND files.account_id = consent_accounts.account_id
-WHERE consent_accounts.consent_id = %(consent_id)s AND files.library_id = %(library_id)s
+WHERE consent_accounts.library_id = %(library_id)s AND consent_accounts.consent_id = %(consent_id)s
 AND files.name = %(name)s

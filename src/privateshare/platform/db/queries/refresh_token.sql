@@ -1,4 +1,5 @@
--- Find a refresh token of a contract, its consent, and the id by which the contract's partner knows the person.
+-- Find a refresh token of a contract, its consent, and the id by which the contract's partner knows the person. The
+-- consent stays in its library until the transaction ends.
 SELECT
     tokens.family_id, tokens.expires_at, tokens.rotated_at, tokens.revoked_at,
     consents.id, consents.library_id, consents.expires_at, consents.revoked_at,
@@ -11,7 +12,9 @@ SELECT
         )
     )
 FROM tokens
-JOIN consents ON consents.id = tokens.consent_id
+JOIN consents ON consents.library_id = tokens.library_id AND consents.id = tokens.consent_id
 JOIN contracts ON contracts.id = consents.contract_id
 JOIN applications ON applications.id = contracts.application_id
-WHERE tokens.token_hash = %(token_hash)s AND tokens.use = 'refresh' AND consents.contract_id = %(contract_id)s
+WHERE tokens.library_id = %(library_id)s AND tokens.token_hash = %(token_hash)s AND tokens.use = 'refresh'
+AND consents.contract_id = %(contract_id)s
+FOR KEY SHARE OF consents

@@ -5,5 +5,5 @@ SELECT
     accounts.needs_login, accounts.created_at, accounts.updated_at
 FROM consent_accounts
 JOIN accounts ON accounts.library_id = consent_accounts.library_id AND accounts.id = consent_accounts.account_id
-WHERE consent_accounts.consent_id = %(consent_id)s
+WHERE consent_accounts.library_id = %(library_id)s AND consent_accounts.consent_id = %(consent_id)s
 ORDER BY accounts.number

@@ -2,15 +2,16 @@
 -- has endpoints of webhooks. The time of use is kept to the minute, so that what processes remember of the consent stays
 -- valid while an app reads often.
 WITH found AS (
-    SELECT id, contract_id, expires_at, revoked_at, used_at, once
+    SELECT library_id, id, contract_id, expires_at, revoked_at, used_at, once
     FROM consents
-    WHERE id = %(consent_id)s
+    WHERE library_id = %(library_id)s AND id = %(consent_id)s
     FOR NO KEY UPDATE
 ), used AS (
     UPDATE consents
     SET used_at = %(now)s
     FROM found
-    WHERE consents.id = found.id AND (found.used_at IS NULL OR found.used_at < %(now)s - interval '1 minute')
+    WHERE consents.library_id = found.library_id AND consents.id = found.id
+    AND (found.used_at IS NULL OR found.used_at < %(now)s - interval '1 minute')
 )
 SELECT
     expires_at, revoked_at, used_at, once,

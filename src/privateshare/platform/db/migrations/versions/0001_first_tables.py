@@ -88,6 +88,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("clock_readings_pkey")),
     )
     op.create_table(
+        "hint_keys",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("hint_keys_pkey")),
+    )
+    op.create_table(
         "keys_to_destroy",
         sa.Column("name", sa.Uuid(), nullable=False),
         sa.Column(
@@ -136,17 +145,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("passkey_challenges_expires_at_idx"), "passkey_challenges", ["expires_at"], unique=False)
     op.create_table(
-        "signing_keys",
-        sa.Column("kid", sa.String(), nullable=False),
-        sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
-        sa.Column("public_key", sa.String(), nullable=False),
-        sa.Column("active_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
-        sa.PrimaryKeyConstraint("kid", name=op.f("signing_keys_pkey")),
-    )
-    op.create_table(
         "provider_lists",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("origin", sa.String(), nullable=False),
@@ -155,24 +153,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("provider_lists_pkey")),
     )
-    op.create_table(
-        "providers",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("list_name", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("place", sa.String(), nullable=False),
-        sa.Column("server", sa.String(), nullable=False),
-        sa.Column("words", sa.ARRAY(sa.String()), nullable=False),
-        sa.Column(
-            "searched", postgresql.TSVECTOR(), sa.Computed("array_to_tsvector(words)", persisted=True), nullable=False
-        ),
-        sa.ForeignKeyConstraint(
-            ["list_name"], ["provider_lists.name"], name=op.f("providers_list_name_fkey"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("providers_pkey")),
-    )
-    op.create_index(op.f("providers_list_name_idx"), "providers", ["list_name"], unique=False)
-    op.create_index(op.f("providers_searched_idx"), "providers", ["searched"], unique=False, postgresql_using="gin")
     op.create_table(
         "server_clients",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -188,6 +168,17 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "source_id", "server", "redirect_uri", name=op.f("server_clients_source_id_server_redirect_uri_key")
         ),
+    )
+    op.create_table(
+        "signing_keys",
+        sa.Column("kid", sa.String(), nullable=False),
+        sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.String(), nullable=False),
+        sa.Column("active_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("kid", name=op.f("signing_keys_pkey")),
     )
     op.create_table(
         "source_uses",
@@ -359,6 +350,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("credential_hash", name=op.f("passkeys_credential_hash_key")),
     )
     op.create_table(
+        "providers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("list_name", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("server", sa.String(), nullable=False),
+        sa.Column("words", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column(
+            "searched", postgresql.TSVECTOR(), sa.Computed("array_to_tsvector(words)", persisted=True), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["list_name"], ["provider_lists.name"], name=op.f("providers_list_name_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("providers_pkey")),
+    )
+    op.create_index(op.f("providers_list_name_idx"), "providers", ["list_name"], unique=False)
+    op.create_index(op.f("providers_searched_idx"), "providers", ["searched"], unique=False, postgresql_using="gin")
+    op.create_table(
         "receipts",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -474,8 +483,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "consents",
-        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("contract_id", sa.String(), nullable=False),
         sa.Column("document", postgresql.JSONB(), nullable=False),
         sa.Column(
@@ -495,10 +504,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("consents_library_id_fkey"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("consents_pkey")),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("consents_pkey")),
     )
     op.create_index(op.f("consents_contract_id_idx"), "consents", ["contract_id"], unique=False)
-    op.create_index(op.f("consents_library_id_idx"), "consents", ["library_id"], unique=False)
+    op.create_index(op.f("consents_id_idx"), "consents", ["id"], unique=False)
     op.create_table(
         "pushed_files",
         sa.Column("library_id", sa.Uuid(), nullable=False),
@@ -587,6 +596,7 @@ def upgrade() -> None:
     op.create_index(op.f("webhook_endpoints_contract_id_idx"), "webhook_endpoints", ["contract_id"], unique=False)
     op.create_table(
         "authorization_codes",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=False),
         sa.Column("challenge", sa.String(), nullable=False),
@@ -594,20 +604,26 @@ def upgrade() -> None:
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("family_id", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["consent_id"], ["consents.id"], name=op.f("authorization_codes_consent_id_fkey"), ondelete="CASCADE"
+            ["library_id", "consent_id"],
+            ["consents.library_id", "consents.id"],
+            name=op.f("authorization_codes_library_id_consent_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("code_hash", name=op.f("authorization_codes_pkey")),
+        sa.PrimaryKeyConstraint("library_id", "code_hash", name=op.f("authorization_codes_pkey")),
     )
-    op.create_index(op.f("authorization_codes_consent_id_idx"), "authorization_codes", ["consent_id"], unique=False)
     op.create_index(op.f("authorization_codes_expires_at_idx"), "authorization_codes", ["expires_at"], unique=False)
+    op.create_index(
+        op.f("authorization_codes_library_id_consent_id_idx"),
+        "authorization_codes",
+        ["library_id", "consent_id"],
+        unique=False,
+    )
     op.create_table(
         "consent_accounts",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("library_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["consent_id"], ["consents.id"], name=op.f("consent_accounts_consent_id_fkey"), ondelete="CASCADE"
-        ),
         sa.ForeignKeyConstraint(
             ["library_id", "account_id"],
             ["accounts.library_id", "accounts.id"],
@@ -615,7 +631,15 @@ def upgrade() -> None:
             onupdate="CASCADE",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("consent_id", "account_id", "library_id", name=op.f("consent_accounts_pkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id", "consent_id"],
+            ["consents.library_id", "consents.id"],
+            name=op.f("consent_accounts_library_id_consent_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("library_id", "consent_id", "account_id", name=op.f("consent_accounts_pkey")),
     )
     op.create_index(
         op.f("consent_accounts_library_id_account_id_idx"),
@@ -634,17 +658,19 @@ def upgrade() -> None:
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.ForeignKeyConstraint(
-            ["consent_id"], ["consents.id"], name=op.f("postboxes_consent_id_fkey"), ondelete="CASCADE"
-        ),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("postboxes_contract_id_fkey")),
         sa.ForeignKeyConstraint(
-            ["library_id"], ["libraries.id"], name=op.f("postboxes_library_id_fkey"), ondelete="CASCADE"
+            ["library_id", "consent_id"],
+            ["consents.library_id", "consents.id"],
+            name=op.f("postboxes_library_id_consent_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("postboxes_pkey")),
     )
-    op.create_index(op.f("postboxes_consent_id_idx"), "postboxes", ["consent_id"], unique=False)
-    op.create_index(op.f("postboxes_library_id_idx"), "postboxes", ["library_id"], unique=False)
+    op.create_index(
+        op.f("postboxes_library_id_consent_id_idx"), "postboxes", ["library_id", "consent_id"], unique=False
+    )
     op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -660,19 +686,19 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by", sa.String(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["consent_id"], ["consents.id"], name=op.f("sessions_consent_id_fkey"), ondelete="CASCADE"
-        ),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("sessions_contract_id_fkey")),
         sa.ForeignKeyConstraint(
-            ["library_id"], ["libraries.id"], name=op.f("sessions_library_id_fkey"), ondelete="CASCADE"
+            ["library_id", "consent_id"],
+            ["consents.library_id", "consents.id"],
+            name=op.f("sessions_library_id_consent_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("sessions_pkey")),
         sa.UniqueConstraint("key_hash", name=op.f("sessions_key_hash_key")),
     )
-    op.create_index(op.f("sessions_consent_id_idx"), "sessions", ["consent_id"], unique=False)
     op.create_index(op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False)
-    op.create_index(op.f("sessions_library_id_idx"), "sessions", ["library_id"], unique=False)
+    op.create_index(op.f("sessions_library_id_consent_id_idx"), "sessions", ["library_id", "consent_id"], unique=False)
     op.create_table(
         "stored_files",
         sa.Column("storage_id", sa.String(), nullable=False),
@@ -692,6 +718,7 @@ def upgrade() -> None:
     op.create_index(op.f("stored_files_blob_idx"), "stored_files", ["blob"], unique=False)
     op.create_table(
         "tokens",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("use", sa.String(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=False),
@@ -703,13 +730,17 @@ def upgrade() -> None:
         sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["consent_id"], ["consents.id"], name=op.f("tokens_consent_id_fkey"), ondelete="CASCADE"
+            ["library_id", "consent_id"],
+            ["consents.library_id", "consents.id"],
+            name=op.f("tokens_library_id_consent_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("tokens_pkey")),
+        sa.PrimaryKeyConstraint("library_id", "token_hash", name=op.f("tokens_pkey")),
     )
-    op.create_index(op.f("tokens_consent_id_idx"), "tokens", ["consent_id"], unique=False)
     op.create_index(op.f("tokens_expires_at_idx"), "tokens", ["expires_at"], unique=False)
-    op.create_index(op.f("tokens_family_id_idx"), "tokens", ["family_id"], unique=False)
+    op.create_index(op.f("tokens_library_id_consent_id_idx"), "tokens", ["library_id", "consent_id"], unique=False)
+    op.create_index(op.f("tokens_library_id_family_id_idx"), "tokens", ["library_id", "family_id"], unique=False)
     op.create_table(
         "webhook_messages",
         sa.Column("id", sa.String(), nullable=False),
@@ -770,9 +801,6 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["consent_id"], ["consents.id"], name=op.f("journeys_consent_id_fkey"), ondelete="SET NULL"
-        ),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("journeys_contract_id_fkey")),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("journeys_library_id_fkey"), ondelete="SET NULL"
@@ -784,7 +812,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("browser_hash", name=op.f("journeys_browser_hash_key")),
         sa.UniqueConstraint("code_hash", name=op.f("journeys_code_hash_key")),
     )
-    op.create_index(op.f("journeys_consent_id_idx"), "journeys", ["consent_id"], unique=False)
     op.create_index(op.f("journeys_expires_at_idx"), "journeys", ["expires_at"], unique=False)
     op.create_index(op.f("journeys_library_id_idx"), "journeys", ["library_id"], unique=False)
     op.create_index(op.f("journeys_session_id_idx"), "journeys", ["session_id"], unique=False)
@@ -872,29 +899,26 @@ def downgrade() -> None:
     op.drop_index(op.f("journeys_session_id_idx"), table_name="journeys")
     op.drop_index(op.f("journeys_library_id_idx"), table_name="journeys")
     op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
-    op.drop_index(op.f("journeys_consent_id_idx"), table_name="journeys")
     op.drop_table("journeys")
     op.drop_index("webhook_messages_held_idx", table_name="webhook_messages", postgresql_where="held_at IS NOT NULL")
     op.drop_index(op.f("webhook_messages_endpoint_id_idx"), table_name="webhook_messages")
     op.drop_index(op.f("webhook_messages_created_at_idx"), table_name="webhook_messages")
     op.drop_table("webhook_messages")
-    op.drop_index(op.f("tokens_family_id_idx"), table_name="tokens")
+    op.drop_index(op.f("tokens_library_id_family_id_idx"), table_name="tokens")
+    op.drop_index(op.f("tokens_library_id_consent_id_idx"), table_name="tokens")
     op.drop_index(op.f("tokens_expires_at_idx"), table_name="tokens")
-    op.drop_index(op.f("tokens_consent_id_idx"), table_name="tokens")
     op.drop_table("tokens")
     op.drop_index(op.f("stored_files_blob_idx"), table_name="stored_files")
     op.drop_table("stored_files")
-    op.drop_index(op.f("sessions_library_id_idx"), table_name="sessions")
+    op.drop_index(op.f("sessions_library_id_consent_id_idx"), table_name="sessions")
     op.drop_index(op.f("sessions_expires_at_idx"), table_name="sessions")
-    op.drop_index(op.f("sessions_consent_id_idx"), table_name="sessions")
     op.drop_table("sessions")
-    op.drop_index(op.f("postboxes_library_id_idx"), table_name="postboxes")
-    op.drop_index(op.f("postboxes_consent_id_idx"), table_name="postboxes")
+    op.drop_index(op.f("postboxes_library_id_consent_id_idx"), table_name="postboxes")
     op.drop_table("postboxes")
     op.drop_index(op.f("consent_accounts_library_id_account_id_idx"), table_name="consent_accounts")
     op.drop_table("consent_accounts")
+    op.drop_index(op.f("authorization_codes_library_id_consent_id_idx"), table_name="authorization_codes")
     op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
-    op.drop_index(op.f("authorization_codes_consent_id_idx"), table_name="authorization_codes")
     op.drop_table("authorization_codes")
     op.drop_index(op.f("webhook_endpoints_contract_id_idx"), table_name="webhook_endpoints")
     op.drop_table("webhook_endpoints")
@@ -907,7 +931,7 @@ def downgrade() -> None:
     op.drop_table("references")
     op.drop_index(op.f("pushed_files_blob_idx"), table_name="pushed_files")
     op.drop_table("pushed_files")
-    op.drop_index(op.f("consents_library_id_idx"), table_name="consents")
+    op.drop_index(op.f("consents_id_idx"), table_name="consents")
     op.drop_index(op.f("consents_contract_id_idx"), table_name="consents")
     op.drop_table("consents")
     op.drop_index("syncs_unfinished_key", table_name="syncs", postgresql_where="finished_at IS NULL")
@@ -919,6 +943,9 @@ def downgrade() -> None:
     op.drop_table("contracts")
     op.drop_table("recovery_codes")
     op.drop_table("receipts")
+    op.drop_index(op.f("providers_searched_idx"), table_name="providers", postgresql_using="gin")
+    op.drop_index(op.f("providers_list_name_idx"), table_name="providers")
+    op.drop_table("providers")
     op.drop_table("passkeys")
     op.drop_index(op.f("merges_other_id_idx"), table_name="merges")
     op.drop_table("merges")
@@ -931,13 +958,10 @@ def downgrade() -> None:
     op.drop_table("applications")
     op.drop_table("accounts")
     op.drop_table("unjournaled")
-    op.drop_index(op.f("providers_searched_idx"), table_name="providers", postgresql_using="gin")
-    op.drop_index(op.f("providers_list_name_idx"), table_name="providers")
-    op.drop_table("providers")
-    op.drop_table("server_clients")
-    op.drop_table("provider_lists")
     op.drop_table("source_uses")
     op.drop_table("signing_keys")
+    op.drop_table("server_clients")
+    op.drop_table("provider_lists")
     op.drop_index(op.f("passkey_challenges_expires_at_idx"), table_name="passkey_challenges")
     op.drop_table("passkey_challenges")
     op.drop_table("partners")
@@ -945,6 +969,7 @@ def downgrade() -> None:
     op.drop_table("nonces")
     op.drop_table("libraries")
     op.drop_table("keys_to_destroy")
+    op.drop_table("hint_keys")
     op.drop_table("clock_readings")
     op.drop_table("certificate_authorities")
     op.drop_index(op.f("call_counts_minute_idx"), table_name="call_counts")
