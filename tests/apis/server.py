@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 Answer = tuple[int, Mapping[str, str], Any]
@@ -91,6 +91,9 @@ class Api:
     expired: Answer = (401, {}, {"error": "The access token is invalid"})
     client_id: str = "client"
     client_secret: str = "client-secret"
+
+
+Server = TypeVar("Server", bound="ApiServer")
 
 
 @dataclass
@@ -235,7 +238,13 @@ class ApiServer:
 @contextmanager
 def running(api: Api) -> Iterator[ApiServer]:
     """Run an API."""
-    server = ApiServer(api)
+    with serving(ApiServer(api)) as server:
+        yield server
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    """Run a server, which may answer in its own way."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

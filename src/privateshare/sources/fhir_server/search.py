@@ -20,6 +20,7 @@ MAX_PAGES = 50_000  # Protects from a server whose pages never end.
 MAX_HISTORY_PAGES = 50  # The history of a type may have the resources of all patients.
 CURSOR_MARGIN = timedelta(minutes=5)  # Servers may need some time until new resources are found by searches.
 TIME_BETWEEN_FULL_READS = timedelta(days=7)
+EXPORTED = "exported"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 OK, BAD_REQUEST = 200, 400
 UNPROCESSABLE = 422
@@ -116,13 +117,18 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class SearchPosition:
-    """The cursor of a type: since when to ask for changes, and when everything was read the last time."""
+    """The cursor of a type: since when to ask for changes, and when everything was read the last time.
+
+    `is_exported` says that it was read from an export (`bulk`), so that the server exports its changes too.
+    """
 
     since: str | None = None
     read_fully_at: str | None = None
+    is_exported: bool = False
 
     def __str__(self) -> str:
-        return " ".join(one for one in (self.since, self.read_fully_at) if one is not None)
+        parts = (self.since, self.read_fully_at, EXPORTED if self.is_exported else None)
+        return " ".join(one for one in parts if one is not None)
 
     @property
     def needs_full_read(self) -> bool:
@@ -136,8 +142,8 @@ class SearchPosition:
 
 def read_position(cursor: str | None) -> SearchPosition:
     """Parse a cursor."""
-    since, _, fully = (cursor or "").partition(" ")
-    return SearchPosition(since or None, fully or None)
+    since, fully, *more = [*(cursor or "").split(" "), "", ""][:3]
+    return SearchPosition(since or None, fully or None, EXPORTED in more)
 
 
 def find_pages(

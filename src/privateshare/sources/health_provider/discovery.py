@@ -37,7 +37,7 @@ _OAUTH_ADDRESSES = "http://fhir-registry.smarthealthit.org/StructureDefinition/o
 
 @dataclass(frozen=True, slots=True)
 class TypeAbility:
-    """What a server can do with a resource type: search for it, by which parameters, and show its history.
+    """What a server can do with a resource type: search for it, by which parameters, show its history, and export it.
 
     `parameters` has those by which a person's resources are found, "" if the server has only others, and nothing if it
     does not say.
@@ -46,6 +46,7 @@ class TypeAbility:
     searches: bool = True
     parameters: frozenset[str] = frozenset()
     shows_history: bool = False
+    exports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +237,12 @@ def _types(statement: JsonObject) -> dict[str, TypeAbility]:
         for one in map(dict_of, list_of(rest.get("resource"))[:MAX_TYPES]):
             interactions = {text_of(dict_of(item).get("code")) for item in list_of(one.get("interaction"))}
             parameters = frozenset(text_of(dict_of(item).get("name")) for item in list_of(one.get("searchParam")))
+            operations = {text_of(dict_of(item).get("name")).lstrip("$") for item in list_of(one.get("operation"))}
             found[text_of(one.get("type"))[:MAX_TEXT_CHARACTERS]] = TypeAbility(
                 not interactions or "search-type" in interactions,
                 parameters & _PARAMETERS or frozenset(("",) if parameters else ()),
                 "history-type" in interactions,
+                "export" in operations,
             )
     return found
 

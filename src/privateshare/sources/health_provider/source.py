@@ -42,6 +42,7 @@ from privateshare.sources.fhir_server.search import Search, find_pages
 from privateshare.sources.health_provider.compartment import COMPARTMENT, PATIENT, searches_of
 from privateshare.sources.health_provider.configuration import RegisteredClient, Settings
 from privateshare.sources.health_provider.discovery import SmartServer, find_server, read_server
+from privateshare.sources.health_provider.exporting import PatientExport
 from privateshare.sources.health_provider.registering import register
 from privateshare.sources.health_provider.scopes import wanted_scope
 from privateshare.sources.page_building import pages
@@ -87,8 +88,9 @@ class HealthProvider:
         servers: TypedServers | None = None,
         clients: Sequence[RegisteredClient] = (),
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._servers, self._clock = servers or TypedServers(), clock
+        self._servers, self._clock, self._sleep = servers or TypedServers(), clock, sleep
         self._by_server = {one.server: one for one in clients if one.server is not None}
         self._by_brands = {one.brands: one for one in clients if one.brands is not None}
         self._known: dict[str, tuple[float, SmartServer]] = {}
@@ -202,9 +204,13 @@ class HealthProvider:
         with open_fhir(token, reach=self._servers.reach) as client:
             server = self._server(token)
             missing = {one.resource_type: one for one in missing_types(token.get("scope"), _offered(server))}
-            for name in _offered(server):
-                object_type = COMPARTMENT[name]
-                if object_type not in cursors:
+            wanted = {name: COMPARTMENT[name] for name in _offered(server) if COMPARTMENT[name] in cursors}
+            export = PatientExport(client, server, connection, self._servers.reach, self._sleep)
+            granted = {name: cursors[object_type] for name, object_type in wanted.items() if name not in missing}
+            for page in export.pages(granted):
+                yield _as_r4(page, server, connection.left_out)
+            for name, object_type in wanted.items():
+                if name in export.done:
                     continue
                 lack = missing.get(name)
                 if lack is not None and not lack.is_partial:
