@@ -39,7 +39,7 @@ class ExportedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ExportManifest:
     """What an export consists of.
 
     Attributes:
@@ -75,7 +75,7 @@ def begin_export(client: httpx2.Client, base: str, patient: str, types: Sequence
 
 def finish_export(
     client: httpx2.Client, status: str, base: str, sleep: Callable[[float], None], seconds: float = MAX_WAIT_SECONDS
-) -> Manifest:
+) -> ExportManifest:
     """Ask for the state of an export until it is ready. Raises Refused if it fails, or is not ready after some seconds.
 
     The server says when to ask again, by Retry-After. Without it, the pauses grow.
@@ -105,7 +105,7 @@ def end_export(client: httpx2.Client, status: str) -> None:
         return
 
 
-def open_files(token: JsonObject, manifest: Manifest, reach: ServerReach) -> httpx2.Client:
+def open_files(token: JsonObject, manifest: ExportManifest, reach: ServerReach) -> httpx2.Client:
     """Open a client for the files of an export. It has the access token only if the server asks for it."""
     headers = {"accept": NDJSON}
     if manifest.needs_token:
@@ -173,7 +173,7 @@ def _joined(address: str, at: str) -> str:
     return found
 
 
-def _manifest(response: httpx2.Response, status: str, base: str) -> Manifest:
+def _manifest(response: httpx2.Response, status: str, base: str) -> ExportManifest:
     content = read_object(response)
     if content is None or not isinstance(content.get("output"), list):
         raise Refused(OK, "NotAManifest")
@@ -184,7 +184,7 @@ def _manifest(response: httpx2.Response, status: str, base: str) -> Manifest:
     )
     if len(output) + len(deleted) + len(errors) > MAX_FILES:
         raise Refused(OK, "TooManyFiles")
-    return Manifest(_moment(content.get("transactionTime")), needs_token, output, deleted, errors)
+    return ExportManifest(_moment(content.get("transactionTime")), needs_token, output, deleted, errors)
 
 
 def _file(item: object, status: str, base: str | None) -> ExportedFile:

@@ -17,7 +17,7 @@ from privateshare.sources.fhir_file.references import read_reference
 from privateshare.sources.fhir_server.bulk import (
     OK,
     ExportedFile,
-    Manifest,
+    ExportManifest,
     begin_export,
     end_export,
     finish_export,
@@ -101,7 +101,7 @@ class _Reading:
 
     export: PatientExport
     files: httpx2.Client
-    manifest: Manifest
+    manifest: ExportManifest
     names: Mapping[str, str]
     patient: str
     positions: Mapping[str, SearchPosition]
