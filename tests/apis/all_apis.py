@@ -13,6 +13,8 @@ from privateshare.sources.configuration import ClientSettings
 from privateshare.sources.contract import Source
 from privateshare.sources.github.source import GitHub
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
+from privateshare.sources.lastfm.live import LiveLastFm
+from privateshare.sources.lastfm.source import EXPORT as LASTFM
 from privateshare.sources.listenbrainz.source import EXPORT as LISTENBRAINZ
 from privateshare.sources.listenbrainz.source import LiveListenBrainz
 from privateshare.sources.mastodon.source import EXPORT as MASTODON
@@ -29,7 +31,7 @@ from privateshare.sources.strava.source import Strava
 from privateshare.sources.typed_servers import TypedServers
 from privateshare.sources.wearables.source import SOURCES as WEARABLES
 from privateshare.sources.withings.source import LiveWithings
-from tests.apis import bluesky, github, listenbrainz, mastodon, oura, reddit, spotify, strava, withings
+from tests.apis import bluesky, github, lastfm, listenbrainz, mastodon, oura, reddit, spotify, strava, withings
 from tests.apis.server import Answer, Api, ApiServer
 
 
@@ -229,6 +231,19 @@ CASES = {
         add=adds(LISTENS, listenbrainz.listen(300), ObjectType.PLAY_HISTORY),
         delete=deletes(LISTENS, ObjectType.PLAY_HISTORY, 20),
         spoil=spoils(LISTENS),
+    ),
+    "lastfm": Case(
+        api=lastfm.lastfm,
+        source=with_uploads(LASTFM, LiveLastFm),
+        counts={ObjectType.PLAY_HISTORY: 500},
+        path=lastfm.PATH,
+        kind=ObjectType.PLAY_HISTORY,
+        revokes=False,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(lastfm.PLAYS, lastfm.played(550), ObjectType.PLAY_HISTORY),
+        delete=deletes(lastfm.PLAYS, ObjectType.PLAY_HISTORY, 20),
+        spoil=spoils(lastfm.PLAYS),
     ),
     "reddit": Case(
         api=reddit.reddit,

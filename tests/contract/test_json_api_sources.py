@@ -83,7 +83,7 @@ def signed_in(source: Source, server: ApiServer) -> JsonObject:
         return known
     sign_in, verifier = source.sign_in(known), new_verifier()
     response = httpx2.get(oauth.authorization_address(sign_in, CALLBACK, "the state", verifier))
-    code = parse_qs(urlsplit(response.headers["location"]).query)["code"][0]
+    code = parse_qs(urlsplit(response.headers["location"]).query)[sign_in.code_parameter][0]
     return known | oauth.exchange_code(sign_in, CALLBACK, code, verifier)
 
 

@@ -165,6 +165,7 @@ class SourceInfo:
         limits: The limits that the source declares for requests.
         has_directory: Whether people may choose the server by the name of a health provider, in the directory that the
             operator imported. The answers are then `server`, `name`, and `brands` for the list that it is from.
+        proves_person: Whether signing in again, to the same account, proves that somebody is the person of a library.
     """
 
     id: int
@@ -182,6 +183,7 @@ class SourceInfo:
     resumes: bool = False
     limits: Sequence[RequestLimit] = ()
     has_directory: bool = False
+    proves_person: bool = True
 
     @property
     def has_own_data(self) -> bool:
@@ -211,6 +213,19 @@ class Identity:
         return self.provider_account_id if self.id_in_objects is None else self.id_in_objects
 
 
+class OwnSignIn(Protocol):
+    """A sign-in in a form of the source's own, which is older than OAuth."""
+
+    def start(self, redirect_uri: str, state: str) -> str:
+        """Return the address of the sign-in page. It must return the state with the redirect."""
+
+    def exchange(self, code: str) -> JsonObject:
+        """Return the token for what the redirect brought: an `access_token`, and what else is to be stored.
+
+        Raises NeedsLogin, TryLater, Broken, ValueError if the response cannot be used, or an error of the HTTP client.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class SignIn:
     """The parameters of a sign-in with OAuth 2, authorization code and PKCE (RFC 6749, 7636).
@@ -227,6 +242,8 @@ class SignIn:
         token_parameters: Further parameters of token requests, for sources that need them.
         read_token_response: Converts a token response to one of RFC 6749, for sources that use another form.
         named_by_person: Whether a person typed the address of the server, so that only public servers are allowed.
+        own: A sign-in in a form of the source's own, in place of OAuth.
+        code_parameter: What the redirect calls the code.
     """
 
     authorization_endpoint: str
@@ -246,6 +263,8 @@ class SignIn:
     token_parameters: Mapping[str, str] = field(default_factory=dict)
     read_token_response: Callable[[JsonObject], JsonObject] | None = None
     named_by_person: bool = False
+    own: OwnSignIn | None = None
+    code_parameter: str = "code"
 
 
 @dataclass(frozen=True, slots=True)

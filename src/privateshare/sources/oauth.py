@@ -45,6 +45,8 @@ def authorization_address(sign_in: SignIn, redirect_uri: str, state: str, verifi
         TryLater: The source does not respond to the pushed parameters.
         Broken: It does not accept them.
     """
+    if sign_in.own is not None:
+        return sign_in.own.start(redirect_uri, state)
     with _client(sign_in, redirect_uri) as client:
         address, _ = client.create_authorization_url(
             sign_in.authorization_endpoint, state=state, code_verifier=verifier, **sign_in.extra
@@ -76,6 +78,9 @@ def _push_parameters(client: OAuth2Client, sign_in: SignIn, address: str) -> str
 
 def exchange_code(sign_in: SignIn, redirect_uri: str, code: str, verifier: str) -> JsonObject:
     """Exchange the authorization code of the callback for a token. Raises NeedsLogin, TryLater or Broken."""
+    if sign_in.own is not None:
+        with _source_failures():
+            return _checked(sign_in.own.exchange(code))
     with _client(sign_in, redirect_uri) as client, _source_failures():
         response = client.fetch_token(
             sign_in.token_endpoint,

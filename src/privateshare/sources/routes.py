@@ -40,6 +40,7 @@ class _UploadOrLive:
             asks=live.info.asks,
             resumes=live.info.resumes,
             limits=live.info.limits,
+            proves_person=live.info.proves_person,
         )
 
     def identify(self, connection: Connection) -> Identity:

@@ -7,6 +7,8 @@ import pytest
 
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
+from tests.apis.lastfm import lastfm
+from tests.apis.server import ApiServer, running
 from tests.flow.consenting import asking_contract
 from tests.flow.live.lending import OBSERVATIONS, Patient, fhir_servers, observation, patient, shared
 from tests.flow.people import People
@@ -21,17 +23,24 @@ PUSHING = {"dataPush": {"purpose": "To file your results"}}
 @pytest.fixture(scope="package")
 def city() -> Iterator[Hospital]:
     """Provide a hospital with the records of two patients."""
-    with hospital("stu3") as running:
+    with hospital("stu3") as started:
         condition = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"}}
-        running.do("set", page_size=10)
+        started.do("set", page_size=10)
         history = [observation(number) for number in range(OBSERVATIONS)]
-        running.do("keep", patient="p1", resources=[patient("p1", "Ada"), condition, *history])
-        running.do("keep", patient="p2", resources=[patient("p2", "Bob"), observation(1)])
-        yield running
+        started.do("keep", patient="p1", resources=[patient("p1", "Ada"), condition, *history])
+        started.do("keep", patient="p2", resources=[patient("p2", "Bob"), observation(1)])
+        yield started
 
 
 @pytest.fixture(scope="package")
-def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def player() -> Iterator[ApiServer]:
+    """Provide a server with Last.fm's API."""
+    with running(lastfm()) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def connected(city: Hospital, player: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Provide a platform that the hospital is a source of."""
     folder: Path = tmp_path_factory.mktemp("connected")
     environment = {
@@ -39,9 +48,12 @@ def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "PRIVATESHARE_SOURCES_HEALTH_PROVIDER_PRIVATE_ADDRESSES": "true",
         "PRIVATESHARE_SOURCES_MASTODON_PRIVATE_ADDRESSES": "true",
         "PRIVATESHARE_SOURCES_BLUESKY_PRIVATE_ADDRESSES": "true",
+        "PRIVATESHARE_SOURCES_LASTFM_CLIENT_ID": player.api.client_id,
+        "PRIVATESHARE_SOURCES_LASTFM_CLIENT_SECRET": player.api.client_secret,
+        "PRIVATESHARE_SOURCES_LASTFM_ORIGIN": player.address,
     }
-    with serving(folder / "data", environment=environment) as running:
-        yield running
+    with serving(folder / "data", environment=environment) as served:
+        yield served
 
 
 @pytest.fixture(scope="package")

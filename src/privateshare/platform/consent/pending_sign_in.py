@@ -33,7 +33,7 @@ NAMED_SERVER_CALLBACK_PATH = f"{ONBOARD_PATH}signed-in"
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A sign-in that a browser started at `address`; the source redirects it to `redirect_uri`.
+    """A sign-in that a browser started at `address`; the source redirects it to `redirect_uri`, with a code.
 
     `known` is what an `AskingSource` made of what the person typed.
     """
@@ -44,13 +44,15 @@ class PendingSignIn:
     state: str = field(repr=False)
     verifier: str = field(repr=False)
     known: JsonObject = field(default_factory=dict, repr=False)
+    code_parameter: str = "code"
 
 
 def prepare_sign_in(source: SignInSource, tag: str, redirect_uri: str, known: JsonObject) -> PendingSignIn:
     """Make a sign-in that the browser of the journey `tag` can start. Blocks. Raises TryLater or Broken."""
     state, verifier = f"{tag}.{new_secret()}", new_verifier()
-    address = oauth.authorization_address(source.sign_in(known), redirect_uri, state, verifier)
-    return PendingSignIn(source.info.id, redirect_uri, address, state, verifier, known)
+    sign_in = source.sign_in(known)
+    address = oauth.authorization_address(sign_in, redirect_uri, state, verifier)
+    return PendingSignIn(source.info.id, redirect_uri, address, state, verifier, known, sign_in.code_parameter)
 
 
 async def make_sign_in(

@@ -104,7 +104,7 @@ async def connect_account(
         return account
     if connected.token is not None:  # The source itself says whose account it is. A file may have said something else.
         account.sealed_details = _sealed_details(library, account.id, connected.identity)
-    account.signed_in = account.signed_in or connected.token is not None
+    account.signed_in = account.signed_in or (connected.token is not None and connected.source.proves_person)
     account.sample = connected.sample
     if connected.token is not None:
         account.sealed_credentials = seal_token(library, account.id, connected.token)

@@ -223,7 +223,7 @@ def _take_return(request: Request, visitor: Visitor, way: str) -> OwnReturn | Re
     assert isinstance(source, SignInSource)
     if not pending.redirect_uri.endswith(f"/{way}"):  # Another source sent the browser here.
         return redirect(f"{address}?problem=failed")
-    code = query.get("code", "")
+    code = query.get(pending.code_parameter, "")
     if "error" in query or not code:
         return redirect(f"{address}?problem={'declined' if query.get('error') == 'access_denied' else 'failed'}")
     return OwnReturn(source, pending, code, query.get("iss"))

@@ -89,12 +89,14 @@ class ApiRules:
         pause: Returns for how many seconds a response asks to send no requests; None if it does not.
         check: Raises a failure that the API reports in a successful response.
         scheme: What stands before the token in the header Authorization.
+        sign: Puts the token into a request, for APIs that take it as a parameter in place of the header.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     pause: Callable[[httpx2.Response], int | None] = requested_pause
     check: Callable[[Any], None] = lambda _: None
     scheme: str = "Bearer"
+    sign: Callable[[ApiRequest, str], ApiRequest] | None = None
 
 
 class ApiClient:
@@ -111,7 +113,9 @@ class ApiClient:
         if not isinstance(token, str):
             raise NeedsLogin("nobody is signed in")
         headers = {"user-agent": USER_AGENT, **rules.headers}
-        headers["authorization"] = f"{rules.scheme} {token}"
+        if rules.sign is None:
+            headers["authorization"] = f"{rules.scheme} {token}"
+        self._token = token
         self._rules, self._base, self._admit = rules, base.rstrip("/") + "/", connection.admit
         self._http = open_client(headers, reach=reach)
 
@@ -135,14 +139,16 @@ class ApiClient:
             NeedsLogin: It does not accept the token.
         """
         address, headers = self._address(request.path), {"accept": request.accept}
+        # The reply keeps the request as it was, since positions in lists are stored with it.
+        sent = self._rules.sign(request, self._token) if self._rules.sign is not None else request
         self._admit()
         try:
-            if request.form:
+            if sent.form:
                 response = self._http.post(
-                    address, params=request.parameters or None, data=dict(request.form), headers=headers
+                    address, params=sent.parameters or None, data=dict(sent.form), headers=headers
                 )
             else:
-                response = self._http.get(address, params=request.parameters or None, headers=headers)
+                response = self._http.get(address, params=sent.parameters or None, headers=headers)
         except ResponseLimitExceeded as error:
             raise ApiRefused(httpx2.codes.OK, "TooLarge") from error
         except httpx2.TransportError as error:

@@ -116,7 +116,7 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
         return redirect(await navigation.first_page(visit))
     source = await navigation.offered_source(visit, pending.source_id)
     assert isinstance(source, SignInSource)
-    returned = Return(visit, source, pending, query.get("code", ""), query.get("iss"))
+    returned = Return(visit, source, pending, query.get(pending.code_parameter, ""), query.get("iss"))
     if not pending.redirect_uri.endswith(
         f"/{request.url.path.rpartition('/')[2]}"
     ):  # Another source sent the browser here.

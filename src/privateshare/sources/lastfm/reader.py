@@ -15,12 +15,12 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.lastfm.mapping import play, scrobble
 from privateshare.sources.listenbrainz import mapping as listenbrainz
-from privateshare.sources.object_building import Mapped, dict_of, milliseconds, stable_id, text_of
+from privateshare.sources.object_building import Mapped, milliseconds, text_of
 from privateshare.sources.tables import TableKind, TableRow
 from privateshare.sources.text_files import opened_text, table_lines, whole_rows
 
-SECOND = 1000
 HEADERLESS_COLUMNS = 4  # Artist, album, track, and a date such as "31 Jan 2023 12:33".
 HEADERLESS_PLACES = {"artist": 0, "album": 1, "track": 2, "date": 3}
 _WRITTEN = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4},? \d\d:\d\d")
@@ -46,7 +46,8 @@ class ScrobbleReader(DeclaredReader):
         """Yield a play of a table."""
         stamp = milliseconds(row.text("stamp"))
         moment = stamp if stamp is not None else row.needed_moment("date")
-        yield self.play(moment, row.needed_text("track"), row.needed_text("artist"), row.text("album"))
+        title, artist = row.needed_text("track"), row.needed_text("artist")
+        yield ObjectType.PLAY_HISTORY, play(self.account, moment, title, artist, row.text("album"))
 
     def role_of(self, thing: JsonObject, key: str) -> ObjectRole:
         """Return the role of an object in the JSON of either service."""
@@ -71,37 +72,16 @@ class ScrobbleReader(DeclaredReader):
             moment = milliseconds(thing.get("date"))
             yield self._needed(moment, thing.get("track"), thing.get("artist"), thing.get("album"))
         elif found.key == "track":
-            if dict_of(thing.get("@attr")).get("nowplaying"):
-                return
-            artist, album = dict_of(thing.get("artist")), dict_of(thing.get("album"))
-            moment = milliseconds(dict_of(thing.get("date")).get("uts"))
-            name = artist.get("#text") or artist.get("name")
-            yield self._needed(moment, thing.get("name"), name, album.get("#text"))
+            if (found_play := scrobble(thing, self.account)) is not None:
+                yield ObjectType.PLAY_HISTORY, found_play
         else:
             self._note(thing)
-
-    def play(self, moment: int, title: str, artist: str, album: str) -> Mapped:
-        """Build a play. Its id is made of the second and the track, which all programs write."""
-        track_id, prefix = stable_id(artist, title), self.account.entity_id
-        song: JsonObject = {
-            **self._part(track_id, title),
-            "artists": [self._part(stable_id("artist", artist), artist)],
-        }
-        if album:
-            song["album"] = self._part(stable_id("album", artist, album), album)
-        own_id = f"{moment // SECOND}_{track_id}"
-        fields = {"accountentityid": prefix, "entityid": f"{prefix}_{own_id}", "id": own_id, "createddate": moment}
-        return ObjectType.PLAY_HISTORY, {**fields, "track": song}
-
-    def _part(self, own_id: str, name: str) -> JsonObject:
-        prefix = self.account.entity_id
-        return {"accountentityid": prefix, "entityid": f"{prefix}_{own_id}", "id": own_id, "name": name}
 
     def _needed(self, moment: int | None, title: object, artist: object, album: object) -> Mapped:
         title, artist = text_of(title), text_of(artist)
         if moment is None or not title or not artist:
             raise ValueError("the play has no date, title or artist")
-        return self.play(moment, title, artist, text_of(album))
+        return ObjectType.PLAY_HISTORY, play(self.account, moment, title, artist, text_of(album))
 
     def _note(self, thing: JsonObject) -> None:
         name = text_of(thing.get("username")) or text_of(thing.get("user_id"))
