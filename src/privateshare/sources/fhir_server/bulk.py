@@ -1,7 +1,7 @@
 """The export of one patient's record as files: FHIR Bulk Data Access 2.0, for `Patient/{id}/$export`.
 
 The server prepares the files while the client asks for their state. Whatever a server does otherwise than described
-raises `Refused`: the record is then searched instead, so that an export is never needed. ADR 68.
+raises `Refused`: the record is then searched instead, so that an export is never needed. ADR 70.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
