@@ -126,8 +126,7 @@ def read_into(buffer: ObjectBuffer, source: Source, path: str) -> list[Stage]:
             entries = list(page_entries(source.info.schema, page)) if isinstance(page, Page) else []
             reading.objects += len(entries)
             reading.seconds += watch.passed()
-            for object_type, entry in entries:
-                buffer.add_entry(object_type, entry)
+            buffer.add_entries(entries)
             collecting.seconds += watch.passed()
     collecting.objects = reading.objects
     return [reading, collecting]

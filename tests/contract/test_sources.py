@@ -26,7 +26,7 @@ from privateshare.platform.archive_readers import ReadExport
 from privateshare.platform.consent.locales.update import texts
 from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
 from privateshare.protocol.catalogue import ObjectType, catalogue, registrations
-from privateshare.protocol.object_time import object_time
+from privateshare.protocol.object_time import FHIR, object_time
 from privateshare.sources.apple_health.source import AppleHealth
 from privateshare.sources.banks.source import BankStatements
 from privateshare.sources.contract import (
@@ -42,7 +42,8 @@ from privateshare.sources.contract import (
 )
 from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import encode_left_out
-from privateshare.sources.frames import EntryPage
+from privateshare.sources.frames import EntryPage, encode_page
+from privateshare.sources.object_counts import ObjectCounts
 from privateshare.sources.recognition import choices, recognise
 from privateshare.sources.registry import Sources
 from privateshare.sources.trial import try_source
@@ -348,12 +349,16 @@ async def test_reading_an_upload_once_gives_the_same(source: Source, tmp_path: P
     stored = ReadObjects(tmp_path, len(data) + 10_000_000)
     reading = source.read_once(once)
 
-    async def pages() -> AsyncIterator[EntryPage | ReadExport]:
+    counts = ObjectCounts()
+
+    async def pages() -> AsyncIterator[bytes | ReadExport]:
         try:
             while True:
-                yield EntryPage(list(page_entries(info.schema, next(reading))))
+                page = EntryPage(list(page_entries(info.schema, next(reading))))
+                counts.add(page)
+                yield encode_page(page, with_contents=info.schema.standard == FHIR)
         except StopIteration as end:
-            yield ReadExport(end.value, once.left_out, OWNER_UNKNOWN_YET)
+            yield ReadExport(end.value, once.left_out, OWNER_UNKNOWN_YET, counts)
 
     summary = await stored.fill(pages())
     kept = io.BytesIO(b"".join(stored.pieces()))

@@ -20,9 +20,10 @@ from typing import IO, Any, BinaryIO, TypeVar
 import structlog
 
 from privateshare.sources.archive_sources import package_of_source
-from privateshare.sources.contract import PAGE_OBJECTS, Broken, FileMark, Identity, Source, SourceInfo, TryLater
+from privateshare.sources.contract import Broken, FileMark, Identity, Source, SourceInfo, TryLater
 from privateshare.sources.failures import LeftOut, decode_left_out, takes_too_much
 from privateshare.sources.frames import (
+    MAX_PAGE_BYTES,
     PLACE,
     EntryPage,
     FrameError,
@@ -33,6 +34,7 @@ from privateshare.sources.frames import (
     read_frame,
     write_frame,
 )
+from privateshare.sources.object_counts import CountedObjects, ObjectCounts
 from privateshare.sources.recognition import MAX_SHOWN, Recognition, SeenFiles
 
 MEGABYTE = 1024 * 1024
@@ -43,8 +45,6 @@ BASE_CPU_SECONDS = 20
 CPU_SECONDS_PER_MEGABYTE = 20  # A megabyte can decompress to 200 megabytes.
 MEMORY_MEGABYTES = 1024
 WALL_SECONDS_PER_CPU_SECOND = 20  # The machine may be busy, and readers run at low priority.
-MAX_FRAME_BYTES = 96 * MEGABYTE  # A page has up to 8 MB, and one last object of up to 64 MB.
-MAX_PAGE_ENTRIES = 2 * PAGE_OBJECTS  # A page contains objects, and records of deleted objects.
 MAX_READ_BYTES = 4 * MEGABYTE
 MAX_NAME_CHARACTERS = 1000
 MAX_READERS = max(4, os.cpu_count() or 1)
@@ -68,12 +68,14 @@ class ReadExport:
         identity: Whose export it is.
         left_out: Which entries cannot be read.
         owner_in_objects: What its objects call the owner.
+        counts: How much it has of each object type.
         complete: The object types of which it proves to hold everything that the source has.
     """
 
     identity: Identity
     left_out: LeftOut
     owner_in_objects: str = field(repr=False)
+    counts: ObjectCounts
     complete: Sequence[int] = ()
 
 
@@ -137,10 +139,10 @@ class ArchiveReaders:
             ReaderFailed: The reader failed.
         """
         async with self._reader(source, archive, ReaderTask(provider_account_id, frozenset(types))) as reader:
-            upcoming = asyncio.ensure_future(self._run(reader.next))
+            upcoming = asyncio.ensure_future(self._run(reader.next_entries))
             try:
                 while isinstance(found := await upcoming, EntryPage):
-                    upcoming = asyncio.ensure_future(self._run(reader.next))
+                    upcoming = asyncio.ensure_future(self._run(reader.next_entries))
                     yield found
                 yield found.left_out
             finally:
@@ -149,8 +151,10 @@ class ArchiveReaders:
 
     async def read_export(
         self, source: Source, archive: BinaryIO, progress: Callable[[float], None] = lambda _: None
-    ) -> AsyncGenerator[EntryPage | ReadExport]:
-        """Yield all objects of an archive, and at the end whose it is. Raises what `objects` raises.
+    ) -> AsyncGenerator[bytes | ReadExport]:
+        """Yield all pages of an archive, and at the end whose it is. Raises what `objects` raises.
+
+        The pages are encoded, and not checked yet: `decode_page` does that, when they are imported.
 
         Args:
             source: The source.
@@ -161,13 +165,16 @@ class ArchiveReaders:
         async with self._reader(source, archive, task) as reader:
             upcoming = asyncio.ensure_future(self._run(reader.next))
             try:
-                while isinstance(found := await upcoming, EntryPage):
+                while isinstance(found := await upcoming, bytes):
                     upcoming = asyncio.ensure_future(self._run(reader.next))
                     progress(reader.progress)
                     yield found
-                if found.identity is None or found.owner_in_objects is None:
+                counts = found.counts
+                if found.identity is None or found.owner_in_objects is None or counts is None:
                     raise ReaderFailed("a reader returned an invalid result")
-                yield ReadExport(found.identity, found.left_out, found.owner_in_objects, found.complete)
+                if counts.kinds.keys() - set(source.info.object_types):
+                    raise ReaderFailed("a reader returned an invalid result")
+                yield ReadExport(found.identity, found.left_out, found.owner_in_objects, counts, found.complete)
             finally:
                 reader.kill()
                 await asyncio.gather(upcoming, return_exceptions=True)
@@ -211,6 +218,7 @@ class Result:
     accounts: Sequence[OwnedAccount] | None = None
     recognition: Recognition | None = None
     owner_in_objects: str | None = field(default=None, repr=False)
+    counts: ObjectCounts | None = None
     complete: Sequence[int] = ()
 
 
@@ -296,18 +304,31 @@ class _Reader:
                 if pipe is not None:
                     pipe.close()
 
-    def next(self) -> EntryPage | Result:
-        """Return the next page, or the result. Raises Broken, ReaderFailed, and errors of reading the archive."""
+    def next_entries(self) -> EntryPage | Result:
+        """Return the next page after checking it, or the result. Raises what `next` raises."""
+        found = self.next()
+        if isinstance(found, Result):
+            return found
+        try:
+            return self._checked(decode_page(found))
+        except FrameError as error:
+            raise self._failure(error) from error
+
+    def next(self) -> bytes | Result:
+        """Return the next page as it is encoded, or the result.
+
+        Raises Broken, ReaderFailed, and errors of reading the archive.
+        """
         try:
             while True:
-                frame = read_frame(self._pipes()[1], MAX_FRAME_BYTES)
+                frame = read_frame(self._pipes()[1], MAX_PAGE_BYTES)
                 if frame is None:
                     raise _Ended("the reader ended without a result")
                 kind, content = frame
                 if kind is FrameKind.READ:
                     self._send(FrameKind.DATA, self._read(content))
                 elif kind is FrameKind.PAGE:
-                    return self._checked(decode_page(content))
+                    return content
                 elif kind is FrameKind.RESULT:
                     return _result(decode_json(content))
                 elif kind is FrameKind.BROKEN:
@@ -333,8 +354,6 @@ class _Reader:
         types = self._task.types
         if types is None or any(object_type not in types for object_type, _ in page.entries):
             raise FrameError("a page with objects that were not requested")
-        if len(page.entries) > MAX_PAGE_ENTRIES:
-            raise FrameError("a page with too many objects")
         return page
 
     def _failure(self, error: FrameError) -> Exception:
@@ -381,10 +400,24 @@ def _result(fields: dict[str, Any]) -> Result:
         owner = fields.get("owner_in_objects")
         if not isinstance(owner, str | None) or len(owner or "") > MAX_NAME_CHARACTERS:
             raise FrameError("a malformed owner")
-        complete = [int(kind) for kind in fields.get("complete", ())]
-        return Result(_identity(*fields["identity"]), left_out, owner_in_objects=owner, complete=complete)
+        complete, identity = [int(kind) for kind in fields.get("complete", ())], _identity(*fields["identity"])
+        counts = _counts(fields) if "kinds" in fields else None
+        return Result(identity, left_out, owner_in_objects=owner, counts=counts, complete=complete)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FrameError("a malformed result") from error
+
+
+def _counts(fields: dict[str, Any]) -> ObjectCounts:
+    """Parse how much an archive has of each type. Raises ValueError, TypeError or KeyError."""
+    kinds = {
+        int(type_): CountedObjects(int(number), _date(first), _date(last))
+        for type_, number, first, last in fields["kinds"]
+    }
+    return ObjectCounts(kinds, {int(type_): int(date) for type_, date in fields["newest"]})
+
+
+def _date(milliseconds: Any) -> int | None:
+    return None if milliseconds is None else int(milliseconds)
 
 
 def _recognition(fields: dict[str, Any]) -> Recognition:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
+from privateshare.protocol.object_time import FHIR
 from privateshare.sources.archive_sources import source_of
 from privateshare.sources.contract import (
     OWNER_UNKNOWN_YET,
@@ -37,6 +38,7 @@ from privateshare.sources.frames import (
     read_frame,
     write_frame,
 )
+from privateshare.sources.object_counts import ObjectCounts
 from privateshare.sources.recognition import recognise
 from privateshare.sources.take_out import TakenAccount, TakeOut, accounts_of, find_manifest, read_accounts
 
@@ -155,9 +157,11 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
     """Send the identity of the archive's owner, or its objects, and then what could not be read."""
     result: dict[str, Any] = {}
     if order["stages"]:
-        identity, owner, connection = _stage(source, connection, order["types"], sink)
+        counts = ObjectCounts()
+        identity, owner, connection = _stage(source, connection, order["types"], sink, counts)
         complete = sorted(connection.complete) if not connection.left_out.is_partial else []
         result |= {"identity": _identity_fields(identity), "owner_in_objects": owner, "complete": complete}
+        result |= counts.to_json()
     else:
         for page in source.fetch(connection, dict.fromkeys(order["types"])):
             if isinstance(page, Page):
@@ -167,27 +171,34 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
 
 
 def _stage(
-    source: Source, connection: Connection, types: Sequence[int], sink: BinaryIO
+    source: Source, connection: Connection, types: Sequence[int], sink: BinaryIO, counts: ObjectCounts
 ) -> tuple[Identity, str, Connection]:
-    """Send all objects. Return the owner, what the objects call the owner, and the connection with the report."""
+    """Send and count all objects.
+
+    Returns:
+        The owner, what the objects call the owner, and the connection with the report.
+    """
     if not isinstance(source, ReadOnceSource) or not source.reads_once:
         identity = source.identify(connection)
         again = replace(connection, provider_account_id=identity.objects_owner, left_out=LeftOut())
         for page in source.fetch(again, dict.fromkeys(types)):
             if isinstance(page, Page):
-                _send(source, page, sink)
+                counts.add(_send(source, page, sink))
         return identity, identity.objects_owner, again
     connection = replace(connection, provider_account_id=OWNER_UNKNOWN_YET)
     reading = source.read_once(connection)
     try:
         while True:
-            _send(source, next(reading), sink)
+            counts.add(_send(source, next(reading), sink))
     except StopIteration as end:
         return end.value, OWNER_UNKNOWN_YET, connection
 
 
-def _send(source: Source, page: Page, sink: BinaryIO) -> None:
-    write_frame(sink, FrameKind.PAGE, *encode_page(EntryPage(list(page_entries(source.info.schema, page)))))
+def _send(source: Source, page: Page, sink: BinaryIO) -> EntryPage:
+    schema = source.info.schema
+    entries = EntryPage(list(page_entries(schema, page)))
+    write_frame(sink, FrameKind.PAGE, encode_page(entries, with_contents=schema.standard == FHIR))
+    return entries
 
 
 def _chosen(archive: BinaryIO, source: Source | None, order: dict[str, Any]) -> Source:

@@ -1,12 +1,12 @@
 """Serialized objects, with the values by which they are merged, sorted and limited."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
-from struct import Struct
+from struct import Struct, error
 from typing import Any
 
+import msgspec
 import orjson
 
 from privateshare.protocol.object_time import FHIR, object_times
@@ -18,25 +18,28 @@ from privateshare.sources.page_building import one_line
 DIGEST_BYTES = 8
 NO_DATA = b""
 LENGTH = Struct(">I")
+NUMBERS, TEXTS, NUMBERS_OR_NOTHING = {int}, {str}, {int, type(None)}
+
+Dates = tuple[int | None, int | None]
 
 
-@dataclass(slots=True)  # There are millions of them, and frozen objects take several times as long to build.
-class Entry:
+class Entry(msgspec.Struct, gc=False):  # There are millions of them, and none is part of a cycle.
     """An object, serialized as one line, with the values by which it is merged, sorted and limited.
 
     Attributes:
         entity_id: Its id among the objects of its account and type.
         moment: The time when it happened, in milliseconds since the epoch.
-        window: The time window of its dates; None if it has no date.
+        dates: The start and the end of the time window of its dates; None if it has no date.
         data: Its JSON; empty if this entry is a deletion.
-        content: A digest that is the same for objects that are equal, regardless of how their JSON is formatted.
+        content: A digest that is the same for objects that are equal, regardless of how their JSON is formatted. Only
+            digests that were computed by one process can be compared.
         provenance: What distinguishes it from others of the same id; None if a later one with that id replaces it.
         order: Its position among all objects without a provenance.
     """
 
     entity_id: str
     moment: int | None
-    window: Window | None
+    dates: Dates | None
     data: bytes
     content: int = 0
     provenance: ObjectProvenance | None = None
@@ -46,6 +49,32 @@ class Entry:
     def is_deletion(self) -> bool:
         """Whether this entry says that the object was deleted."""
         return self.data == NO_DATA
+
+    @property
+    def window(self) -> Window | None:
+        """The time window of its dates; None if it has no date."""
+        return None if self.dates is None else Window(*self.dates)
+
+
+class OwnerChange(msgspec.Struct, frozen=True):
+    """Another name for the owner of objects, in ids that are or begin with it, and nowhere in what people wrote."""
+
+    old: str
+    new: str
+
+    def of_ids(self, ids: Sequence[str], lines: Sequence[bytes]) -> list[str]:
+        """Return the ids of objects with the new name. Those of deletions, which have no data, stay."""
+        start, at = f"{self.old}_", len(self.old)
+        return [
+            self.new + own[at:] if line and own.startswith(start) else own for own, line in zip(ids, lines, strict=True)
+        ]
+
+    def of_data(self, data: bytes) -> bytes:
+        """Return the JSON of objects with the new name."""
+        old, new = (b'"' + orjson.dumps(name)[1:-1] for name in (self.old, self.new))
+        for end in (b'"', b"_"):
+            data = data.replace(old + end, new + end)
+        return data
 
 
 def entry_of(
@@ -61,8 +90,10 @@ def entry_of(
     """
     data = text if text is not None else one_line(thing)
     moment, window = object_times(schema.standard, thing)
-    content = digest(orjson.dumps(thing, option=orjson.OPT_SORT_KEYS) if schema.standard == FHIR else data)
-    return Entry(schema.entity_id(thing), moment, window, data, content, provenance)
+    dates = None if window is None else (window.start, window.end)
+    is_fhir = schema.standard == FHIR
+    content = digest(orjson.dumps(thing, option=orjson.OPT_SORT_KEYS)) if is_fhir else hash(data)
+    return Entry(schema.entity_id(thing), moment, dates, data, content, provenance)
 
 
 def page_entries(schema: ObjectSchema, page: Page) -> Iterator[tuple[int, Entry]]:
@@ -83,43 +114,76 @@ def stored_provenance(schema: ObjectSchema, thing: JsonObject, origin: Origin) -
 
 
 def digest(data: bytes) -> int:
-    """Return a 64-bit hash of the data."""
+    """Return a 64-bit hash of the data, which is the same in all processes."""
     return int.from_bytes(blake2b(data, digest_size=DIGEST_BYTES).digest(), "big")
 
 
-def pack_entry(entry: Entry) -> list[Any]:
-    """Convert an entry without its data to a JSON value."""
-    window, provenance = _pack_window(entry.window), None if entry.provenance is None else _pack(entry.provenance)
-    return [entry.entity_id, entry.moment, window, entry.content, provenance, entry.order]
+def pack_entries(entries: Sequence[Entry], *, with_contents: bool = True) -> list[bytes]:
+    """Encode entries as bytes: first their values as JSON, in columns, and then a line for the data of each.
+
+    Args:
+        entries: The entries.
+        with_contents: Whether to keep `content`. Otherwise it is computed from the data when the entries are decoded,
+            which is only right for objects of schema `digime`.
+    """
+    moments, dates = [entry.moment for entry in entries], [entry.dates for entry in entries]
+    provenances, orders = [entry.provenance for entry in entries], [entry.order for entry in entries]
+    has_provenances = any(provenance is not None for provenance in provenances)
+    columns = [
+        [entry.entity_id for entry in entries],
+        moments,
+        None if dates == list(zip(moments, moments, strict=True)) else dates,  # Most objects have one date only.
+        [entry.content for entry in entries] if with_contents else None,
+        [None if provenance is None else _pack(provenance) for provenance in provenances] if has_provenances else None,
+        orders if any(orders) else None,
+    ]
+    head = orjson.dumps(columns)
+    return [LENGTH.pack(len(head)), head, b"\n".join([entry.data for entry in entries])]
 
 
-def unpack_entry(packed: Sequence[Any], data: bytes) -> Entry:
-    """Convert the result of `pack_entry` back to an entry. Raises TypeError or ValueError if it is invalid."""
-    entity_id, moment, window, content, provenance, order = packed
-    return Entry(
-        entity_id,
-        moment,
-        _unpack_window(window),
-        data,
-        content,
-        None if provenance is None else _unpack(provenance),
-        order,
-    )
+def unpack_entries(packed: bytes, change: OwnerChange | None = None) -> list[Entry]:
+    """Decode the result of `pack_entries`.
 
-
-def pack_entries(entries: Sequence[Entry]) -> list[bytes]:
-    """Encode entries as bytes: first a JSON head, then the data of each entry."""
-    head = orjson.dumps([[pack_entry(entry), len(entry.data)] for entry in entries])
-    return [LENGTH.pack(len(head)), head, *(entry.data for entry in entries)]
-
-
-def unpack_entries(packed: bytes) -> Iterator[Entry]:
-    """Decode the result of `pack_entries`. Raises TypeError or ValueError if it is invalid."""
-    (length,) = LENGTH.unpack_from(packed)
+    Raises:
+        ValueError, TypeError: It is invalid.
+    """
+    try:
+        (length,) = LENGTH.unpack_from(packed)
+    except error as too_short:
+        raise ValueError("there is no head") from too_short
     at = LENGTH.size + length
-    for about, size in orjson.loads(packed[LENGTH.size : at]):
-        yield unpack_entry(about, packed[at : at + size])
-        at += size
+    ids, moments, dates, contents, provenances, orders = orjson.loads(packed[LENGTH.size : at])
+    data = packed[at:] if change is None else change.of_data(packed[at:])
+    lines = data.split(b"\n") if ids else []
+    ids = ids if change is None else change.of_ids(ids, lines)
+    dates = (
+        list(zip(moments, moments, strict=True))
+        if dates is None
+        else [None if one is None else tuple(one) for one in dates]
+    )
+    contents = list(map(hash, lines)) if contents is None else contents
+    marks = (
+        repeat(None, len(ids))
+        if provenances is None
+        else [None if one is None else _unpack(one) for one in provenances]
+    )
+    orders = [0] * len(ids) if orders is None else orders
+    _check_columns(ids, moments, dates, contents, orders)
+    return [Entry(*values) for values in zip(ids, moments, dates, lines, contents, marks, orders, strict=True)]
+
+
+def _check_columns(
+    ids: Sequence[Any], moments: Sequence[Any], dates: Sequence[Any], contents: Sequence[Any], orders: Sequence[Any]
+) -> None:
+    """Raise ValueError unless all values have the right types."""
+    is_right = set(map(type, ids)) <= TEXTS and set(map(type, moments)) <= NUMBERS_OR_NOTHING
+    is_right &= set(map(type, contents)) | set(map(type, orders)) <= NUMBERS
+    if not is_right or not all(one is None or _is_dates(one) for one in dates):
+        raise ValueError("a value has another type than it must have")
+
+
+def _is_dates(dates: tuple[Any, ...]) -> bool:
+    return len(dates) == 2 and {*map(type, dates)} <= NUMBERS_OR_NOTHING
 
 
 def _pack(provenance: ObjectProvenance) -> list[Any]:
@@ -129,8 +193,14 @@ def _pack(provenance: ObjectProvenance) -> list[Any]:
 
 
 def _unpack(packed: Sequence[Any]) -> ObjectProvenance:
-    where, updated, number, subject, order = packed
-    return ObjectProvenance(Origin(*where), Version(_unpack_window(updated), number), subject, order)
+    (server, folder, file, is_in_history), updated, number, subject, order = packed
+    dates = updated or (None, None)
+    if {*map(type, (server, folder, file, subject))} != TEXTS or type(order) is not int:
+        raise ValueError("a provenance has another form than it must have")
+    if {*map(type, (number, *dates))} - NUMBERS_OR_NOTHING:
+        raise ValueError("a version has another form than it must have")
+    origin = Origin(server, folder, file, is_in_history is True)
+    return ObjectProvenance(origin, Version(_unpack_window(updated), number), subject, order)
 
 
 def _pack_window(window: Window | None) -> list[int | None] | None:

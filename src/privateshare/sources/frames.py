@@ -5,7 +5,7 @@ The first frame to the reader says what to do (START). The reader requests bytes
 (RESULT), a problem of the archive (BROKEN), or a failure of its own (FAILED).
 
     frame: kind (1 byte), length of the content (8 bytes), content
-    PAGE:  length of the head (4 bytes), head as JSON, the data of all entries
+    PAGE:  compressed by zstd: length of the types (4 bytes), types as JSON, entries as in `entries.py`
 """
 
 import struct
@@ -16,13 +16,16 @@ from typing import IO, Any
 
 import orjson
 
-from privateshare.protocol.window import Window
-from privateshare.sources.entries import Entry, pack_entry, unpack_entry
+from privateshare.protocol import zstd
+from privateshare.sources.contract import PAGE_OBJECTS
+from privateshare.sources.entries import LENGTH, NUMBERS, Entry, OwnerChange, pack_entries, unpack_entries
 
 HEADER = struct.Struct(">BQ")
 PLACE = struct.Struct(">QQ")  # The content of READ: the position and the number of bytes.
-LENGTH = struct.Struct(">I")
-ONLY_NUMBERS, ONLY_TEXTS = {int}, {str}
+PAGE_LEVEL = 1  # Pages are compressed only until the import.
+MEGABYTE = 1024 * 1024
+MAX_PAGE_BYTES = 96 * MEGABYTE  # A page has up to 8 MB, and one last object of up to 64 MB.
+MAX_PAGE_ENTRIES = 2 * PAGE_OBJECTS  # A page contains objects, and records of deleted objects.
 
 
 class FrameKind(IntEnum):
@@ -96,38 +99,33 @@ def decode_json(content: bytes) -> dict[str, Any]:
     return value
 
 
-def encode_page(page: EntryPage) -> list[bytes]:
-    """Encode the content of a PAGE frame, in parts."""
-    head = orjson.dumps([[type_, pack_entry(entry), len(entry.data)] for type_, entry in page.entries])
-    return [LENGTH.pack(len(head)), head, *(entry.data for _, entry in page.entries)]
+def encode_page(page: EntryPage, *, with_contents: bool) -> bytes:
+    """Encode the content of a PAGE frame. `with_contents` has the meaning that it has in `pack_entries`."""
+    types = orjson.dumps([object_type for object_type, _ in page.entries])
+    entries = pack_entries([entry for _, entry in page.entries], with_contents=with_contents)
+    return zstd.compress(b"".join((LENGTH.pack(len(types)), types, *entries)), PAGE_LEVEL)
 
 
-def decode_page(content: bytes) -> EntryPage:
-    """Decode the result of `encode_page`. Raises FrameError if it is invalid."""
+def decode_page(content: bytes, change: OwnerChange | None = None) -> EntryPage:
+    """Decode the result of `encode_page`.
+
+    Args:
+        content: The result, which a reader may have forged.
+        change: Another name for the owner of the objects.
+
+    Raises:
+        FrameError: It is invalid.
+    """
     try:
-        (length,) = LENGTH.unpack_from(content)
-        at, entries = LENGTH.size + length, []
-        for object_type, packed, size in orjson.loads(content[LENGTH.size : at]):
-            entries.append((object_type, unpack_entry(packed, content[at : at + size])))
-            at += size
-    except (struct.error, ValueError, TypeError) as error:
+        decompressor = zstd.ZstdDecompressor()
+        packed = decompressor.decompress(content, MAX_PAGE_BYTES)
+        (length,) = LENGTH.unpack_from(packed)
+        at = LENGTH.size + length
+        types = orjson.loads(packed[LENGTH.size : at])
+        entries = unpack_entries(packed[at:], change)
+        page = EntryPage(list(zip(types, entries, strict=True)))
+    except (struct.error, ValueError, TypeError, zstd.ZstdError) as error:
         raise FrameError("the content is not a page") from error
-    if at != len(content) or not all(_is_sound(object_type, entry) for object_type, entry in entries):
+    if not decompressor.eof or len(entries) > MAX_PAGE_ENTRIES or {*map(type, types)} - NUMBERS:
         raise FrameError("the content is not a page")
-    return EntryPage(entries)
-
-
-def _is_sound(object_type: object, entry: Entry) -> bool:
-    """Return whether all parts of an entry have the right types."""
-    if b"\n" in entry.data or {type(object_type), type(entry.content), type(entry.order)} != ONLY_NUMBERS:
-        return False
-    texts, numbers = [entry.entity_id], _numbers(entry.moment, entry.window)
-    if (provenance := entry.provenance) is not None:
-        numbers += [provenance.order, *_numbers(provenance.version.number, provenance.version.updated)]
-        texts += [provenance.subject, provenance.origin.server, provenance.origin.folder, provenance.origin.file]
-    return {*map(type, numbers)} <= ONLY_NUMBERS and {*map(type, texts)} == ONLY_TEXTS
-
-
-def _numbers(number: int | None, window: Window | None) -> list[int]:
-    bounds = () if window is None else (window.start, window.end)
-    return [one for one in (number, *bounds) if one is not None]
+    return page

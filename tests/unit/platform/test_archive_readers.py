@@ -22,7 +22,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Source
 from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import LeftOut, encode_left_out
-from privateshare.sources.frames import EntryPage
+from privateshare.sources.frames import MAX_PAGE_BYTES, EntryPage
 from privateshare.sources.registry import Sources
 
 SPOTIFY, FHIR = Sources().connectable[16], Sources().connectable[9001]
@@ -127,17 +127,20 @@ async def test_a_reader_inherits_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 PROLOGUE = """
 import json, os, signal, struct, sys, time
+from privateshare.protocol import zstd
 START, READ, DATA, PAGE, RESULT, BROKEN, FAILED = range(1, 8)
 def say(kind, content):
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     sys.stdout.buffer.write(struct.pack(">BQ", kind, len(data)) + data)
     sys.stdout.buffer.flush()
 def page(object_type, entries):
-    about = [[object_type, [*entry[:3], 0, None, 0], len(entry[3])] for entry in entries]
-    head = json.dumps(about).encode()
-    say(PAGE, struct.pack(">I", len(head)) + head + b"".join(entry[3] for entry in entries))
-def head(data):
-    say(PAGE, struct.pack(">I", len(data)) + data)
+    *values, lines = [list(column) for column in zip(*entries)] or [[], [], [], []]
+    columns([object_type] * len(entries), [*values, None, None, None], "\\n".join(lines))
+def columns(types, values, data):
+    heads = [json.dumps(head).encode() for head in (types, values)]
+    packed(b"".join(struct.pack(">I", len(head)) + head for head in heads) + data.encode())
+def packed(content):
+    say(PAGE, zstd.compress(content))
 kind, length = struct.unpack(">BQ", sys.stdin.buffer.read(9))
 order = json.loads(sys.stdin.buffer.read(length))
 left_out = {"read": 1, "entries": [], "damaged": [], "unused": [], "more": [0, 0, 0]}
@@ -193,17 +196,28 @@ MISBEHAVIOUR = {
     "closes its pipe and stays": "os.close(1); time.sleep(600)",
 }
 MISBEHAVIOUR_WITH_PAGES = {
-    "another type": 'page(1, [["a", 1, None, b"{}"]])',
+    "another type": 'page(1, [["a", 1, None, "{}"]])',
     "no page": 'say(PAGE, b"x")',
-    "a cut page": 'say(PAGE, struct.pack(">I", 100) + b"[406, []]")',
-    "too many objects": f'page(406, [["a", 1, None, b"{{}}"]] * {2 * PAGE_OBJECTS + 1})',
-    "an object of several lines": 'page(406, [["a", 1, None, b"{\\n}"]])',
-    "an odd id": 'page(406, [[5, 1, None, b"{}"]])',
-    "an odd moment": 'page(406, [["a", "now", None, b"{}"]])',
-    "an odd window": 'page(406, [["a", 1, [1], b"{}"]])',
-    "a shorter object": "head(b'[[406,[\"a\",1,null,0,null,0],99]]')",
-    "half an entry": "head(b'[[406,[\"a\",1],0]]')",
-    "an odd mark": 'head(b\'[[406,["a",1,null,0,[["s",5,"f",false],null,1,"x",0],0],0]]\')',
+    "an empty page": 'say(PAGE, b"")',
+    "a cut page": 'packed(struct.pack(">I", 100) + b"[406, []]")',
+    "a cut frame": "say(PAGE, zstd.compress(os.urandom(1000))[:-5])",
+    "a page that unpacks to far more": f"packed(bytes({MAX_PAGE_BYTES + 1}))",
+    "too many objects": f'page(406, [["a", 1, None, "{{}}"]] * {2 * PAGE_OBJECTS + 1})',
+    "an object of several lines": 'page(406, [["a", 1, None, "{\\n}"]])',
+    "an odd type": 'page("406", [["a", 1, None, "{}"]])',
+    "an odd id": 'page(406, [[5, 1, None, "{}"]])',
+    "an odd moment": 'page(406, [["a", "now", None, "{}"]])',
+    "an odd window": 'page(406, [["a", 1, [1], "{}"]])',
+    "no window": 'page(406, [["a", 1, 0, "{}"]])',
+    "more objects than types": 'columns([406], [["a", "b"], [1, 1], None, None, None, None], "{}\\n{}")',
+    "fewer objects than ids": 'columns([406] * 2, [["a", "b"], [1, 1], None, None, None, None], "{}")',
+    "half an entry": 'columns([406], [["a"], [1]], "{}")',
+    "an odd digest": 'columns([406], [["a"], [1], None, ["5"], None, None], "{}")',
+    "an odd order": 'columns([406], [["a"], [1], None, None, None, [True]], "{}")',
+    "an odd mark": """
+        mark = [["s", 5, "f", False], None, 1, "x", 0]
+        columns([406], [["a"], [1], None, None, [mark], None], "{}")""",
+    "no mark": 'columns([406], [["a"], [1], None, None, [0], None], "{}")',
 }
 
 
@@ -233,7 +247,7 @@ async def test_invalid_pages_end_the_import(kind: str) -> None:
 async def test_valid_pages_are_accepted() -> None:
     """The same script is accepted if it sends valid pages."""
     pages = await scripted(
-        'page(406, [["a", 1, None, b"{}"], ["b", None, [None, 5], b"[]"]])\nsay(RESULT, {"left_out": left_out})',
+        'page(406, [["a", 1, None, "{}"], ["b", None, [None, 5], "[]"]])\nsay(RESULT, {"left_out": left_out})',
         fetch=True,
     )
     assert isinstance(pages, list)

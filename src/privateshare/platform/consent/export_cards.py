@@ -14,9 +14,9 @@ from privateshare.platform.consent.upload_notes import upload_note
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.read_exports import CountedObjects
 from privateshare.platform.library.waiting_exports import WaitingExport
 from privateshare.sources.contract import Identity, Source
+from privateshare.sources.object_counts import CountedObjects
 
 ADD, ANOTHER, DROP = "add", "another", "drop"
 REFRESH_SECONDS = 2

@@ -1,10 +1,10 @@
 """Which of two exports of an account is newer, and what follows for the objects that both have. ADR 64."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import Enum, auto
 
 import orjson
+from msgspec.structs import replace
 
 from privateshare.protocol.window import Window
 from privateshare.sources.entries import Entry

@@ -26,7 +26,7 @@ from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.origins import pack_origins, unpack_origins
 from privateshare.protocol.object_time import month_of
-from privateshare.protocol.window import ALL_TIME, Window, hull
+from privateshare.protocol.window import ALL_TIME, Window
 from privateshare.sources.contract import JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, entry_of, stored_provenance
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
@@ -105,8 +105,8 @@ class MappedFiles:
         merged = {(entry.entity_id, entry.content): entry for entry in stored}
         for entry in entries:
             key = (entry.entity_id, entry.content)
-            merged[key] = _with_origin(entry, merged.get(key))
-        ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id, entry.content))
+            merged[key] = _with_origin(entry, merged[key]) if key in merged else entry
+        ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id, entry.data))
         parts = [
             ordered[start : start + MAX_OBJECTS_PER_FILE] for start in range(0, len(ordered), MAX_OBJECTS_PER_FILE)
         ]
@@ -165,7 +165,7 @@ class MappedFiles:
     def _write(self, account: OpenAccount, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
         blob = self.library.blob(f"{FILES}/{uuid4()}")
         put_sealed(self.blobs, blob, account.key.value, self.library.blob_context(blob), [compress_stored(data)])
-        window, origins = _window_of(entries), pack_origins([_origin_of(entry) for entry in entries])
+        window, origins = _window_of(entries), _packed_origins(entries)
         dates = None if window is None else [window.start, window.end]
         return WrittenFile(
             part,
@@ -180,19 +180,29 @@ class MappedFiles:
 
 def _window_of(entries: Sequence[Entry]) -> Window | None:
     """Compute the window of a file. If only some objects have dates it is all time, so that each object is checked."""
-    windows = [entry.window for entry in entries]
-    dated = [window for window in windows if window is not None]
-    return hull(dated) if len(dated) in (0, len(windows)) else ALL_TIME
+    dated = [entry.dates for entry in entries if entry.dates is not None]
+    if not dated:
+        return None
+    starts, ends = zip(*dated, strict=True)
+    is_bounded = len(dated) == len(entries)
+    start = min(starts) if is_bounded and None not in starts else None
+    end = max(ends) if is_bounded and None not in ends else None
+    return Window(start, end)
 
 
 def _origin_of(entry: Entry) -> Origin:
     return entry.provenance.origin if entry.provenance is not None else UNKNOWN_ORIGIN
 
 
-def _with_origin(entry: Entry, stored: Entry | None) -> Entry:
+def _packed_origins(entries: Sequence[Entry]) -> bytes | None:
+    if all(entry.provenance is None for entry in entries):
+        return None
+    return pack_origins([_origin_of(entry) for entry in entries])
+
+
+def _with_origin(entry: Entry, stored: Entry) -> Entry:
     """Return the stored equal of an object if the new one does not know its origin, so that the origin is not lost."""
-    is_unknown = _origin_of(entry) == UNKNOWN_ORIGIN
-    return stored if stored is not None and is_unknown else entry
+    return stored if _origin_of(entry) == UNKNOWN_ORIGIN else entry
 
 
 async def slot_files(db: AsyncSession, account: AccountRow, slot: Slot) -> list[FileRow]:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec.structs import replace as with_values
+
 from privateshare.platform.library.deduplication import Candidate, find_superseded
 from privateshare.platform.library.export_age import changed_version
 from privateshare.platform.library.object_buffer import Digests, ObjectBuffer, Slot, id_digest, pair_digest
@@ -38,9 +40,10 @@ class Merge:
     def entries(self, slot: Slot) -> Iterator[Entry]:
         """Yield the incoming objects of a slot that are kept."""
         for entry in self._buffer.entries(slot):
-            if not self._is_dropped(entry):
-                provenance = _relative_to_folder(self._buffer.folder, entry.provenance)
-                yield entry if provenance is entry.provenance else replace(entry, provenance=provenance)
+            if self._dropped and self._is_dropped(entry):
+                continue
+            provenance = _relative_to_folder(self._buffer.folder, entry.provenance)
+            yield entry if provenance is entry.provenance else with_values(entry, provenance=provenance)
 
     def keeps(self, slot: Slot, entry: Entry) -> bool:
         """Return whether a stored object is kept in this slot."""

@@ -5,9 +5,11 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from functools import cached_property
+from itertools import groupby, pairwise, takewhile
+from operator import itemgetter
 from typing import IO
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from privateshare.protocol import zstd
 from privateshare.protocol.object_time import FHIR, month_of
 from privateshare.sources.contract import Covered, JsonObject, ObjectSchema
-from privateshare.sources.entries import Entry, digest, entry_of, pack_entries, unpack_entries
+from privateshare.sources.entries import Entry, entry_of, pack_entries, unpack_entries
 from privateshare.sources.identity import ObjectProvenance
 
 MAX_MEMORY_BYTES = 32 * 1024 * 1024
@@ -25,10 +27,8 @@ ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES = 650
 # A file takes its time to write, however small it is, and a record of 46 KB can name 100,000 months.
 MAX_SLOTS = 10_000
 MAX_SLOTS_OF_STAGES = 1000
+SPILL_LEVEL = 1
 DELETIONS_MONTH = -1  # Entries that record deletions have this in place of a month.
-
-_MASK_64_BITS = 2**64 - 1
-_PAIR_MULTIPLIER = 0x9E3779B97F4A7C15  # An odd number with well-mixed bits: 2**64 divided by the golden ratio.
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,26 +40,30 @@ class Slot:
 
 
 def id_digest(entry: Entry) -> int:
-    """Compute a number that identifies an entry's entity id."""
-    return digest(entry.entity_id.encode())
+    """Compute a number that identifies an entry's entity id, in this process."""
+    return hash(entry.entity_id)  # A keyed hash, so that nobody can choose ids that have the same.
 
 
 def pair_digest(entry_digest: int, content: int) -> int:
-    """Compute a number that identifies an entry's entity id and content."""
-    return (entry_digest * _PAIR_MULTIPLIER + content) & _MASK_64_BITS
+    """Compute a number that identifies an entry's entity id and content, in this process."""
+    return hash((entry_digest, content))
 
 
-@dataclass(frozen=True, slots=True)
 class Digests:
     """The digests of the incoming objects of one type, sorted, in 16 bytes for each object.
 
     Attributes:
         ids: The digests of entity ids.
-        pairs: The digests of entity ids and contents.
     """
 
-    ids: Sequence[int]
-    pairs: Sequence[int]
+    def __init__(self, ids: Iterable[int], pairs: Iterable[int]) -> None:
+        self.ids: Sequence[int] = array("q", sorted(ids))
+        self._unsorted_pairs = pairs
+
+    @cached_property
+    def pairs(self) -> Sequence[int]:
+        """The digests of entity ids and contents. They are only needed if the account has objects already."""
+        return array("q", sorted(self._unsorted_pairs))
 
     def has_id(self, entry_digest: int) -> bool:
         """Return whether an object with this entity id came in."""
@@ -125,6 +129,33 @@ class ObjectBuffer:
         """Add one object. `text` and `provenance` have the meaning that they have in `entry_of`."""
         self.add_entry(object_type, entry_of(self._schema, thing, text, provenance))
 
+    def add_entries(self, entries: Sequence[tuple[int, Entry]]) -> None:
+        """Add entries, which is faster than adding one by one."""
+        for object_type, found in groupby(entries, itemgetter(0)):
+            of_type = [entry for _, entry in found]
+            if any(entry.provenance is not None or entry.is_deletion for entry in of_type):
+                for entry in of_type:
+                    self.add_entry(object_type, entry)
+            else:
+                self._add_plain(object_type, of_type)
+
+    def _add_plain(self, object_type: int, entries: Sequence[Entry]) -> None:
+        """Add objects of one type without a provenance."""
+        ids = [hash(entry.entity_id) for entry in entries]
+        self._ids.setdefault(object_type, array("q")).extend(ids)
+        contents = (entry.content for entry in entries)
+        self._pairs.setdefault(object_type, array("q")).extend(map(pair_digest, ids, contents))
+        for slot, found in groupby(entries, lambda entry: self._slot_of(object_type, entry)):
+            of_slot = list(found)
+            self._in_memory.setdefault(slot, []).extend(of_slot)
+            self._counts[slot] += len(of_slot)
+        for order, entry in enumerate(entries, self._count):
+            entry.order = order
+        self._count += len(entries)
+        self._bytes += sum(len(entry.data) for entry in entries) + ENTRY_OVERHEAD_BYTES * len(entries)
+        if self._bytes > self._max_memory:
+            self._spill()
+
     def add_entry(self, object_type: int, entry: Entry) -> None:
         """Add an entry: an object, or the record of a deletion."""
         if entry.is_deletion:
@@ -156,8 +187,8 @@ class ObjectBuffer:
 
     def _record_digests(self, object_type: int, entry: Entry) -> None:
         own_id = id_digest(entry)
-        self._ids.setdefault(object_type, array("Q")).append(own_id)
-        self._pairs.setdefault(object_type, array("Q")).append(pair_digest(own_id, entry.content))
+        self._ids.setdefault(object_type, array("q")).append(own_id)
+        self._pairs.setdefault(object_type, array("q")).append(pair_digest(own_id, entry.content))
         if entry.provenance is not None:
             folder = tuple(entry.provenance.origin.folder.split("/"))
             if self._folder is None:
@@ -178,8 +209,7 @@ class ObjectBuffer:
 
     def digests(self, object_type: int) -> Digests:
         """Return the digests of the objects of one type."""
-        ids, pairs = self._ids.get(object_type, array("Q")), self._pairs.get(object_type, array("Q"))
-        return Digests(array("Q", sorted(ids)), array("Q", sorted(pairs)))
+        return Digests(self._ids.get(object_type, ()), self._pairs.get(object_type, ()))
 
     @property
     def count(self) -> int:
@@ -234,7 +264,7 @@ class ObjectBuffer:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `__exit__` closes it.
         for slot, entries in self._in_memory.items():
-            packed = zstd.compress(b"".join(pack_entries(entries)))
+            packed = zstd.compress(b"".join(pack_entries(entries)), SPILL_LEVEL)
             offset = self._file.seek(0, os.SEEK_END)
             sealed = self._cipher.encrypt(offset.to_bytes(12, "big"), packed, None)
             self._file.write(sealed)

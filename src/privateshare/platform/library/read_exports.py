@@ -3,7 +3,7 @@
 A stored export begins with a head, and then has pages of objects, each compressed:
 
     length (4 bytes), head as JSON: what the objects call their owner, the newest dates, and what is complete
-    length (4 bytes), page as in `sources/frames.py`, compressed; any number of times
+    length (4 bytes), page as in `sources/frames.py`; any number of times
 
 The objects were made before it was known which account they belong to. What they call their owner is replaced when they
 are read again.
@@ -13,50 +13,26 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
 from typing import Any, BinaryIO
 
 import orjson
+import structlog
 
 from privateshare.platform.archive_readers import ReadExport
 from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.protocol import zstd
 from privateshare.sources.contract import Identity, ObjectSchema
-from privateshare.sources.entries import Entry, digest
-from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out, takes_too_much
-from privateshare.sources.frames import EntryPage, decode_page, encode_page
+from privateshare.sources.entries import OwnerChange
+from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out, our_fault, takes_too_much
+from privateshare.sources.frames import EntryPage, FrameError, decode_page
+from privateshare.sources.object_counts import CountedObjects
 
 LENGTH = Struct(">I")
 DIGIME = "digime"
-MAX_KNOWN_IDS = 200_000  # Of each object type; their hashes take about 12 MB.
 
-
-@dataclass(slots=True)
-class CountedObjects:
-    """How many objects of a type an export has, and the dates of the first and the last; None if none has a date.
-
-    An object that comes again, such as a track of several playlists, is counted once, as it is stored once: up to
-    some number of objects, so that memory stays small.
-    """
-
-    number: int = 0
-    first: int | None = None
-    last: int | None = None
-    _known: set[int] = field(default_factory=set, repr=False, compare=False)
-
-    def add(self, entry: Entry) -> None:
-        """Count an object."""
-        own = hash(entry.entity_id)
-        if own not in self._known or entry.provenance is not None:
-            self.number += 1
-        if len(self._known) < MAX_KNOWN_IDS:
-            self._known.add(own)
-        if entry.moment is not None:
-            self.first = entry.moment if self.first is None else min(self.first, entry.moment)
-            self.last = entry.moment if self.last is None else max(self.last, entry.moment)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +108,9 @@ class ReadObjects:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.file = SealedTemporary(folder)
         self._max_bytes, self._content = max_bytes, sha256()
-        self._kinds: dict[int, CountedObjects] = {}
         self._head = ExportHead()
-        self._now, self._newest = milliseconds_now(), dict[int, int]()
 
-    async def fill(self, pages: AsyncIterator[EntryPage | ReadExport]) -> ExportSummary:
+    async def fill(self, pages: AsyncIterator[bytes | ReadExport]) -> ExportSummary:
         """Write the pages of an export, and return what is in it. Raises Broken, and what `pages` raises."""
         found = None
         async for page in pages:
@@ -145,10 +119,10 @@ class ReadObjects:
             else:
                 await asyncio.to_thread(self._add, page)
         assert found is not None
-        self._head = ExportHead(found.owner_in_objects, self._newest, found.complete)
+        self._head = ExportHead(found.owner_in_objects, found.counts.newest, found.complete)
         self._content.update(orjson.dumps([found.owner_in_objects, sorted(found.complete)]))
         content = self._content.digest()
-        return ExportSummary(found.identity, found.left_out, self._kinds, content, found.complete)
+        return ExportSummary(found.identity, found.left_out, found.counts.kinds, content, found.complete)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the stored form: the head, and what was written."""
@@ -162,17 +136,10 @@ class ReadObjects:
         """Delete the file."""
         self.file.close()
 
-    def _add(self, page: EntryPage) -> None:
-        for object_type, entry in page.entries:
-            if not entry.is_deletion:
-                self._kinds.setdefault(object_type, CountedObjects()).add(entry)
-                end = entry.window.end if entry.window is not None else None
-                if end is not None and end <= self._now:
-                    self._newest[object_type] = max(end, self._newest.get(object_type, end))
-        content = b"".join(encode_page(page))
-        self._content.update(content)
-        packed = zstd.compress(content)
-        self.file.write(LENGTH.pack(len(packed)) + packed)
+    def _add(self, page: bytes) -> None:
+        length = LENGTH.pack(len(page))
+        self._content.update(length + page)
+        self.file.write(length + page)
         if self.file.tell() > self._max_bytes:
             raise takes_too_much()
 
@@ -193,14 +160,18 @@ def stored_pages(
         schema: The schema of the objects.
         service_type: The service type of the source.
         owner: What the objects are to call their owner.
+
+    Raises:
+        Broken: A page cannot be read.
     """
-    old, new = f"{service_type}_{head.owner}", f"{service_type}_{owner}"
+    change = OwnerChange(f"{service_type}_{head.owner}", f"{service_type}_{owner}")
+    is_changed = schema.standard == DIGIME and change.old != change.new
     while (part := _part(stream)) is not None:
-        page = decode_page(zstd.decompress(part))
-        if schema.standard == DIGIME and old != new:
-            for _, entry in page.entries:
-                _rename(entry, old, new)
-        yield page
+        try:
+            yield decode_page(part, change if is_changed else None)
+        except FrameError as error:
+            log.error("a reader of archives wrote a page that cannot be read", reason=str(error))
+            raise our_fault() from error
 
 
 def milliseconds_now() -> int:
@@ -211,18 +182,3 @@ def milliseconds_now() -> int:
 def _part(stream: BinaryIO) -> bytes | None:
     length = stream.read(LENGTH.size)
     return stream.read(LENGTH.unpack(length)[0]) if length else None
-
-
-def _rename(entry: Entry, old: str, new: str) -> None:
-    """Replace what an object calls its owner, in ids that are or begin with it, and nowhere in what people wrote."""
-    if not entry.is_deletion:
-        is_owned = entry.entity_id.startswith(f"{old}_")
-        entry.entity_id = new + entry.entity_id.removeprefix(old) if is_owned else entry.entity_id
-        for end in (b'"', b"_"):
-            entry.data = entry.data.replace(b'"' + _in_json(old) + end, b'"' + _in_json(new) + end)
-        entry.content = digest(entry.data)
-
-
-@lru_cache(maxsize=4)
-def _in_json(text: str) -> bytes:
-    return orjson.dumps(text)[1:-1]

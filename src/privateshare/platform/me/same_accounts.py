@@ -117,7 +117,7 @@ def _taken_kinds(
 
 def _objects(blobs: BlobStore, schema: ObjectSchema, account: ComparedAccount, kind: int) -> frozenset[int]:
     files = MappedFiles(blobs, account.library)
-    digests = array("Q")
+    digests = array("q")
     for file in account.files_of(kind):
         digests.extend(pair_digest(id_digest(entry), entry.content) for entry in files.entries(schema, file))
     return frozenset(digests)

@@ -335,8 +335,7 @@ def _add_page(run: AccountSync, buffer: ObjectBuffer, page: Page | Skipped) -> N
     if isinstance(page, Skipped):
         run.skipped.append(page)
         return
-    for object_type, entry in page_entries(run.source.info.schema, page):
-        buffer.add_entry(object_type, entry)
+    buffer.add_entries(list(page_entries(run.source.info.schema, page)))
     if page.covered is not None:
         buffer.cover(page.object_type, page.covered)
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)

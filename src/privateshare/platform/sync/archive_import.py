@@ -80,7 +80,7 @@ async def _merge_archive(run: AccountSync, archive: ArchiveRow) -> None:
                 if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
                     await check_may_fetch(run)
                     checked_at = time.monotonic()
-                await asyncio.to_thread(_add_entries, buffer, EntryPage(aged(page.entries, age)))
+                await asyncio.to_thread(buffer.add_entries, aged(page.entries, age))
                 if stages.is_due(buffer):
                     await write_objects(run, buffer, from_source=False)
                     buffers.close()
@@ -114,10 +114,10 @@ async def _pages_of_archive(
         return
     stored = stored_pages(opened, head, info.schema, info.service_type, owner)
     while (found := await asyncio.to_thread(next, stored, None)) is not None:
-        yield EntryPage([(type_, entry) for type_, entry in found.entries if type_ in types])
+        wanted = (
+            found.entries
+            if all(type_ in types for type_, _ in found.entries)
+            else [(type_, entry) for type_, entry in found.entries if type_ in types]
+        )
+        yield EntryPage(wanted)
     yield left_out_of(archive, run.library)
-
-
-def _add_entries(buffer: ObjectBuffer, page: EntryPage) -> None:
-    for object_type, entry in page.entries:
-        buffer.add_entry(object_type, entry)

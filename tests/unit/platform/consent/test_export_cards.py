@@ -7,10 +7,11 @@ import pytest
 
 from privateshare.platform.consent.export_cards import ADD, ANOTHER, DROP, KnownAccount, decided, export_cards
 from privateshare.platform.consent.translation import Translator
-from privateshare.platform.library.read_exports import CountedObjects, ExportSummary
+from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.library.waiting_exports import SILENCE, WaitingExport, new_export
 from privateshare.sources.contract import Broken, Identity
 from privateshare.sources.failures import LeftOut
+from privateshare.sources.object_counts import CountedObjects
 
 GOODREADS, BOOK = 9041, 9011
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from privateshare.platform.library import read_exports
-from privateshare.platform.library.read_exports import CountedObjects
+from privateshare.sources import object_counts
 from privateshare.sources.entries import Entry
+from privateshare.sources.object_counts import CountedObjects
 
 
 def counted(*ids: str) -> int:
     kind = CountedObjects()
-    for entity_id in ids:
-        kind.add(Entry(entity_id, None, None, b"{}"))
+    for some in (ids[:2], ids[2:]):
+        kind.add([Entry(entity_id, None, None, b"{}") for entity_id in some])
     return kind.number
 
 
@@ -20,5 +20,5 @@ def test_an_object_that_comes_again_is_counted_once() -> None:
 
 
 def test_beyond_a_number_of_objects_each_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_exports, "MAX_KNOWN_IDS", 2)
+    monkeypatch.setattr(object_counts, "MAX_KNOWN_IDS", 2)
     assert counted("a", "b", "c", "c", "a") == 4

@@ -11,7 +11,8 @@ from privateshare.platform.library.read_exports import ReadObjects, stored_head,
 from privateshare.sources.contract import Identity, ObjectSchema
 from privateshare.sources.entries import entry_of
 from privateshare.sources.failures import LeftOut
-from privateshare.sources.frames import EntryPage
+from privateshare.sources.frames import EntryPage, encode_page
+from privateshare.sources.object_counts import ObjectCounts
 
 SCHEMA = ObjectSchema("digime", "1.0.0")
 
@@ -27,9 +28,9 @@ async def test_only_ids_take_the_name_of_another_owner(tmp_path: Path) -> None:
         "createddate": 1_700_000_000_000,
     }
 
-    async def pages() -> AsyncIterator[EntryPage | ReadExport]:
-        yield EntryPage([(1, entry_of(SCHEMA, thing, orjson.dumps(thing), None))])
-        yield ReadExport(Identity("1", "Ann", "USER"), LeftOut(), "1", [])
+    async def pages() -> AsyncIterator[bytes | ReadExport]:
+        yield encode_page(EntryPage([(1, entry_of(SCHEMA, thing))]), with_contents=False)
+        yield ReadExport(Identity("1", "Ann", "USER"), LeftOut(), "1", ObjectCounts())
 
     objects = ReadObjects(tmp_path, 1_000_000)
     await objects.fill(pages())

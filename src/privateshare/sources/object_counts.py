@@ -1,0 +1,71 @@
+"""How much an export holds, counted while it is read."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from privateshare.sources.entries import Entry
+from privateshare.sources.frames import EntryPage
+
+MAX_KNOWN_IDS = 200_000  # Of each object type; their hashes take about 12 MB.
+
+
+@dataclass(slots=True)
+class CountedObjects:
+    """How many objects of a type an export has, and the dates of the first and the last; None if none has a date.
+
+    An object that comes again, such as a track of several playlists, is counted once, as it is stored once: up to
+    some number of objects, so that memory stays small.
+    """
+
+    number: int = 0
+    first: int | None = None
+    last: int | None = None
+    _known: set[int] = field(default_factory=set, repr=False, compare=False)
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Count objects."""
+        for entry in entries:
+            own = hash(entry.entity_id)
+            if own not in self._known or entry.provenance is not None:
+                self.number += 1
+            if len(self._known) < MAX_KNOWN_IDS:
+                self._known.add(own)
+        moments = [entry.moment for entry in entries if entry.moment is not None]
+        if moments:
+            self.first = min(moments) if self.first is None else min(self.first, *moments)
+            self.last = max(moments) if self.last is None else max(self.last, *moments)
+
+
+@dataclass(slots=True)
+class ObjectCounts:
+    """What an export holds of each object type.
+
+    Attributes:
+        kinds: How much there is of each type.
+        newest: The newest date of each type, without those in the future.
+    """
+
+    kinds: dict[int, CountedObjects] = field(default_factory=dict)
+    newest: dict[int, int] = field(default_factory=dict)
+    _now: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+    def add(self, page: EntryPage) -> None:
+        """Count the objects of a page."""
+        for object_type, found in groupby(page.entries, itemgetter(0)):
+            entries = [entry for _, entry in found if not entry.is_deletion]
+            if not entries:
+                continue
+            self.kinds.setdefault(object_type, CountedObjects()).add(entries)
+            ends = [entry.dates[1] for entry in entries if entry.dates is not None]
+            past = [end for end in ends if end is not None and end <= self._now]
+            if past:
+                self.newest[object_type] = max(*past, self.newest.get(object_type, past[0]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert the counts to a JSON object."""
+        kinds = [[type_, kind.number, kind.first, kind.last] for type_, kind in self.kinds.items()]
+        return {"kinds": kinds, "newest": list(self.newest.items())}
