@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete, select, update
 from structlog.testing import capture_logs
 
+from privateshare.platform.blobs.store import put
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.connections import keep_objects, reading_export
 from privateshare.platform.db.tables import AccountRow, FileRow, SyncRow
@@ -123,6 +124,24 @@ async def lose_a_blob(person: Person) -> None:
     person.platform.blobs.delete([blob])
 
 
+async def damage_a_blob(person: Person) -> None:
+    """Change one byte in the middle of a file, which its beginning and its end do not show."""
+    async with person.platform.database.transaction() as db:
+        blob = await db.scalar(select(FileRow.blob).where(FileRow.library_id == person.library_id).limit(1))
+    assert blob is not None
+    stored = bytearray(b"".join(person.platform.blobs.read(blob)))
+    stored[len(stored) // 2] ^= 1
+    put(person.platform.blobs, blob, [bytes(stored)])
+
+
+async def cut_a_blob(person: Person) -> None:
+    async with person.platform.database.transaction() as db:
+        blob = await db.scalar(select(FileRow.blob).where(FileRow.library_id == person.library_id).limit(1))
+    assert blob is not None
+    stored = b"".join(person.platform.blobs.read(blob))
+    put(person.platform.blobs, blob, [stored[: len(stored) // 2]])
+
+
 async def delete_a_file(person: Person) -> None:
     async with person.platform.database.transaction() as db:
         name = await db.scalar(select(FileRow.name).where(FileRow.library_id == person.library_id).limit(1))
@@ -141,7 +160,7 @@ async def damage_what_is_remembered(person: Person) -> None:
         await db.execute(update(AccountRow).where(of_person).values(sealed_imports=b"damaged"))
 
 
-@pytest.mark.parametrize("change", [lose_a_blob, delete_a_file, remove_all_files, damage_what_is_remembered])
+@pytest.mark.parametrize("change", [lose_a_blob, damage_a_blob, cut_a_blob, delete_a_file, remove_all_files, damage_what_is_remembered])
 async def test_an_export_is_merged_again_if_its_objects_may_not_be_there(
     person: Person, change: Callable[[Person], Awaitable[None]]
 ) -> None:

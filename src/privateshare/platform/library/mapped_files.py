@@ -131,6 +131,11 @@ class MappedFiles:
         key = self.library.account(file.account_id).key
         check_ends(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
 
+    def check_whole(self, file: ReadableFile) -> None:
+        """Check that a file can be read to its end. Blocks, and raises UnreadableBlob."""
+        for _ in self.stored_bytes(file):
+            pass
+
     def sha256(self, file: ReadableFile) -> str:
         """Decrypt the SHA-256 of a file's JSON. It is encrypted because it could confirm a guess of the content."""
         return self.library.account(file.account_id).open(FILE_HASH, file.blob, file.sealed_sha256).decode()

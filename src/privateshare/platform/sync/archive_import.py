@@ -14,6 +14,7 @@ from privateshare.platform.db.tables import ArchiveRow
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.archives import archive_key, left_out_of
 from privateshare.platform.library.export_age import Age, age_of_export, aged
+from privateshare.platform.library.holdings import files_of_accounts
 from privateshare.platform.library.mapped_files import MappedFiles, has_files, stored_newest
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.read_exports import ExportHead, milliseconds_now, stored_head, stored_pages
@@ -48,7 +49,7 @@ async def import_archives(run: AccountSync) -> None:
 
 async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     """Import an archive, unless all of its objects are in the account already."""
-    if archive.was_read and run.imports.has(archive.fingerprint):
+    if archive.was_read and run.imports.has(archive.fingerprint) and await _can_all_be_read(run):
         log.info("an export is in the account already", account=run.account.public_id)
         run.left_out.add(left_out_of(archive, run.library))
     else:
@@ -56,6 +57,24 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
         if archive.was_read and not run.lost_blobs:
             run.imports.add(archive.fingerprint)
     run.imported.append(archive)
+
+
+async def _can_all_be_read(run: AccountSync) -> bool:
+    """Read all files of the account to their ends. Those that are damaged are reported, and then written again.
+
+    A missing file is noticed when a sync begins, but damage only shows when a file is read.
+    """
+    mapped_files = MappedFiles(run.platform.blobs, run.library)
+    async with run.platform.database.transaction() as db:
+        files = await files_of_accounts(db, run.library.id, [run.account.id])
+    for file in files:
+        try:
+            await asyncio.to_thread(mapped_files.check_whole, file)
+        except UnreadableBlob as error:
+            await report_lost_blob(run, error)
+            run.lost_blobs.add(error.blob)
+        run.require_time()
+    return not run.lost_blobs
 
 
 async def _merge_archive(run: AccountSync, archive: ArchiveRow) -> None:
