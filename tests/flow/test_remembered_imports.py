@@ -160,7 +160,9 @@ async def damage_what_is_remembered(person: Person) -> None:
         await db.execute(update(AccountRow).where(of_person).values(sealed_imports=b"damaged"))
 
 
-@pytest.mark.parametrize("change", [lose_a_blob, damage_a_blob, cut_a_blob, delete_a_file, remove_all_files, damage_what_is_remembered])
+@pytest.mark.parametrize(
+    "change", [lose_a_blob, damage_a_blob, cut_a_blob, delete_a_file, remove_all_files, damage_what_is_remembered]
+)
 async def test_an_export_is_merged_again_if_its_objects_may_not_be_there(
     person: Person, change: Callable[[Person], Awaitable[None]]
 ) -> None:

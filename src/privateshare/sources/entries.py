@@ -1,5 +1,6 @@
 """Serialized objects, with the values by which they are merged, sorted and limited."""
 
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import repeat
@@ -18,6 +19,8 @@ from privateshare.sources.page_building import one_line
 DIGEST_BYTES = 8
 NO_DATA = b""
 LENGTH = Struct(">I")
+# A number of which parsing would lose something: zeros at its end, digits, or how its exponent is written.
+_EXACT_NUMBER = re.compile(rb"(?<=[:,\[\s])-?(?:\d+\.\d*0|\d+(?:\.\d+)?[eE][+-]?\d+|\d+\.\d{15,}|\d{16,})(?=[,\]}\s])")
 NUMBERS, TEXTS, NUMBERS_OR_NOTHING = {int}, {str}, {int, type(None)}
 
 Dates = tuple[int | None, int | None]
@@ -92,8 +95,13 @@ def entry_of(
     moment, window = object_times(schema.standard, thing)
     dates = None if window is None else (window.start, window.end)
     is_fhir = schema.standard == FHIR
-    content = digest(orjson.dumps(thing, option=orjson.OPT_SORT_KEYS)) if is_fhir else hash(data)
+    content = digest(_canonical(thing, data)) if is_fhir else hash(data)
     return Entry(schema.entity_id(thing), moment, dates, data, content, provenance)
+
+
+def _canonical(thing: JsonObject, text: bytes) -> bytes:
+    """Return JSON that is the same for equal resources. Numbers need the same digits: 1.5 is not 1.50."""
+    return b" ".join([orjson.dumps(thing, option=orjson.OPT_SORT_KEYS), *sorted(_EXACT_NUMBER.findall(text))])
 
 
 def page_entries(schema: ObjectSchema, page: Page) -> Iterator[tuple[int, Entry]]:

@@ -7,6 +7,7 @@ from datetime import date
 from math import isfinite
 from typing import Any, TypeAlias
 
+import orjson
 from lxml import etree
 
 from privateshare.sources.contract import JsonObject
@@ -34,6 +35,7 @@ SSN = "2.16.840.1.113883.4.1"
 TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 _TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d+)?)?([+-]\d{4})?")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _OID = re.compile(r"[0-2](\.\d+)+")
 
 Element: TypeAlias = etree._Element
@@ -149,14 +151,17 @@ def quantity(element: Element | None) -> JsonObject | None:
     return found
 
 
-def decimal(text: str | None) -> int | float | None:
-    """Return a number; None if it is none."""
+def decimal(text: str | None) -> int | float | orjson.Fragment | None:
+    """Return a number, with the digits that it is written with if JSON has this form; None if it is none."""
+    written = (text or "").strip()
     try:
-        value = float(text or "")
+        value = float(written)
     except ValueError:
         return None
     if not isfinite(value) or abs(value) > 1e15:
         return None
+    if _JSON_NUMBER.fullmatch(written):
+        return orjson.Fragment(written)
     return int(value) if value.is_integer() else value
 
 

@@ -69,7 +69,8 @@ def document_records(file: UploadedFile, left_out: LeftOut) -> Iterator[FoundRec
         left_out.name_damaged_file(file.path)
         return
     for resource in _resources(root, left_out):
-        yield FoundRecord(resource, orjson.dumps(resource), None, file.path)
+        text = orjson.dumps(resource)
+        yield FoundRecord(orjson.loads(text), text, None, file.path)  # Parsed, since its numbers are texts until then.
 
 
 def _parsed(file: UploadedFile) -> Element:

@@ -2,17 +2,21 @@
 
 import json
 import re
+from secrets import token_hex
 from typing import Any
 
 from privateshare.sources.contract import JsonObject
 
-_MARK = "\ue000number:"  # From the private use area, which no record has a meaning for.
+_MARK = f"\ue000{token_hex(8)}:"  # It is different in each process, so that no record can have it in a text.
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _MARKED = re.compile(f'"{_MARK}({_NUMBER})"')
 
 
 def parse_exactly(text: bytes) -> JsonObject:
-    """Parse an object. Its numbers become marked texts, which `write_exactly` writes as they were."""
+    """Parse an object. Its numbers become marked texts, which `write_exactly` writes as they were.
+
+    Raises ValueError or RecursionError.
+    """
     found: JsonObject = json.loads(text, parse_float=_marked, parse_int=_marked)
     return found
 

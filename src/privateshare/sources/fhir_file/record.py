@@ -94,12 +94,12 @@ def _known_resources(records: Iterator[FoundRecord], left_out: LeftOut) -> Itera
         elif not isinstance(kind, str):
             left_out.leave_out(NOT_FHIR)
         elif not is_r4(found.thing):
-            as_r4 = _converted(found)
+            as_r4 = converted_text(found.text)
             if as_r4 is None:
                 left_out.leave_out(OTHER_VERSION, OBJECT_TYPES.get(kind))
             else:
                 left_out.read += 1
-                yield as_r4
+                yield replace(found, thing=as_r4[0], text=as_r4[1])
         elif kind in OBJECT_TYPES:
             left_out.read += 1
             yield found
@@ -107,15 +107,15 @@ def _known_resources(records: Iterator[FoundRecord], left_out: LeftOut) -> Itera
             left_out.leave_out(UNKNOWN_TYPE)
 
 
-def _converted(found: FoundRecord) -> FoundRecord | None:
-    """Convert a resource of another version to R4; None if that is not possible."""
+def converted_text(original: bytes) -> tuple[JsonObject, bytes] | None:
+    """Convert a resource of another version to R4, parsed and as text; None if that is not possible."""
     try:
-        text = write_exactly(converted(parse_exactly(found.text)))
+        text = write_exactly(converted(parse_exactly(original)))
         thing = orjson.loads(text)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     is_known = isinstance(thing, dict) and thing.get("resourceType") in OBJECT_TYPES
-    return replace(found, thing=thing, text=text) if is_known and is_complete_r4(thing) else None
+    return (thing, text) if is_known and is_complete_r4(thing) else None
 
 
 def shape_of(thing: JsonObject, key: str) -> ObjectRole:

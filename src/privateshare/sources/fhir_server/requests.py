@@ -1,8 +1,11 @@
 """Requests to a FHIR server, and the handling of its errors."""
 
+from dataclasses import dataclass, field
+
 import httpx2
 
 from privateshare.sources.contract import JsonObject, NeedsLogin, TryLater
+from privateshare.sources.fhir_file.digits import parse_exactly
 from privateshare.sources.web import (
     MAX_RESPONSE_BYTES,
     ServerReach,
@@ -23,6 +26,22 @@ class Refused(Exception):
         super().__init__(f"{code} ({status})")
 
 
+@dataclass(frozen=True, slots=True)
+class FhirResponse:
+    """A resource that a server sent.
+
+    Attributes:
+        resource: The resource.
+        exact: The same, in which numbers keep all digits, since zeros at their end have a meaning in FHIR.
+            `write_exactly` writes it.
+        headers: The headers of the response.
+    """
+
+    resource: JsonObject = field(repr=False)
+    exact: JsonObject = field(repr=False)
+    headers: httpx2.Headers = field(repr=False)
+
+
 def open_fhir(
     token: JsonObject | None, max_bytes: int = MAX_RESPONSE_BYTES, reach: ServerReach = ServerReach.ANY
 ) -> httpx2.Client:
@@ -33,8 +52,8 @@ def open_fhir(
     return open_client(headers, max_bytes, reach=reach)
 
 
-def get_resource(client: httpx2.Client, address: str) -> tuple[JsonObject, httpx2.Headers]:
-    """Get a resource, and the headers of the response. Raises Refused, TryLater or NeedsLogin."""
+def get_resource(client: httpx2.Client, address: str) -> FhirResponse:
+    """Get a resource. Raises Refused, TryLater or NeedsLogin."""
     try:
         response = client.get(address)
     except httpx2.InvalidURL as error:
@@ -47,7 +66,10 @@ def get_resource(client: httpx2.Client, address: str) -> tuple[JsonObject, httpx
     resource = read_object(response)
     if resource is None or not isinstance(resource.get("resourceType"), str):
         raise Refused(response.status_code, "NotFhir")
-    return resource, response.headers
+    try:
+        return FhirResponse(resource, parse_exactly(response.content), response.headers)
+    except (ValueError, RecursionError) as error:
+        raise Refused(response.status_code, "NotFhir") from error
 
 
 def check_access(response: httpx2.Response) -> None:

@@ -10,8 +10,9 @@ from urllib.parse import urlencode, urljoin
 import httpx2
 
 from privateshare.sources.contract import PAGE_OBJECTS, Covered, JsonObject, Page
+from privateshare.sources.fhir_file.digits import write_exactly
 from privateshare.sources.fhir_file.history import deleted_resource
-from privateshare.sources.fhir_server.requests import Refused, get_resource
+from privateshare.sources.fhir_server.requests import FhirResponse, Refused, get_resource
 from privateshare.sources.identity import Deletion, ObjectProvenance
 from privateshare.sources.web import same_origin
 
@@ -195,18 +196,20 @@ def _find_first(client: httpx2.Client, search: Search, object_type: int) -> Gene
 
 
 def _find(
-    client: httpx2.Client, search: Search, object_type: int, first: tuple[JsonObject, httpx2.Headers]
+    client: httpx2.Client, search: Search, object_type: int, first: FhirResponse
 ) -> Generator[Page, None, _Found]:
-    bundle, headers = first
-    found = _Found(begun=moment_of(headers), total=bundle.get("total"), is_full=search.since is None)
+    response, bundle = first, first.resource
+    found = _Found(begun=moment_of(response.headers), total=bundle.get("total"), is_full=search.since is None)
     found.is_doubtful = bool(search.categories) or not search.is_allowed_whole
     address, seen = search.address, {search.address}
     while True:
         matches, is_doubtful = _matches(bundle, search.resource_type)
         found.is_doubtful |= is_doubtful
         found.ids.update(str(one.get("id")) for one in matches)
+        exact, _ = _matches(response.exact, search.resource_type)
         for start in range(0, len(matches), PAGE_OBJECTS):
-            yield Page(object_type, matches[start : start + PAGE_OBJECTS])
+            texts = [write_exactly(one) for one in exact[start : start + PAGE_OBJECTS]]
+            yield Page(object_type, matches[start : start + PAGE_OBJECTS], texts=texts)
         following = next_address(bundle, address, search.base)
         if following is None:
             return found
@@ -214,7 +217,13 @@ def _find(
             raise Refused(OK, "EndlessPages")
         address = following
         seen.add(address)
-        bundle, _ = get_resource(client, address)
+        response = get_resource(client, address)
+        bundle = response.resource
+
+
+def page_of_one(object_type: int, response: FhirResponse, address: str) -> Page:
+    """Build the page of a single resource, which was requested at this address."""
+    return Page(object_type, [response.resource], asked=address, texts=[write_exactly(response.exact)])
 
 
 def _matches(bundle: JsonObject, resource_type: str) -> tuple[list[JsonObject], bool]:
@@ -233,7 +242,7 @@ def _deletions(client: httpx2.Client, search: Search, object_type: int, there: C
     decided, pages = set(there), 0
     try:
         while address is not None and pages < MAX_HISTORY_PAGES:
-            bundle, _ = get_resource(client, address)
+            bundle = get_resource(client, address).resource
             for entry in _objects(bundle.get("entry")):  # The newest version of each resource is first.
                 deleted = deleted_resource(entry)
                 if deleted is not None and deleted.type == search.resource_type and deleted.id not in decided:

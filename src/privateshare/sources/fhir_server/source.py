@@ -23,7 +23,7 @@ from privateshare.sources.fhir_server.configuration import VERSIONS, FhirServerS
 from privateshare.sources.fhir_server.granted_scopes import missing_types, readable_type
 from privateshare.sources.fhir_server.pushing import MAX_CREATED_BYTES, create
 from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
-from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETER, Search, find_pages
+from privateshare.sources.fhir_server.search import OTHER_PARAMETERS, USUAL_PARAMETER, Search, find_pages, page_of_one
 from privateshare.sources.fhir_server.smart import SmartConfiguration
 
 PLATFORMS = (3, 4, 5)  # The ids of iOS, Android and web in the catalogue.
@@ -84,7 +84,7 @@ class FhirServer:
             )
         with open_fhir(connection.token) as client:
             try:
-                resource, _ = get_resource(client, f"{self._settings.base_url}/Patient/{patient}")
+                resource = get_resource(client, f"{self._settings.base_url}/Patient/{patient}").resource
             except Refused:  # A server that does not provide the Patient may provide other resources.
                 resource = {}
         return Identity(patient, patient_name(resource), "USER")
@@ -99,8 +99,7 @@ class FhirServer:
                 try:
                     if name == "Patient":
                         address = f"{base}/Patient/{patient}"
-                        resource, _ = get_resource(client, address)
-                        yield Page(object_type, [resource], asked=address)
+                        yield page_of_one(object_type, get_resource(client, address), address)
                     else:
                         parameter = OTHER_PARAMETERS.get(name, (USUAL_PARAMETER,))[0]
                         search = Search(base, name, patient, parameter=parameter)

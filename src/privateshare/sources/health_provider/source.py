@@ -29,16 +29,15 @@ from privateshare.sources.contract import (
     SourceInfo,
 )
 from privateshare.sources.failures import LeftOut
-from privateshare.sources.fhir_file.conversion import converted
-from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
+from privateshare.sources.fhir_file.mapping import SCHEMA_VERSION
 from privateshare.sources.fhir_file.patient import patient_name
-from privateshare.sources.fhir_file.record import OTHER_VERSION
+from privateshare.sources.fhir_file.record import OTHER_VERSION, converted_text
 from privateshare.sources.fhir_file.sample import sample_resources
-from privateshare.sources.fhir_file.versions import is_complete_r4, is_r4
+from privateshare.sources.fhir_file.versions import is_r4
 from privateshare.sources.fhir_server.configuration import USUAL_TYPES
 from privateshare.sources.fhir_server.granted_scopes import missing_types
 from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
-from privateshare.sources.fhir_server.search import Search, find_pages
+from privateshare.sources.fhir_server.search import Search, find_pages, page_of_one
 from privateshare.sources.health_provider.compartment import COMPARTMENT, PATIENT, searches_of
 from privateshare.sources.health_provider.configuration import RegisteredClient, Settings
 from privateshare.sources.health_provider.discovery import SmartServer, find_server, read_server
@@ -185,7 +184,7 @@ class HealthProvider:
             )
         with open_fhir(token, reach=self._servers.reach) as client:
             try:
-                resource, _ = get_resource(client, f"{token['server']}/Patient/{patient}")
+                resource = get_resource(client, f"{token['server']}/Patient/{patient}").resource
             except Refused:  # A server that does not provide the Patient may provide other resources.
                 resource = {}
         return Identity(f"{token['server']}/Patient/{patient}", f"{patient_name(resource)} · {name}", "USER")
@@ -242,8 +241,7 @@ def _of_type(
     patient, object_type = str(token["patient"]), COMPARTMENT[name]
     if name == PATIENT:
         address = f"{server.base}/{PATIENT}/{patient}"
-        resource, _ = get_resource(client, address)
-        yield Page(object_type, [resource], asked=address)
+        yield page_of_one(object_type, get_resource(client, address), address)
         return
     searches = [
         Search(
@@ -264,23 +262,15 @@ def _as_r4(page: Page, server: SmartServer, left_out: LeftOut) -> Page:
     if server.version.startswith(R4):
         left_out.read += len(page.objects)
         return page
-    found = []
-    for thing in page.objects:
-        as_r4 = thing if is_r4(thing) else _converted(thing)
+    found = list[tuple[JsonObject, bytes]]()
+    for thing, text in zip(page.objects, page.texts or (), strict=True):
+        as_r4 = (thing, text) if is_r4(thing) else converted_text(text)
         if as_r4 is None:
             left_out.leave_out(OTHER_VERSION, page.object_type)
         else:
             left_out.read += 1
             found.append(as_r4)
-    return replace(page, objects=found)
-
-
-def _converted(thing: JsonObject) -> JsonObject | None:
-    try:
-        found = converted(thing)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-    return found if found.get("resourceType") in OBJECT_TYPES and is_complete_r4(found) else None
+    return replace(page, objects=[thing for thing, _ in found], texts=[text for _, text in found])
 
 
 def _of_sample(sample: str, wanted: Mapping[int, str | None]) -> Iterator[tuple[int, JsonObject]]:

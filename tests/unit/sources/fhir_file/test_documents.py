@@ -182,6 +182,25 @@ def test_results_vital_signs_and_social_history() -> None:
     assert len(found["Observation"]) == 10  # A vital sign without a value is none.
 
 
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [("13.20", "13.20"), ("2", "2"), ("2.0", "2.0"), ("0.10", "0.10"), (".5", "0.5"), ("+1.50", "1.5"), ("007", "7")],
+)
+def test_numbers_of_documents_keep_their_digits(written: str, stored: str) -> None:
+    """Zeros at the end have a meaning in FHIR. What JSON cannot have is written as JSON has it."""
+    value = (
+        '<observation><code code="30313-1" codeSystem="2.16.840.1.113883.6.1"/><statusCode code="completed"/>'
+        f'<value xsi:type="PQ" value="{written}" unit="g/dl"/></observation>'
+    )
+    panel = (
+        f"<organizer><code code='43789009'/><statusCode code='completed'/><component>{value}</component></organizer>"
+    )
+    data = document(("30954-2", entry(panel)))
+    pages = FhirFile().fetch(Connection(archive=io.BytesIO(data.encode())), dict.fromkeys(FhirFile.info.object_types))
+    texts = [text for page in pages if isinstance(page, Page) for text in page.texts or ()]
+    assert sum(f'"value":{stored},"unit"'.encode() in text for text in texts) == 1
+
+
 def test_procedures_encounters_and_relatives() -> None:
     """An encounter of an unknown class says so."""
     procedure = entry(
