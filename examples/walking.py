@@ -191,11 +191,20 @@ def consent(browser: Browser, url: str, sources: Mapping[int, str | Path]) -> st
             browser.submit("continue")
         elif page.name == "connect":
             _connect(browser, page, waiting.pop(0)[1])
+        elif page.name == "found":
+            _add(browser, page)
         elif waiting:
             browser.submit("another-source")
         else:
             browser.submit("continue")
     return browser.left_to
+
+
+def _add(browser: Browser, page: Page) -> None:
+    """Add what was found in a file, as the page proposes it."""
+    if not any(button.action == "continue" for form in page.forms for button in form.buttons):
+        raise RuntimeError(f"nothing of the file can be added: {page.url}")
+    browser.submit("continue")
 
 
 def _connect(browser: Browser, page: Page, what: str | Path) -> None:

@@ -172,7 +172,7 @@ def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = 
 
 
 def upload(browser: Browser, source: int, file: Path) -> None:
-    """Uploads a file, from wherever on the pages a person is."""
+    """Uploads a file, from wherever on the pages a person is, and adds what was found in it."""
     assert browser.page is not None
     if browser.page.name == "consent":
         browser.submit("another-source")
@@ -180,6 +180,29 @@ def upload(browser: Browser, source: int, file: Path) -> None:
         browser.submit("continue")
     assert page_of(browser) == "connect"
     browser.submit("continue", file=file)
+    add_found(browser)
+
+
+def add_found(browser: Browser) -> None:
+    """Adds what was found in files, as the page proposes it, and as another account where it proposes nothing."""
+    assert page_of(browser) == "found"
+    assert browser.page is not None
+    options: dict[str, list[str]] = {}
+    for entry in browser.page.form("continue").inputs:
+        if entry.name.startswith("decision-"):
+            options.setdefault(entry.name, []).append(entry.value if not entry.chosen else "")
+    undecided = {name: values for name, values in options.items() if "" not in values}
+    browser.submit(
+        "continue", extra={name: "another" if "another" in values else "add" for name, values in undecided.items()}
+    )
+
+
+def problem_of_upload(browser: Browser) -> str:
+    """Return what the page says about a file of which nothing can be added."""
+    assert page_of(browser) == "found"
+    assert browser.page is not None
+    assert not any(button.action == "continue" for form in browser.page.forms for button in form.buttons)
+    return browser.page.html
 
 
 async def again(wire: Wire, tokens: Tokens, account: dict[str, Any], page: str = "reauthorize") -> Asking:

@@ -16,7 +16,7 @@ from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol.contract_document import parse_document
-from tests.flow.consenting import ask, asking_contract, opened, spotify_archive
+from tests.flow.consenting import add_found, ask, asking_contract, opened, spotify_archive
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import free_port, serving
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
@@ -266,9 +266,11 @@ async def test_direction_overrides_are_isolated(people: People, tmp_path: Path) 
     pages.append(browser.page.html)
     browser.submit("continue", file=archive)
     pages.append(browser.page.html)
+    add_found(browser)
+    pages.append(browser.page.html)
     browser.open(f"{browser.page.url.rsplit('/', 1)[0]}/source?q={quote(turned)}")
     pages.append(browser.page.html)
-    assert [page.count("\u202e") > 0 for page in pages] == [True] * 3
+    assert [page.count("\u202e") > 0 for page in pages] == [True] * 4
     for page in pages:
         without_values = re.sub(r"value=\"[^\"]*\"", "", page)
         assert "\u202e" not in re.sub(r"<bdi>[^<]*</bdi>", "", without_values)
@@ -289,10 +291,13 @@ def test_a_hostile_archive_is_only_text(wire: Wire, tmp_path: Path) -> None:
     archive = spotify_archive(tmp_path / "export.zip", username=HOSTILE)
     browser = opened(ask(wire, f"&service={SPOTIFY}").url)
     browser.submit("continue", file=archive)
-    assert browser.page is not None
-    assert browser.page.name == "consent"
-    assert "<script>alert" not in browser.page.html
-    assert "&lt;script&gt;alert(1)" in browser.page.html
+    for name in ("found", "consent"):
+        assert browser.page is not None
+        assert browser.page.name == name
+        assert "<script>alert" not in browser.page.html
+        assert "&lt;script&gt;alert(1)" in browser.page.html
+        if name == "found":
+            add_found(browser)
 
 
 @pytest.mark.parametrize("path", ["nowhere", "journey/x/source", "static/nothing.css", "static/..%2fpages.py"])

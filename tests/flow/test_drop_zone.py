@@ -4,6 +4,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,15 @@ from playwright.async_api import Browser as PageBrowser
 from playwright.async_api import Route, expect
 from sqlalchemy import func, select
 
+from privateshare.errors import RequestTooLarge
 from privateshare.platform.db.tables import AccountRow, FileRow, LibraryRow
+from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.dropped_files import PART_BYTES, delete_old_parts
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.waiting_exports import MAX_READING, WaitingExports, new_export
 from privateshare.platform.runtime import Platform
+from privateshare.sources.failures import our_fault
 from tests.archives import bank_statement, exported_chat, play, spotify_zip, viewing_activity, zipped
 from tests.flow.browsing import visiting
 from tests.flow.consenting import ask, asking_contract, journey_of, known_person, opened, page_of
@@ -82,7 +87,7 @@ def read_to_the_end(browser: Browser) -> None:
 
     def is_read() -> bool:
         assert page_of(browser) == "found", text(browser)
-        if "read to its end" in text(browser):
+        if "read to its end" in text(browser) or "waits to be read" in text(browser):
             browser.open(url(browser))
             return False
         return True
@@ -330,6 +335,57 @@ def test_concurrent_parts_keep_the_limits(wire: Wire) -> None:
     assert statuses.count(204) <= 20
 
 
+@pytest.mark.parametrize(("share", "fits"), [(0.5, True), (1.0, True), (1.1, False)])
+async def test_files_count_until_they_are_read(platform: Platform, share: float, fits: bool) -> None:
+    """A file that waits, or is being read, counts with its size, and afterwards with what was read of it."""
+    most = platform.settings.max_upload_bytes
+    waiting = WaitingExports(platform, uuid4(), new_data_key())
+    first = new_export("a.zip", SPOTIFY, size=most // 2)
+    await waiting.put(first)
+    (shown,) = await waiting.all()
+    assert (shown.size, shown.progress) == (most // 2, None)
+    size = int(most * (share - 0.5))
+    with nullcontext() if fits else pytest.raises(RequestTooLarge, match="Decide about these"):
+        await waiting.check_room(1, size)
+    first.state, first.size = "ready", 0
+    await waiting.put(first)
+    await waiting.check_room(1, most)
+    first.state, first.size, first.problem = "problem", 0, our_fault()
+    await waiting.put(first)
+    await waiting.check_room(1, most)
+    await waiting.delete([first])
+
+
+async def test_no_more_exports_are_read_than_may_be(platform: Platform) -> None:
+    """Those of one form count together."""
+    waiting = WaitingExports(platform, uuid4(), new_data_key())
+    await waiting.check_room(MAX_READING)
+    with pytest.raises(RequestTooLarge):
+        await waiting.check_room(MAX_READING + 1)
+
+
+def test_files_wait_for_each_other(wire: Wire) -> None:
+    """The page says of each how far it is, and an upload replaces what could not be read before."""
+    http = httpx2.Client(timeout=60)
+    browser = dropping(wire, http)
+    parts, files = Parts(http, browser), [uuid4().hex for _ in range(3)]
+    for number, file in enumerate(files):
+        assert parts.put(file, 0, spotify_zip([{"ms_played": 1, "ts": None}]) if number else history(3)) == 204
+    done = parts.finish(*((file, f"{number}.zip", 1) for number, file in enumerate(files)))
+    address = f"{wire.origin}{done.headers['location']}"
+    wait_for(partial(is_read_now, http, address))
+    page = http.get(address).text
+    assert page.count('<p class="problem">') == 2
+    again = uuid4().hex
+    assert parts.put(again, 0, history(4)) == 204
+    parts.finish((again, "again.zip", 1))
+    wait_for(partial(is_read_now, http, address))
+    page = http.get(address).text
+    assert "0.zip" in page
+    assert "again.zip" in page
+    assert '<p class="problem">' not in page
+
+
 def test_too_many_files_are_refused(wire: Wire) -> None:
     http = httpx2.Client(timeout=60)
     parts = Parts(http, dropping(wire, http))
@@ -364,7 +420,7 @@ def added(http: httpx2.Client, wire: Wire, parts: Parts, *named: tuple[str, str,
     done = parts.finish(*named)
     assert done.status_code == 303, done.text
     address = f"{wire.origin}{done.headers['location']}"
-    wait_for(lambda: "read to its end" not in http.get(address).text)
+    wait_for(partial(is_read_now, http, address))
     chosen = re.findall(r'name="(decision-[^"]+)" value="([^"]+)" required checked', http.get(address).text)
     fields = {"token": parts.token, **dict(chosen)}
     decided = http.post(address, data=fields, headers={"sec-fetch-site": "same-origin"})
@@ -413,7 +469,8 @@ async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire
 
 
 def is_read_now(http: httpx2.Client, address: str) -> bool:
-    return "read to its end" not in http.get(address).text
+    page = http.get(address).text
+    return "read to its end" not in page and "waits to be read" not in page
 
 
 def confirm_at_once(http: httpx2.Client, address: str, fields: dict[str, str]) -> list[httpx2.Response]:

@@ -331,6 +331,8 @@ async def test_another_site_cannot_stop_the_sharing(
         await page.click('[data-action="continue"]')
         await page.set_input_files("input[type=file]", archive)
         await page.click('[data-action="continue"]')
+        await expect(page.locator("body")).to_have_attribute("data-page", "found")
+        await page.click('[data-action="continue"]')
         await expect(page.locator("body")).to_have_attribute("data-page", "consent")
         await page.click('[data-action="continue"]')
         await expect(page.locator("#artists")).to_contain_text("The Persistent")

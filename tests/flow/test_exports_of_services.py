@@ -26,7 +26,7 @@ from tests.archives import (
     watch_history,
     zipped,
 )
-from tests.flow.consenting import ask, asking_contract, opened, page_of
+from tests.flow.consenting import add_found, ask, asking_contract, opened, page_of
 from tests.flow.people import People
 from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import Wire, unsealed
@@ -174,4 +174,5 @@ def upload(browser: Browser, source: int, file: Path, data: bytes) -> None:
     browser.submit("continue")
     assert page_of(browser) == "connect"
     browser.submit("continue", file=file, extra={"way": "upload"})
+    add_found(browser)
     assert page_of(browser) == "consent"

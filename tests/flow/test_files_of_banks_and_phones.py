@@ -9,7 +9,7 @@ import pytest
 from examples.walking import Browser
 
 from tests.archives import zipped
-from tests.flow.consenting import ask, asking_contract, opened, page_of
+from tests.flow.consenting import add_found, ask, asking_contract, opened, page_of
 from tests.flow.people import People
 from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import Wire, unsealed
@@ -76,6 +76,7 @@ def upload(browser: Browser, source: int, file: Path) -> None:
     browser.submit("continue")
     assert page_of(browser) == "connect"
     browser.submit("continue", file=file)
+    add_found(browser)
     assert page_of(browser) == "consent"
 
 

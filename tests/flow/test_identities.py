@@ -167,8 +167,6 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "GET /apps/saas/journey/{tag}/sign-in/{source_id}",
     "GET /apps/saas/signed-in",  # test_typed_servers.py covers this.
     "GET /apps/saas/connected",  # test_signing_in.py covers this: a state belongs to one browser.
-    "GET /apps/saas/journey/{tag}/upload/{archive_id}",
-    "POST /apps/saas/journey/{tag}/upload/{archive_id}",
     "POST /apps/saas/journey/{tag}/remove-upload",
     "GET /apps/saas/journey/{tag}/consent",
     "POST /apps/saas/journey/{tag}/consent",

@@ -175,7 +175,9 @@ async def test_a_whole_journey_is_translated(people: People, reader: Reader, mia
     browser.submit("continue")
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"not a zip")
-    upload(browser, FHIR_FILE, broken)
+    browser.submit("continue", file=broken)
+    assert page_of(browser) == "found"
+    browser.open(address.replace("/source", f"/connect/{FHIR_FILE}"))
     browser.page.choose("dataset", "default")  # type: ignore[union-attr]
     browser.submit("continue")
     assert page_of(browser) == "consent"

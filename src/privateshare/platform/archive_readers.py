@@ -159,10 +159,11 @@ class ArchiveReaders:
         Args:
             source: The source.
             archive: The archive.
-            progress: Is called with the share of the archive that was read, between 0 and 1.
+            progress: Is called with the share of the archive that was read, between 0 and 1, first when its turn comes.
         """
         task = ReaderTask(types=frozenset(source.info.object_types), stages=True)
         async with self._reader(source, archive, task) as reader:
+            progress(0.0)
             upcoming = asyncio.ensure_future(self._run(reader.next))
             try:
                 while isinstance(found := await upcoming, bytes):

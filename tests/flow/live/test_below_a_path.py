@@ -247,6 +247,8 @@ async def test_a_real_browser_goes_the_whole_way(
         await page.click('[data-action="continue"]')
         await page.set_input_files("input[type=file]", archive)
         await page.click('[data-action="continue"]')
+        await expect(page.locator("body")).to_have_attribute("data-page", "found")
+        await page.click('[data-action="continue"]')
         await expect(page.locator("body")).to_have_attribute("data-page", "consent")
         padding = await page.locator("[data-action=continue]").evaluate("e => getComputedStyle(e).paddingLeft")
         assert float(padding.removesuffix("px")) > 10

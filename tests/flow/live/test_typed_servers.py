@@ -14,7 +14,7 @@ from tests.apis.bluesky import bluesky, name_by_host
 from tests.apis.mastodon import mastodon, status
 from tests.apis.server import ApiServer, running
 from tests.archives import zipped
-from tests.flow.consenting import Asking, ask, asking_contract, known_person, opened, page_of
+from tests.flow.consenting import Asking, add_found, ask, asking_contract, known_person, opened, page_of
 from tests.flow.live.lending import shown
 from tests.flow.people import People
 from tests.flow.sessions import read, triggered, wait_until_over
@@ -131,6 +131,7 @@ def test_an_archive_after_a_sign_in_is_of_the_same_account(social: Wire, server:
     file = tmp_path / "archive.zip"
     file.write_bytes(zipped({"actor.json": json.dumps(actor).encode(), "outbox.json": json.dumps(outbox).encode()}))
     browser.submit("continue", file=file, extra={"way": "upload"})
+    add_found(browser)
     assert page_of(browser) == "consent", shown(browser).html
     browser.submit("continue")
     assert browser.left_to is not None

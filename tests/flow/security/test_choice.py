@@ -99,7 +99,7 @@ def test_a_kind_survives_being_shown_in_a_group(wire: Wire, tmp_path: Path) -> N
     http = httpx2.Client(timeout=60)
     asking = ask(wire, f"&service={FHIR_FILE}")
     browser = opened(asking.url, http=http)
-    browser.submit("continue", file=record)
+    upload(browser, FHIR_FILE, record)
     assert boxes(browser, "group") == []
     browser.submit("continue")
     tokens = asking.tokens(str(browser.left_to))

@@ -31,6 +31,11 @@ class SealedTemporary(io.RawIOBase):
     def __repr__(self) -> str:
         return f"<SealedTemporary of {self._size} bytes>"
 
+    @property
+    def size(self) -> int:
+        """The number of its bytes."""
+        return self._size
+
     def readable(self) -> bool:
         """Return True."""
         return True

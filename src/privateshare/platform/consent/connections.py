@@ -13,7 +13,7 @@ from privateshare.platform.blobs.sealed import put_sealed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.outcome import journey_library
 from privateshare.platform.consent.proof import Proof, record_proof
-from privateshare.platform.consent.visit import Visit, extend
+from privateshare.platform.consent.visit import REVIEWED, Visit, extend
 from privateshare.platform.db.tables import AccountRow, ArchiveRow
 from privateshare.platform.keys.wrapping import DataKey, new_data_key
 from privateshare.platform.library.accounts import (
@@ -104,6 +104,8 @@ async def is_expected(visit: Visit, identity: Identity, *, signed_in: bool = Fal
         return True
     account = await visit.db.get_one(AccountRow, (visit.journey.library_id, visit.journey.account_id))
     library = await journey_library(visit)
+    if account.id in library.lost_accounts:  # Nothing says whose it was. What is connected becomes a new account.
+        return visit.proven
     if account.unproven_on is not None:
         return signed_in and account.signed_in and is_same(account, library, identity)
     return visit.proven and could_belong_to(account, library, identity)
@@ -143,7 +145,9 @@ async def connect_archive(
     belongs_to: UUID | Literal["another"] | None = None,
 ) -> UploadedArchive:
     """Add a stored archive and its account to the person's library."""
-    account = await _connect(visit, ConnectedSource(source.info, checked.identity, belongs_to=belongs_to))
+    begun = visit.journey.created_at if visit.journey.kind in REVIEWED else None
+    connected = ConnectedSource(source.info, checked.identity, belongs_to=belongs_to, keeps_older_than=begun)
+    account = await _connect(visit, connected)
     library = await journey_library(visit)
     archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
     return UploadedArchive(account, archive)

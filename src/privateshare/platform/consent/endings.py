@@ -48,13 +48,18 @@ def _say(visit: Visit, text: str, **values: object) -> Markup:
     return escape(visit.words.say(text)) % ({"app": isolated(visit.contract.application.name)} | values)
 
 
+def _joined(*sentences: Markup) -> Markup:
+    return Markup(" ").join(sentence for sentence in sentences if sentence)
+
+
 def _failure(visit: Visit, *, declined: bool) -> Ending:
     known = visit.journey.library_id is not None  # The person may share with this app since earlier.
+    removed = _say(visit, N_("What you added here was removed again.")) if visit.journey.account_ids else Markup("")
     if declined and known:
         text = N_("Nothing more was shared. What you agreed with %(app)s before is as it was.")
-        return Ending(_say(visit, N_("You declined")), _say(visit, text), shares=True)
+        return Ending(_say(visit, N_("You declined")), _joined(_say(visit, text), removed), shares=True)
     if declined:
-        return Ending(_say(visit, N_("You declined; nothing was shared")), Markup(""), shares=False)
+        return Ending(_say(visit, N_("You declined; nothing was shared")), removed, shares=False)
     if known:
         text = N_("Nothing more was shared. What you agreed with %(app)s before is as it was.")
         return Ending(_say(visit, N_("This did not work")), _say(visit, text), shares=True)

@@ -9,8 +9,9 @@ from uuid import UUID
 from markupsafe import Markup
 
 from privateshare.platform.consent.marks import draw_mark
+from privateshare.platform.consent.source_answers import PROBLEMS
 from privateshare.platform.consent.translation import N_, Translator, isolated_text
-from privateshare.platform.consent.upload_notes import upload_note
+from privateshare.platform.consent.upload_notes import left_out_words, upload_note
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.libraries import OpenLibrary
@@ -25,6 +26,10 @@ DECIDE_FIRST = N_("Choose for each file whether to add it.")
 MILLISECONDS = 1000
 BANK = "BANK"  # The type of an identity. Protocol 7.1.
 MAX_KINDS_SHOWN = 6
+KEY_LOST = N_(
+    "What was here of your account at %(source)s cannot be read any more, because its key is lost. "
+    "With this file, a new account begins. The old one stays in the list of your sources until you remove it."
+)
 INTERRUPTED = N_("Reading this file stopped before its end. Upload it again.")
 
 
@@ -66,7 +71,8 @@ class FoundExport:
         warning: What the person should know before they decide; empty if there is nothing.
         decisions: What they can decide; none while it is being read, or if it cannot be read.
         chosen: The decision that is chosen at first; empty if the person has to think about it.
-        percent: How much of it was read; None if it is not being read any more.
+        percent: How much of it was read; None if it is not being read.
+        waits: Whether it waits until it can be read.
         problem: What is wrong with it; empty if nothing is.
     """
 
@@ -86,6 +92,7 @@ class FoundExport:
     decisions: Sequence[Decision] = ()
     chosen: str = ""
     percent: int | None = None
+    waits: bool = False
     problem: str = ""
 
 
@@ -99,17 +106,56 @@ class KnownAccount:
     connected: datetime
 
 
-def known_accounts(library: OpenLibrary, accounts: Sequence[AccountRow]) -> Sequence[KnownAccount]:
-    """Return those of the accounts that an export could belong to."""
-    usable = [row for row in accounts if row.sample is None and row.id not in library.lost_accounts]
-    return [KnownAccount(row.id, row.source_id, account_identity(row, library), row.created_at) for row in usable]
+@dataclass(frozen=True, slots=True)
+class KnownAccounts:
+    """The accounts that the person has here already.
+
+    Attributes:
+        readable: Those of which an export can be.
+        unreadable: The sources of those whose key is lost. An export of one of them begins a new account.
+        expected: The account that is connected again, and of which all exports must be; None if there is none.
+    """
+
+    readable: Sequence[KnownAccount] = ()
+    unreadable: Sequence[int] = ()
+    expected: KnownAccount | None = None
+
+    def of_source(self, source_id: int | None) -> Sequence[KnownAccount]:
+        """Return the readable accounts of a source."""
+        return [account for account in self.readable if account.source_id == source_id]
+
+    def may_belong_here(self, source_id: int | None, identity: Identity) -> bool:
+        """Return whether an export with this identity may be added here."""
+        if self.expected is None:
+            return True
+        known = self.expected.identity
+        is_same = known.provider_account_id == identity.provider_account_id
+        return self.expected.source_id == source_id and (is_same or not (known.named and identity.named))
+
+
+def known_accounts(library: OpenLibrary, accounts: Sequence[AccountRow], expected: UUID | None = None) -> KnownAccounts:
+    """Return those of the accounts that an export could belong to.
+
+    Args:
+        library: The library of the accounts.
+        accounts: The accounts.
+        expected: The account that is connected again, if it is one of them.
+    """
+    own = [row for row in accounts if row.sample is None]
+    lost = {row.source_id for row in own if row.id in library.lost_accounts}
+    known = [
+        KnownAccount(row.id, row.source_id, account_identity(row, library), row.created_at)
+        for row in own
+        if row.id not in library.lost_accounts
+    ]
+    return KnownAccounts(known, sorted(lost), next((one for one in known if one.id == expected), None))
 
 
 def export_cards(
     words: Translator,
     sources: Mapping[int, Source],
     exports: Sequence[WaitingExport],
-    known: Sequence[KnownAccount],
+    known: "KnownAccounts",
     now: datetime,
 ) -> Sequence[FoundExport]:
     """Build the cards of exports.
@@ -125,8 +171,8 @@ def export_cards(
 
 
 def is_being_read(cards: Sequence[FoundExport]) -> bool:
-    """Return whether an export is still being read."""
-    return any(card.percent is not None for card in cards)
+    """Return whether an export is still being read, or waits for that."""
+    return any(card.percent is not None or card.waits for card in cards)
 
 
 def page_values(cards: Sequence[FoundExport], problem: str) -> dict[str, object]:
@@ -138,7 +184,7 @@ def _card(
     words: Translator,
     sources: Mapping[int, Source],
     export: WaitingExport,
-    known: Sequence[KnownAccount],
+    known: "KnownAccounts",
     now: datetime,
 ) -> FoundExport:
     source = sources.get(export.source) if export.source is not None else None
@@ -149,15 +195,23 @@ def _card(
     if export.is_interrupted(now):
         problem = words.say(INTERRUPTED)
     summary = export.summary
-    if problem or summary is None:
-        percent = None if problem else int(export.progress * 100)
-        return FoundExport(export.id, field, mark, name, export.file, percent=percent, problem=problem)
+    if problem:
+        told = export.problem.left_out if export.problem is not None else None
+        left_out = left_out_words(words, told) if told is not None else ()
+        return FoundExport(export.id, field, mark, name, export.file, left_out=left_out, problem=problem)
+    if summary is None:
+        waits = export.progress is None
+        percent = None if export.progress is None else int(export.progress * 100)
+        return FoundExport(export.id, field, mark, name, export.file, percent=percent, waits=waits)
+    if not known.may_belong_here(export.source, summary.identity):
+        problem = words.say(PROBLEMS["another"])
+        return FoundExport(export.id, field, mark, name, export.file, _owner(summary.identity), problem=problem)
     note = upload_note(words, UUID(export.id), summary.left_out)
     kinds = sorted(summary.kinds.items(), key=lambda one: -one[1].number)
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
     number = sum(kind.number for kind in summary.kinds.values())
     warning, decisions, chosen = _decisions(words, export, summary.identity, known)
-    if summary.complete and any(account.source_id == export.source for account in known):
+    if summary.complete and known.of_source(export.source):
         lists = words.join_list([words.object_type(object_type) for object_type in summary.complete])
         warning = " ".join(filter(None, (warning, words.say(REMOVES, kinds=lists))))
     return FoundExport(
@@ -185,14 +239,13 @@ def _owner(identity: Identity) -> str:
 
 
 def _decisions(
-    words: Translator, export: WaitingExport, identity: Identity, known: Sequence[KnownAccount]
+    words: Translator, export: WaitingExport, identity: Identity, known: KnownAccounts
 ) -> tuple[str, Sequence[Decision], str]:
     """Return what the person should know, what they can decide, and what is chosen at first."""
-    own = [account for account in known if account.source_id == export.source]
-    name = words.source(export.source or 0)
+    own, name = known.of_source(export.source), words.source(export.source or 0)
     drop = Decision(DROP, words.say(N_("Not this one")), words.say(N_("It is deleted, and nothing of it is kept.")))
     add = Decision(ADD, words.say(N_("Add it")))
-    if any(is_same_owner(account.identity, identity) for account in own):
+    if known.expected is not None or any(is_same_owner(account.identity, identity) for account in own):
         hint = words.say(N_("It is added to your account at %(source)s that is here already."), source=name)
         return "", [Decision(ADD, add.label, hint), drop], ADD
     possible = [account for account in own if not (identity.named and account.identity.named)]
@@ -211,7 +264,7 @@ def _decisions(
             names=names,
         )
         return warning, [add, drop], ""
-    return "", [add, drop], ADD
+    return words.say(KEY_LOST, source=name) if export.source in known.unreadable else "", [add, drop], ADD
 
 
 def decided(cards: Sequence[FoundExport], answers: Mapping[str, str]) -> Mapping[str, str] | None:

@@ -6,7 +6,8 @@ The reading continues after the request that began it, and the page shows how fa
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
@@ -32,42 +33,64 @@ log = structlog.get_logger()
 async def begin_reading(dropped: DroppedFiles, waiting: WaitingExports, sorted_files: SortedFiles) -> None:
     """Begin to read the exports that were found, and take note of the files that cannot be used.
 
-    The content of the files is closed when they are read. Raises RequestTooLarge.
+    What could not be read before is forgotten, since the person uploads again. The content of the files is closed when
+    they are read. Raises RequestTooLarge.
     """
-    await waiting.check_room(len(sorted_files.found) + len(sorted_files.problems))
-    for problem in sorted_files.problems:
-        await waiting.put(new_export(problem.file, None, problem.problem))
-    exports: list[tuple[Source, DroppedFile, WaitingExport]] = []
+    now = datetime.now(UTC)
+    await waiting.delete(one for one in await waiting.all() if one.state == "problem" or one.is_interrupted(now))
+    problems = [new_export(problem.file, None, problem.problem) for problem in sorted_files.problems]
+    exports, sizes = list[Reading](), {id(file): file.content.size for _, file in sorted_files.found}
     for source, file in sorted_files.found:
-        export = new_export(file.name, source.info.id)
-        await waiting.put(export)
-        exports.append((source, file, export))
+        export = new_export(file.name, source.info.id, size=sizes.pop(id(file), 0))
+        exports.append(Reading(source, file, export))
+    noted = [*problems, *(one.export for one in exports)]
+    await waiting.check_room(len(noted), sum(export.size for export in noted))
+    try:
+        for export in noted:
+            await waiting.put(export)
+        await waiting.check_room()  # Others may have been uploaded at the same time.
+    except BaseException:  # On a cancellation too, nothing may wait that nobody reads.
+        await waiting.delete(noted)
+        raise
     waiting.platform.archive_readers.run_in_background(_read_all(dropped, waiting, exports))
 
 
-async def _read_all(
-    dropped: DroppedFiles, waiting: WaitingExports, exports: Sequence[tuple[Source, DroppedFile, WaitingExport]]
-) -> None:
-    files = {id(file): file for _, file, _ in exports}
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An export that is read, or waits for those before it."""
+
+    source: Source
+    file: DroppedFile
+    export: WaitingExport
+
+
+async def _read_all(dropped: DroppedFiles, waiting: WaitingExports, exports: Sequence[Reading]) -> None:
+    files = {id(one.file): one.file for one in exports}
+    unread, writing, is_over = [one.export for one in exports], asyncio.Lock(), asyncio.Event()
+    reporting = asyncio.create_task(_report(waiting, unread, writing, is_over))
     try:
-        for source, file, export in exports:
-            await _read(waiting, source, file, export)
+        for one in exports:
+            await _read(waiting, one)
+            async with writing:  # A report that is being written must not replace what was found.
+                unread.remove(one.export)
+                await waiting.put(one.export)
     finally:
+        is_over.set()
         for file in files.values():
             file.content.close()
+        await reporting
     await dropped.delete(file.id for file in files.values() if file.id)
 
 
-async def _read(waiting: WaitingExports, source: Source, file: DroppedFile, export: WaitingExport) -> None:
-    """Read one export, and store what was found, or what is wrong."""
+async def _read(waiting: WaitingExports, reading: Reading) -> None:
+    """Read one export, and note what was found, or what is wrong."""
+    export = reading.export
 
     def note_progress(share: float) -> None:
         export.progress = share
 
-    is_over = asyncio.Event()
-    reporting = asyncio.create_task(_report(waiting, export, is_over))
     try:
-        async with reading_export(waiting.platform, source, file.content, note_progress) as read:
+        async with reading_export(waiting.platform, reading.source, reading.file.content, note_progress) as read:
             await waiting.put_objects(export, read.objects.pieces())
             export.summary, export.state = read.summary, "ready"
     except ReaderFailed:
@@ -75,21 +98,22 @@ async def _read(waiting: WaitingExports, source: Source, file: DroppedFile, expo
     except Broken as error:
         export.problem, export.state = error, "problem"
     except Exception:  # After an unexpected error too, the page must not say for ever that it is being read.
-        log.exception("an export could not be read before it is added", source=source.info.id)
+        log.exception("an export could not be read before it is added", source=reading.source.info.id)
         export.problem, export.state = our_fault(), "problem"
-    finally:
-        is_over.set()
-        await reporting
-    await waiting.put(export)
+    export.size = 0
 
 
-async def _report(waiting: WaitingExports, export: WaitingExport, is_over: asyncio.Event) -> None:
-    """Store from time to time how far the reading is, also as a sign that it continues."""
+async def _report(
+    waiting: WaitingExports, unread: Sequence[WaitingExport], writing: asyncio.Lock, is_over: asyncio.Event
+) -> None:
+    """Store from time to time how far the reading is, also as a sign that it continues, and that the others wait."""
     while not is_over.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(is_over.wait(), REPORT_SECONDS)
-        if not is_over.is_set():
-            await waiting.put(replace(export))
+        for export in list(unread):
+            async with writing:
+                if export in unread and not is_over.is_set():
+                    await waiting.put(replace(export))
 
 
 async def _note_lost(waiting: WaitingExports, export: WaitingExport) -> bool:

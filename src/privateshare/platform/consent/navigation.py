@@ -8,7 +8,6 @@ from privateshare.platform.consent.source_choice import allowed_sources, asks_fo
 from privateshare.platform.consent.visit import REVIEWED, Visit, require_kind
 from privateshare.platform.db.tables import AccountRow
 from privateshare.sources.contract import AskingSource, SignInSource, Source
-from privateshare.sources.failures import LeftOut
 
 DEFAULT_SAMPLE = "default"
 
@@ -68,16 +67,9 @@ async def needs_proof(visit: Visit) -> bool:
 async def after_connecting(visit: Visit, account: AccountRow) -> str:
     """Return where the browser goes after the person connected an account."""
     if visit.journey.kind not in REVIEWED:
-        return await outcome.add_account(visit, account)
+        return await outcome.add_accounts(visit, [account])
     await start_preview(visit, account)
     return visit.address("preview")
-
-
-async def after_uploading(visit: Visit, upload: connections.UploadedArchive, left_out: LeftOut) -> str:
-    """Return where the browser goes after an upload: to what was not read of it, if no consent page shows that."""
-    if visit.journey.kind not in REVIEWED and left_out.is_partial:
-        return visit.address(f"upload/{upload.archive.id}")
-    return await after_connecting(visit, upload.account)
 
 
 async def connects_samples_alone(visit: Visit) -> bool:
@@ -96,7 +88,7 @@ async def onboard_sample(visit: Visit, source: Source) -> str:
     account = await connections.connect_sample(visit, source, identity, wanted)
     if visit.journey.kind == "authorize":
         return await outcome.accept(visit, [account])
-    return await outcome.add_account(visit, account)
+    return await outcome.add_accounts(visit, [account])
 
 
 def _wanted_sample(visit: Visit, source: Source) -> str | None:

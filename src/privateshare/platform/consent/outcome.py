@@ -105,22 +105,24 @@ async def _assign_storage(visit: Visit, consent: ConsentRow) -> None:
         await assign_storage(visit.db, visit.contract, storage_id, consent.library_id, consent.sub)
 
 
-async def add_account(visit: Visit, account: AccountRow | None) -> str:
-    """Add an account to the consent that the person gave before; return where the browser goes.
+async def add_accounts(visit: Visit, accounts: Sequence[AccountRow]) -> str:
+    """Add accounts to the consent that the person gave before; return where the browser goes.
 
-    There is no new code (protocol 8.3). `account` is None if the app reads the source on the person's device.
+    There is no new code (protocol 8.3). There are no accounts if the app reads the source on the person's device.
     """
     consent = await find_consent(visit.db, visit.journey, lock=True)
     if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
         return await abandon(visit, Failure.ONBOARD_ERROR)
-    if account is not None:
-        await share_more_accounts(visit.db, consent, {account.id: _asked_kinds(visit, consent, account)})
+    if accounts:
+        kinds = {account.id: _asked_kinds(visit, consent, account) for account in accounts}
+        await share_more_accounts(visit.db, consent, kinds)
     library = await journey_library(visit)
     await consent_agreed(visit.db, visit.platform, library, consent, shown_to(visit), visit.now, changed=True)
     await _remember_browser(visit, library)
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
-    return _finish(visit, visit.destination.success(account_reference=account.reference if account else None))
+    reference = _new_reference(visit, accounts)
+    return _finish(visit, visit.destination.success(account_reference=reference))
 
 
 def _asked_kinds(visit: Visit, consent: ConsentRow, account: AccountRow) -> Sequence[int]:

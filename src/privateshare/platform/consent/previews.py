@@ -56,7 +56,8 @@ async def is_of_journey(db: AsyncSession, journey: JourneyRow, account: AccountR
     of_account = (ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id)
     of_others = ArchiveRow.journey_id.is_distinct_from(journey.id)
     shared = (ConsentAccountRow.library_id == account.library_id, ConsentAccountRow.account_id == account.id)
-    used = select(exists().where(*of_account, of_others) | exists().where(*shared))
+    added = (SyncRow.library_id == account.library_id, SyncRow.account_id == account.id, SyncRow.by_person.is_(True))
+    used = select(exists().where(*of_account, of_others) | exists().where(*shared) | exists().where(*added))
     return account.created_at >= journey.created_at and not await db.scalar(used)
 
 

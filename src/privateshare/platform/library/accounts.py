@@ -42,6 +42,8 @@ class ConnectedSource:
             stays connected as it is.
         belongs_to: The account that the person chose for an export that does not name its owner, or `ANOTHER` if they
             said that it is none of those that are here.
+        keeps_older_than: Accounts that are older stay as they are, because the person may still decline; None if the
+            person has decided.
     """
 
     source: SourceInfo
@@ -50,6 +52,11 @@ class ConnectedSource:
     token: JsonObject | None = field(default=None, repr=False)
     brought_in: bool = False
     belongs_to: UUID | Literal["another"] | None = None
+    keeps_older_than: datetime | None = None
+
+    def keeps(self, account: AccountRow) -> bool:
+        """Return whether an account stays as it is."""
+        return self.brought_in or (self.keeps_older_than is not None and account.created_at < self.keeps_older_than)
 
 
 async def connect_account(
@@ -68,7 +75,8 @@ async def connect_account(
         platform: Where the new account's key is created.
         library: The person's library.
         connected: The source, and the identity it reported.
-        expected: The only account that may be updated although its identity differs; None for any of the source.
+        expected: The only account that may be updated although its identity differs; None for any of the source. If its
+            key is lost, a new account is added.
         unproven_on: The journey, if the visitor has not proved on it that the library is theirs. Then only an account
             from the same journey is updated, or the expected account if the visitor signed in to that very account.
 
@@ -87,6 +95,10 @@ async def connect_account(
         AccountRow.library_id == library.id, AccountRow.source_id == connected.source.id
     )
     found = list(await db.scalars(of_source.order_by(AccountRow.number).with_for_update()))
+    _set_aside_lost(library, [entry for entry in found if entry.unproven_on == unproven_on])
+    found = [entry for entry in found if entry.id not in library.lost_accounts]
+    if expected in library.lost_accounts:
+        expected = None
     account = _signed_in_again(library, [entry for entry in found if entry.id == expected], connected)
     if account is None:
         accounts = [entry for entry in found if entry.unproven_on == unproven_on]
@@ -100,7 +112,7 @@ async def connect_account(
     if account is None:
         account = await _new_account(db, platform, library, connected, identity_hash)
         account.unproven_on = unproven_on
-    elif connected.brought_in:
+    elif connected.keeps(account):
         return account
     if connected.token is not None:  # The source itself says whose account it is. A file may have said something else.
         account.sealed_details = _sealed_details(library, account.id, connected.identity)
@@ -115,6 +127,17 @@ async def connect_account(
     account.updated_at = datetime.now(UTC)
     await db.flush()
     return account
+
+
+def _set_aside_lost(library: OpenLibrary, accounts: Sequence[AccountRow]) -> None:
+    """Take the identities of accounts whose key is lost, so that the person can connect the same accounts anew.
+
+    They stay in the list of sources until the person removes them, or the operator restores the keys.
+    """
+    for account in accounts:
+        if account.id in library.lost_accounts:
+            nobody = Identity(str(account.id), "")
+            account.identity_hash = account_hash(library, account.source_id, nobody, account.id)
 
 
 def _of_its_own(identity: Identity) -> Identity:
@@ -147,6 +170,8 @@ def _possibly_same(
     known = account_identity(others[0], library)
     if known.named:
         return None
+    if connected.keeps_older_than is not None and connected.keeps(others[0]):
+        return others[0]
     renamed = replace(connected.identity, id_in_objects=known.objects_owner)
     others[0].sealed_details = _sealed_details(library, others[0].id, renamed)
     others[0].identity_hash = identity_hash

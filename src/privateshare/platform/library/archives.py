@@ -128,6 +128,8 @@ async def archives_of_journey(db: AsyncSession, journey: JourneyRow) -> Sequence
 async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
     """Let the next sync import the archives of a journey. Those that are imported already are deleted.
 
+    An account whose sign-in is not accepted any more goes on with its files.
+
     The accounts are locked first. A sync that is about to finish waits for the lock and imports these archives too.
     If it has finished already, the session that begins next starts another sync.
     """
@@ -136,6 +138,12 @@ async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
         AccountRow.library_id == journey.library_id, AccountRow.id.in_(select(ArchiveRow.account_id).where(*mine))
     )
     if (await db.execute(accounts.order_by(AccountRow.id).with_for_update())).first() is not None:
+        without_sign_in = update(AccountRow).where(
+            AccountRow.library_id == journey.library_id,
+            AccountRow.id.in_(select(ArchiveRow.account_id).where(*mine)),
+            AccountRow.needs_login,
+        )
+        await db.execute(without_sign_in.values(sealed_credentials=None, needs_login=False))
         imported = delete(ArchiveRow).where(*mine, ArchiveRow.imported.is_(True)).returning(ArchiveRow.blob)
         await delete_unused_blobs(db, list(await db.scalars(imported)))
         await db.execute(update(ArchiveRow).where(*mine).values(journey_id=None))

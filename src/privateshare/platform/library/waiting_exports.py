@@ -25,6 +25,7 @@ from privateshare.platform.library.dropped_files import PREVIEWED_PREFIX
 from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Broken
+from privateshare.sources.failures import decode_left_out, encode_left_out
 
 MAX_WAITING, MAX_READING = 60, 20
 ABOUT, OBJECTS = "about", "objects"
@@ -49,7 +50,8 @@ class WaitingExport:
         source: The source; None if the file was not recognised.
         state: How far it is.
         created: When it was uploaded.
-        progress: The share that was read so far.
+        size: The bytes of its file while that waits to be read, or is read; 0 if another export has the same file.
+        progress: The share that was read so far; None if its file waits to be read.
         touched: When this was last written.
         summary: What is in it, once it was read.
         problem: What is wrong with it.
@@ -60,7 +62,8 @@ class WaitingExport:
     source: int | None
     state: State
     created: datetime
-    progress: float = 0.0
+    size: int = 0
+    progress: float | None = None
     touched: datetime = field(default_factory=lambda: datetime.now(UTC))
     summary: ExportSummary | None = field(default=None, repr=False)
     problem: Broken | None = None
@@ -77,33 +80,45 @@ class WaitingExport:
             "source": self.source,
             "state": self.state,
             "created": self.created.isoformat(),
+            "size": self.size,
             "progress": self.progress,
             "touched": self.touched.isoformat(),
             "summary": self.summary.to_json() if self.summary else None,
-            "problem": [self.problem.text, self.problem.values] if self.problem else None,
+            "problem": _problem_to_json(self.problem) if self.problem else None,
         }
 
     @classmethod
     def from_json(cls, written: dict[str, Any]) -> "WaitingExport":
         """Convert the result of `to_json` back."""
-        text, values = written["problem"] or ("", {})
         return cls(
             written["id"],
             written["file"],
             written["source"],
             written["state"],
             datetime.fromisoformat(written["created"]),
+            written["size"],
             written["progress"],
             datetime.fromisoformat(written["touched"]),
             ExportSummary.from_json(written["summary"]) if written["summary"] else None,
-            Broken(text, **values) if text else None,
+            _problem_from_json(*written["problem"]) if written["problem"] else None,
         )
 
 
-def new_export(file: str, source: int | None, problem: Broken | None = None) -> WaitingExport:
+def _problem_to_json(problem: Broken) -> list[Any]:
+    left_out = encode_left_out(problem.left_out) if problem.left_out is not None else None
+    return [problem.text, problem.values, left_out]
+
+
+def _problem_from_json(text: str, values: dict[str, Any], left_out: Any) -> Broken:
+    problem = Broken(text, **values)
+    problem.left_out = decode_left_out(left_out) if left_out is not None else None
+    return problem
+
+
+def new_export(file: str, source: int | None, problem: Broken | None = None, *, size: int = 0) -> WaitingExport:
     """Begin an export that is about to be read, or one that has a problem."""
     state: State = "problem" if problem else "reading"
-    return WaitingExport(uuid4().hex, file, source, state, datetime.now(UTC), problem=problem)
+    return WaitingExport(uuid4().hex, file, source, state, datetime.now(UTC), size, problem=problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +135,22 @@ class WaitingExports:
     owner: UUID
     key: DataKey = field(repr=False)
 
-    async def check_room(self, more: int) -> None:
-        """Raise RequestTooLarge if more exports would be too many, or if those that wait take too much space."""
+    async def check_room(self, more: int = 0, size: int = 0) -> None:
+        """Check that exports may wait, beside those that wait already. Raises RequestTooLarge.
+
+        Args:
+            more: How many they are.
+            size: The bytes of their files. A file counts until it is read, and then what was read of it counts.
+        """
         exports, now = await self.all(), datetime.now(UTC)
         reading = [one for one in exports if one.state == "reading" and not one.is_interrupted(now)]
-        if len(exports) + more > MAX_WAITING or len(reading) >= MAX_READING:
-            raise RequestTooLarge(f"At most {MAX_WAITING} exports can wait for a decision. Decide about these first")
+        if len(exports) + more > MAX_WAITING or len(reading) + more > MAX_READING:
+            raise RequestTooLarge(
+                f"At most {MAX_READING} exports can be read at a time, and {MAX_WAITING} can wait for a decision. "
+                "Decide about these first"
+            )
         most = self.platform.settings.max_upload_bytes
-        if await asyncio.to_thread(self._size) > most:
+        if await asyncio.to_thread(self._size) + sum(one.size for one in reading) + size > most:
             raise RequestTooLarge(f"At most {most} bytes can wait for a decision. Decide about these exports first")
 
     async def put(self, export: WaitingExport) -> None:

@@ -17,7 +17,7 @@ from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     FoundExport,
-    KnownAccount,
+    KnownAccounts,
     chosen_account,
     decided,
     export_cards,
@@ -186,7 +186,7 @@ async def _add_export(request: Request, visitor: Visitor, export: WaitingExport,
     return str(account.id)
 
 
-async def _visitor_and_accounts(request: Request, browser_id: UUID) -> tuple[Visitor, Sequence[KnownAccount]]:
+async def _visitor_and_accounts(request: Request, browser_id: UUID) -> tuple[Visitor, KnownAccounts]:
     """Find the person, and the accounts that an export could belong to."""
     async with platform_of(request).database.transaction() as db:
         visitor = await find_visitor(request, db, browser_id)
@@ -195,7 +195,7 @@ async def _visitor_and_accounts(request: Request, browser_id: UUID) -> tuple[Vis
         return visitor, known_accounts(visitor.library, proven)
 
 
-def _cards(visitor: Visitor, exports: Sequence[WaitingExport], known: Sequence[KnownAccount]) -> Sequence[FoundExport]:
+def _cards(visitor: Visitor, exports: Sequence[WaitingExport], known: KnownAccounts) -> Sequence[FoundExport]:
     return export_cards(visitor.words, visitor.platform.sources.connectable, exports, known, visitor.now)
 
 

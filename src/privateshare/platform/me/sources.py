@@ -35,6 +35,7 @@ from privateshare.sources.contract import AskingSource, SignInSource
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+KEY_LOST = "key lost"
 PROBLEMS: Mapping[str, str] = {
     NEEDS_LOGIN: N_(
         "The source wants to know that it is still you. Until you connect it again, nothing more is fetched."
@@ -44,6 +45,10 @@ PROBLEMS: Mapping[str, str] = {
     TOO_LONG: N_(
         "The source took too long, so fetching was ended. "
         "It goes on when an app asks for your data, or when you fetch now."
+    ),
+    KEY_LOST: N_(
+        "What came from this account cannot be read any more, because its key is lost. The operator was informed and "
+        "may restore it. You can connect it again, which begins a new account, or remove this one."
     ),
     FAILED: N_("Fetching failed here, and the operator was informed. Try again later."),
     STOPPED: "",
@@ -107,6 +112,7 @@ async def _syncs(visitor: Visitor) -> Mapping[UUID, list[SyncRow]]:
 
 def _card(visitor: Visitor, account: AccountRow, syncs: Sequence[SyncRow]) -> SourceCard:
     words = visitor.words
+    lost = visitor.library.lost_accounts
     name, source = words.source(account.source_id), visitor.platform.sources.connectable.get(account.source_id)
     done = [sync.finished_at for sync in syncs if sync.outcome == "done" and sync.finished_at is not None]
     has_cursors = account.sealed_cursors is not None  # The last complete sync left them, and may be swept by now.
@@ -120,7 +126,7 @@ def _card(visitor: Visitor, account: AccountRow, syncs: Sequence[SyncRow]) -> So
         connected=words.date(account.created_at),
         fetched=words.moment(fetched) if fetched is not None else "",
         running=any(sync.finished_at is None for sync in syncs),
-        problem=words.say(_problem(account, syncs)),
+        problem=words.say(PROBLEMS[KEY_LOST] if account.id in lost else _problem(account, syncs)),
         paused=account.paused,
         unproven=account.unproven_on is not None,
     )

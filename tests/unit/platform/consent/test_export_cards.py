@@ -5,12 +5,21 @@ from uuid import uuid4
 
 import pytest
 
-from privateshare.platform.consent.export_cards import ADD, ANOTHER, DROP, KnownAccount, decided, export_cards
+from privateshare.platform.consent.export_cards import (
+    ADD,
+    ANOTHER,
+    DROP,
+    KnownAccount,
+    KnownAccounts,
+    decided,
+    export_cards,
+    is_being_read,
+)
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.library.waiting_exports import SILENCE, WaitingExport, new_export
 from privateshare.sources.contract import Broken, Identity
-from privateshare.sources.failures import LeftOut
+from privateshare.sources.failures import LeftOut, Reason
 from privateshare.sources.object_counts import CountedObjects
 
 GOODREADS, BOOK = 9041, 9011
@@ -26,6 +35,9 @@ def ready(identity: Identity, *, complete: bool = False) -> WaitingExport:
     export.summary = ExportSummary(identity, LeftOut(read=1200), kinds, b"1", [BOOK] if complete else [])
     export.state = "ready"
     return WaitingExport.from_json(export.to_json())
+
+
+NOBODY = KnownAccounts()
 
 
 def known(identity: Identity) -> KnownAccount:
@@ -49,7 +61,7 @@ def test_the_account_is_asked_for_where_the_file_does_not_say_it(
 ) -> None:
     accounts = [known(one) for one in here]
     ids = {str(account.id) for account in accounts}
-    (card,) = export_cards(WORDS, {}, [ready(export)], accounts, NOW)
+    (card,) = export_cards(WORDS, {}, [ready(export)], KnownAccounts(accounts), NOW)
     assert ["account" if one.value in ids else one.value for one in card.decisions] == values
     assert ("account" if card.chosen in ids else card.chosen) == chosen
     assert decided([card], {card.field: card.decisions[0].value}) == {card.id: card.decisions[0].value}
@@ -58,7 +70,7 @@ def test_the_account_is_asked_for_where_the_file_does_not_say_it(
 
 
 def test_a_card_says_what_is_in_the_file() -> None:
-    (card,) = export_cards(WORDS, {}, [ready(ANN)], [], NOW)
+    (card,) = export_cards(WORDS, {}, [ready(ANN)], NOBODY, NOW)
     assert (card.owner, card.total, card.file) == ("Ann", "1,200 entries", "books.csv")
     assert card.period == "November 14, 2023 to May 28, 2026"
     assert [(kind.name, kind.count, kind.dates) for kind in card.kinds] == [("Books you read", "1,200", "2023–2026")]
@@ -67,18 +79,61 @@ def test_a_card_says_what_is_in_the_file() -> None:
 
 def test_it_is_said_that_what_a_complete_file_lacks_is_removed() -> None:
     """Only where there is something that could be removed."""
-    (card,) = export_cards(WORDS, {}, [ready(ANN, complete=True)], [known(ANN)], NOW)
+    (card,) = export_cards(WORDS, {}, [ready(ANN, complete=True)], KnownAccounts([known(ANN)]), NOW)
     assert "is removed here too: Books you read." in card.warning
-    (card,) = export_cards(WORDS, {}, [ready(ANN, complete=True)], [], NOW)
+    (card,) = export_cards(WORDS, {}, [ready(ANN, complete=True)], NOBODY, NOW)
     assert not card.warning
 
 
 def test_problems_and_interruptions_are_said_and_nothing_can_be_decided() -> None:
     reading = new_export("a.zip", GOODREADS)
-    (card,) = export_cards(WORDS, {}, [reading], [], reading.touched)
-    assert (card.percent, card.problem, card.decisions) == (0, "", ())
-    (card,) = export_cards(WORDS, {}, [reading], [], reading.touched + 2 * SILENCE)
+    (card,) = export_cards(WORDS, {}, [reading], NOBODY, reading.touched)
+    assert (card.waits, card.percent, card.problem, card.decisions) == (True, None, "", ())
+    assert is_being_read([card])
+    reading.progress = 0.25
+    (card,) = export_cards(WORDS, {}, [reading], NOBODY, reading.touched)
+    assert (card.waits, card.percent, card.problem, card.decisions) == (False, 25, "", ())
+    assert is_being_read([card])
+    (card,) = export_cards(WORDS, {}, [reading], NOBODY, reading.touched + 2 * SILENCE)
     assert (card.percent, card.decisions) == (None, ())
     assert "stopped before its end" in card.problem
-    (card,) = export_cards(WORDS, {}, [new_export("a", None, Broken("It is empty. Try again."))], [], NOW)
+    (card,) = export_cards(WORDS, {}, [new_export("a", None, Broken("It is empty. Try again."))], NOBODY, NOW)
     assert (card.problem, card.decisions, decided([card], {})) == ("It is empty. Try again.", (), {})
+
+
+def test_a_problem_says_which_entries_could_not_be_read() -> None:
+    """Also after it was stored, and read from there."""
+    reason = Reason(
+        "NoDate", "%(num)s of %(total)s has no date.", "%(num)s of %(total)s have no date.", Broken("x. y.")
+    )
+    problem = Broken("Less than half of the file can be read. Export it again.")
+    problem.left_out = LeftOut(read=1)
+    for _ in range(3):
+        problem.left_out.leave_out(reason, BOOK)
+    export = WaitingExport.from_json(new_export("a.zip", GOODREADS, problem).to_json())
+    (card,) = export_cards(WORDS, {}, [export], NOBODY, NOW)
+    assert (card.problem, card.left_out) == (problem.text, ["3 of 4 have no date."])
+
+
+@pytest.mark.parametrize(
+    ("export", "account", "is_allowed"),
+    [(ANN, ANN, True), (ANN, BOB, False), (ANN, SOMEONE, True), (SOMEONE, ANN, True), (SOMEONE, SOMEONE, True)],
+)
+def test_only_the_account_that_is_connected_again_can_be_added_to(
+    export: Identity, account: Identity, is_allowed: bool
+) -> None:
+    """A file of somebody else is not added, and another account cannot be chosen."""
+    expected = known(account)
+    here = KnownAccounts([expected, known(BOB), known(SOMEONE)], expected=expected)
+    (card,) = export_cards(WORDS, {}, [ready(export)], here, NOW)
+    assert [one.value for one in card.decisions] == ([ADD, DROP] if is_allowed else [])
+    assert bool(card.problem) is not is_allowed
+
+
+def test_an_account_whose_key_is_lost_begins_anew() -> None:
+    """The card says what was lost. Where another account can be read, the file is compared with that."""
+    (card,) = export_cards(WORDS, {}, [ready(ANN)], KnownAccounts(unreadable=[GOODREADS]), NOW)
+    assert ([one.value for one in card.decisions], card.chosen) == ([ADD, DROP], ADD)
+    assert "its key is lost. With this file, a new account begins" in card.warning
+    (card,) = export_cards(WORDS, {}, [ready(ANN)], KnownAccounts(unreadable=[GOODREADS + 1]), NOW)
+    assert not card.warning

@@ -36,7 +36,7 @@ async def begin_journey(form: PostedForm) -> Response:
     if not await _asks_nothing(visit):
         return redirect(await navigation.first_page(visit))
     if source_on_device(visit) is not None:
-        return redirect(await outcome.add_account(visit, None))
+        return redirect(await outcome.add_accounts(visit, []))
     assert visit.parameters.service is not None
     source = allowed_sources(visit)[visit.parameters.service]
     return redirect(await navigation.onboard_sample(visit, source))

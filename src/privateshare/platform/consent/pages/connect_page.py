@@ -5,18 +5,19 @@ stored encrypted, as tokens are, and never shown again.
 """
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import RequestTooLarge
-from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.consent import connections, navigation, outcome, pending_sign_in
+from privateshare.platform.consent import connections, navigation, pending_sign_in
+from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
+from privateshare.platform.consent.export_reading import begin_reading
 from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
+from privateshare.platform.consent.pages.drop_page import dropped_files, waiting_exports
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_answers import (
     ANSWER,
@@ -31,7 +32,6 @@ from privateshare.platform.consent.source_answers import (
 )
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.translation import N_, isolated_text
-from privateshare.platform.consent.upload_notes import left_out_words
 from privateshare.platform.consent.uploads import UploadForm, read_form
 from privateshare.platform.consent.visit import (
     TOKEN_FIELD,
@@ -48,7 +48,6 @@ from privateshare.platform.db.tables import ProviderRow
 from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.library.providers import find_provider
 from privateshare.platform.operating.admission import place_given_up
-from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.sources.contract import (
     AskingSource,
     Broken,
@@ -57,7 +56,6 @@ from privateshare.sources.contract import (
     Source,
     TryLater,
 )
-from privateshare.sources.failures import LeftOut, our_fault
 
 METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
 UNPROCESSABLE, TOO_LARGE, UNAVAILABLE = 422, 413, 503
@@ -109,11 +107,11 @@ async def _connect_chosen(request: Request, visit: Visit, source: Source, form: 
         return await _connect_sample(request, source, sample)
     if method == SIGN_IN and isinstance(source, SignInSource | AskingSource):
         return await _sign_in(request, visit, source, form.fields)
-    if method != UPLOAD or source.info.upload is None:
+    if method != UPLOAD or source.info.upload is None or _needs_sign_in(visit):
         return _show_methods(visit, source, visit.words.say(N_("Choose one of these first.")), missing=True)
     if form.file is None:
         return _show_methods(visit, source, visit.words.say(N_("Choose the file to upload.")), chosen=UPLOAD)
-    return await _connect_archive(request, visit, source, form.file)
+    return await _read_upload(visit, source, form, form.file)
 
 
 async def _connect_sample(request: Request, source: Source, sample: str) -> Response:
@@ -173,31 +171,12 @@ async def _begin_sign_in(
         return redirect(await navigation.after_connecting(visit, account))
 
 
-async def _connect_archive(request: Request, visit: Visit, source: Source, archive: SealedTemporary) -> Response:
-    platform = platform_of(request)
-    try:
-        async with AsyncExitStack() as stack:
-            async with place_given_up():  # Reading a large archive takes minutes.
-                read = await stack.enter_async_context(connections.reading_export(platform, source, archive))
-            return await _connect_read(request, source, read)
-    except ReaderFailed:
-        return _show_methods(visit, source, visit.words.problem(our_fault()), UNAVAILABLE, chosen=UPLOAD)
-    except Broken as error:
-        return _show_methods(visit, source, visit.words.problem(error), chosen=UPLOAD, left_out=error.left_out)
-
-
-async def _connect_read(request: Request, source: Source, read: connections.ReadArchive) -> Response:
-    platform, checked = platform_of(request), read.summary
-    async with platform.database.transaction() as db:
-        visit = await _lock(request, db)
-        if not await connections.is_expected(visit, checked.identity):
-            return _another_account(visit, source)
-        library = await outcome.journey_library(visit)
-    kept = await connections.keep_objects(platform, library, checked, read.objects.pieces())
-    async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
-        visit = await _lock(request, db)
-        upload = await connections.connect_archive(visit, source, checked, kept)
-        return redirect(await navigation.after_uploading(visit, upload, checked.left_out))
+async def _read_upload(visit: Visit, source: Source, form: UploadForm, archive: SealedTemporary) -> Response:
+    """Begin to read an archive, and lead to the page that shows what is in it. Raises RequestTooLarge."""
+    file = DroppedFile("", form.file_name, 0, archive)
+    await begin_reading(dropped_files(visit), waiting_exports(visit), SortedFiles([(source, file)]))
+    form.take_file()
+    return redirect(visit.address(f"found?source={source.info.id}"))
 
 
 async def _current(request: Request, source_id: int) -> tuple[Visit, Source]:
@@ -215,6 +194,11 @@ async def _lock(request: Request, db: AsyncSession) -> Visit:
     return visit
 
 
+def _needs_sign_in(visit: Visit) -> bool:
+    """Tell whether only signing in shows that the account is this person's, because they have no other proof."""
+    return visit.journey.kind == "reauthorize" and not visit.proven
+
+
 def _another_account(visit: Visit, source: Source) -> Response:
     return _show_methods(visit, source, visit.words.say(PROBLEMS["another"]))
 
@@ -227,14 +211,12 @@ def _show_methods(
     *,
     chosen: str = "",
     missing: bool = False,
-    left_out: LeftOut | None = None,
     answers: Mapping[str, str] | None = None,
     field: str = "",
     provider: ProviderRow | None = None,
 ) -> Response:
     reach = contract_reach(visit.contract, visit.now)
-    # Without other proof, only signing in shows that the account is this person's.
-    only_sign_in = visit.journey.kind == "reauthorize" and not visit.proven
+    only_sign_in = _needs_sign_in(visit)
     values = {
         "source": isolated_text(provider.name) if provider else visit.words.source(source.info.id),
         "source_id": source.info.id,
@@ -254,6 +236,5 @@ def _show_methods(
         "picked": visit.parameters.service is not None or visit.journey.kind == "reauthorize",
         "problem": problem,
         "problem_field": "archive" if chosen == UPLOAD else "ways" if missing else f"{ANSWER}{field}" if field else "",
-        "left_out": left_out_words(visit.words, left_out) if left_out is not None else (),
     }
     return journey_page(visit, "connect.html", values, status=status if problem else 200)

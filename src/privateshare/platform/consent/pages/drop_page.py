@@ -51,7 +51,7 @@ async def show_drop_zone(visit: UnfinishedVisit) -> Response:
 async def show_parts(visit: UnfinishedVisit, file_id: str) -> Response:
     """Say how much of a file is there, so that an upload can continue."""
     require_kind(visit, *REVIEWED)
-    return JSONResponse({"parts": await _dropped(visit).parts(file_id), "part_bytes": PART_BYTES})
+    return JSONResponse({"parts": await dropped_files(visit).parts(file_id), "part_bytes": PART_BYTES})
 
 
 @router.put("/journey/{tag}/drop/{file_id}/{number}")
@@ -63,8 +63,8 @@ async def put_part(request: Request, file_id: str, number: int) -> Response:
     if visit.journey.browser_hash is None:
         async with platform_of(request).database.transaction() as db:
             # Bind the journey to this browser: another one with the link could use up what may be uploaded.
-            visit = await locked_visit(request, db)
-    await drop_zone.receive_part(request, _dropped(visit), file_id, number)
+            visit = await _locked_visit(request, db)
+    await drop_zone.receive_part(request, dropped_files(visit), file_id, number)
     return Response(status_code=NO_CONTENT)
 
 
@@ -86,14 +86,14 @@ async def drop(request: Request) -> Response:
         return _page(visit, [problem], status=TOO_LARGE)
     try:
         async with platform_of(request).database.transaction() as db:
-            visit = await locked_visit(request, db)  # Bind the journey to this browser even if the form has mistakes.
+            visit = await _locked_visit(request, db)  # Bind the journey to this browser even if the form has mistakes.
         return await _dropped_form(visit, form.fields, form)
     finally:
         form.close()
 
 
 async def _dropped_form(visit: Visit, fields: Mapping[str, str], form: UploadForm) -> Response:
-    dropped, folder = _dropped(visit), visit.platform.settings.data
+    dropped, folder = dropped_files(visit), visit.platform.settings.data
     try:
         files = await drop_zone.uploaded_files(dropped, folder, fields, form.file, form.file_name)
     except NotFound:
@@ -127,25 +127,21 @@ def offered_names(visit: Visit) -> Sequence[str]:
     return sorted({visit.words.source(id_) for id_ in _offered(visit)}, key=str.casefold)
 
 
-def _dropped(visit: Visit) -> DroppedFiles:
+def dropped_files(visit: Visit) -> DroppedFiles:
+    """Return the files of a journey that were uploaded in parts."""
     return DroppedFiles(visit.platform, visit.journey.id, visit.key(KEY_PURPOSE))
 
 
 async def _current(request: Request) -> Visit:
     """Load the journey. The transaction ends here, so that none is open during an upload."""
     async with platform_of(request).database.transaction() as db:
-        return await current_visit(request, db)
+        visit = await view_visit(request, db, request.path_params["tag"])
+        check_unfinished(visit)
+        require_kind(visit, *REVIEWED)
+        return visit
 
 
-async def current_visit(request: Request, db: AsyncSession) -> Visit:
-    """Load the journey of a page for files."""
-    visit = await view_visit(request, db, request.path_params["tag"])
-    check_unfinished(visit)
-    require_kind(visit, *REVIEWED)
-    return visit
-
-
-async def locked_visit(request: Request, db: AsyncSession) -> Visit:
+async def _locked_visit(request: Request, db: AsyncSession) -> Visit:
     """Load the journey for a change. It is locked until the transaction ends."""
     visit = await lock_visit(request, db, request.path_params["tag"])
     check_unfinished(visit)

@@ -1,8 +1,10 @@
 """The page that shows what is in a person's files, before anything is added: a card for each export, and a decision."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from fastapi import APIRouter, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.platform.consent import connections, outcome, previews
@@ -10,7 +12,7 @@ from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     DROP,
     FoundExport,
-    KnownAccount,
+    KnownAccounts,
     chosen_account,
     decided,
     export_cards,
@@ -19,43 +21,47 @@ from privateshare.platform.consent.export_cards import (
     page_values,
 )
 from privateshare.platform.consent.export_reading import add_wanted, exports_read_by_now
-from privateshare.platform.consent.pages.drop_page import (
-    UNPROCESSABLE,
-    current_visit,
-    locked_visit,
-    offered_names,
-    waiting_exports,
-)
-from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.pages.drop_page import UNPROCESSABLE, offered_names, waiting_exports
+from privateshare.platform.consent.rendering import PageRoute, RedirectInstead, redirect
 from privateshare.platform.consent.shareable_accounts import visible_accounts
 from privateshare.platform.consent.visit import (
     MAX_FORM_FIELDS,
+    REVIEWED,
     TOKEN_FIELD,
     Visit,
     check_form_token,
     check_sent_from_here,
+    check_unfinished,
     journey_page,
+    lock_visit,
+    require_kind,
+    view_visit,
 )
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.grants.journeys import JourneyKind
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.waiting_exports import WaitingExport
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 
+# The journeys on which a person may upload files.
+WITH_FILES: tuple[JourneyKind, ...] = (*REVIEWED, "onboard", "reauthorize")
+
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/found")
-async def show_found(request: Request) -> Response:
-    """Show what is in the files, or how far the reading is."""
+async def show_found(request: Request, source: int | None = None) -> Response:
+    """Show what is in the files, or how far the reading is. With `source`, the person chose the source before."""
     visit, known = await _visit_and_accounts(request)
     exports = await exports_read_by_now(waiting_exports(visit))
     if not exports:
-        return redirect(visit.address("drop"))
-    return _page(visit, _cards(visit, exports, known))
+        return redirect(_upload_page(visit, source))
+    return _page(visit, _cards(visit, exports, known), source)
 
 
 @router.post("/journey/{tag}/found")
-async def decide(request: Request) -> Response:
+async def decide(request: Request, source: int | None = None) -> Response:
     """Add what the person wants to add, and delete the rest."""
     check_sent_from_here(request)
     visit, known = await _visit_and_accounts(request)
@@ -66,55 +72,102 @@ async def decide(request: Request) -> Response:
     exports = await waiting.all()
     cards = _cards(visit, exports, known)
     if is_being_read(cards):
-        return redirect(visit.address("found"))
+        return redirect(_found_page(visit, source))
     decisions = decided(cards, answers)
     if decisions is None:
-        return _page(visit, cards, visit.words.say(DECIDE_FIRST))
+        return _page(visit, cards, source, visit.words.say(DECIDE_FIRST))
+    added = list[UUID]()
 
     async def add(export: WaitingExport, decision: str) -> None:
-        await _add(request, visit, export, decision)
+        added.append(await _add(request, visit, export, decision))
 
     lost = await add_wanted(waiting, exports, decisions, add)
+    if lost:
+        return redirect(_found_page(visit, source))
+    if visit.journey.kind not in REVIEWED and added:
+        return redirect(await _share(request))
     wanted = any(decision != DROP for decision in decisions.values())
-    return redirect(visit.address("found" if lost else "preview" if wanted else "drop"))
+    is_reviewed = visit.journey.kind in REVIEWED
+    return redirect(visit.address("preview") if wanted and is_reviewed else _upload_page(visit, source))
 
 
-async def _add(request: Request, visit: Visit, export: WaitingExport, decision: str) -> None:
-    """Connect the account of an export, and begin to import it. Raises NotWaiting or UnreadableBlob."""
+async def _add(request: Request, visit: Visit, export: WaitingExport, decision: str) -> UUID:
+    """Connect the account of an export, and begin to import it. Return the account's id.
+
+    Raises NotWaiting or UnreadableBlob, or RedirectInstead if the export is not of the account that is connected again.
+    """
     assert export.source is not None
     assert export.summary is not None
     platform, source = visit.platform, visit.platform.sources.connectable[export.source]
     objects = waiting_exports(visit).objects(export)
     async with platform.database.transaction() as db:
-        library = await outcome.journey_library(await locked_visit(request, db))
+        visit = await _locked_visit(request, db)
+        if not await connections.is_expected(visit, export.summary.identity):
+            raise RedirectInstead(redirect(visit.address(f"connect/{source.info.id}?problem=another")))
+        library = await outcome.journey_library(visit)
     # No transaction is open while the objects are copied.
     kept = await connections.keep_objects(platform, library, export.summary, objects)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
-        visit = await locked_visit(request, db)
+        visit = await _locked_visit(request, db)
         await waiting_exports(visit).take(export)
         account = chosen_account(decision)
         upload = await connections.connect_archive(visit, source, export.summary, kept, account)
-        await previews.start_preview(visit, upload.account)
+        if visit.journey.kind in REVIEWED:
+            await previews.start_preview(visit, upload.account)
+        return upload.account.id
 
 
-async def _visit_and_accounts(request: Request) -> tuple[Visit, Sequence[KnownAccount]]:
+async def _share(request: Request) -> str:
+    """Share what was connected under the consent that the person gave before; return where the browser goes."""
+    async with platform_of(request).database.transaction() as db:
+        visit = await _locked_visit(request, db)
+        ids = sorted(connections.connected_here(visit))
+        accounts = [await db.get_one(AccountRow, (visit.journey.library_id, id_)) for id_ in ids]
+        return await outcome.add_accounts(visit, accounts)
+
+
+async def _visit_and_accounts(request: Request) -> tuple[Visit, KnownAccounts]:
     """Load the journey, and the accounts that an export could belong to."""
     async with platform_of(request).database.transaction() as db:
-        visit = await current_visit(request, db)
+        visit = await view_visit(request, db, request.path_params["tag"])
+        _check(visit)
         if visit.journey.library_id is None:
-            return visit, ()
+            return visit, KnownAccounts()
         library = await open_library(db, visit.platform, visit.journey.library_id)
-        return visit, known_accounts(library, await visible_accounts(visit))
+        return visit, known_accounts(library, await visible_accounts(visit), visit.journey.account_id)
 
 
-def _cards(visit: Visit, exports: Sequence[WaitingExport], known: Sequence[KnownAccount]) -> Sequence[FoundExport]:
+async def _locked_visit(request: Request, db: AsyncSession) -> Visit:
+    """Load the journey for a change. It is locked until the transaction ends."""
+    visit = await lock_visit(request, db, request.path_params["tag"])
+    _check(visit)
+    return visit
+
+
+def _check(visit: Visit) -> None:
+    check_unfinished(visit)
+    require_kind(visit, *WITH_FILES)
+
+
+def _found_page(visit: Visit, source: int | None) -> str:
+    return visit.address("found" if source is None else f"found?source={source}")
+
+
+def _upload_page(visit: Visit, source: int | None) -> str:
+    """Return the page where a person uploads another file: that of the source, or that for any files."""
+    if source is not None:
+        return visit.address(f"connect/{source}")
+    return visit.address("drop" if visit.journey.kind in REVIEWED else "source")
+
+
+def _cards(visit: Visit, exports: Sequence[WaitingExport], known: KnownAccounts) -> Sequence[FoundExport]:
     return export_cards(visit.words, visit.platform.sources.connectable, exports, known, visit.now)
 
 
-def _page(visit: Visit, cards: Sequence[FoundExport], problem: str = "") -> Response:
+def _page(visit: Visit, cards: Sequence[FoundExport], source: int | None, problem: str = "") -> Response:
     values = page_values(cards, problem) | {
-        "target": visit.address("found"),
-        "again": visit.address("drop"),
+        "target": _found_page(visit, source),
+        "again": _upload_page(visit, source),
         "offered": offered_names(visit),
     }
     return journey_page(visit, "found.html", values, status=UNPROCESSABLE if problem else 200)

@@ -1,4 +1,4 @@
-"""The pages about an uploaded file: continue although a part of it was not read, or remove the file."""
+"""Removing a file that was uploaded on this journey."""
 
 from uuid import UUID
 
@@ -7,44 +7,21 @@ from sqlalchemy import exists, select
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.consent import connections, navigation, outcome, previews
+from privateshare.platform.consent import connections, previews
 from privateshare.platform.consent.choice_draft import read_draft, save_draft
 from privateshare.platform.consent.rendering import PageRoute, redirect
-from privateshare.platform.consent.upload_notes import upload_note
 from privateshare.platform.consent.visit import (
     REVIEWED,
     PostedForm,
-    UnfinishedVisit,
     Visit,
     check_unfinished,
-    journey_page,
     require_kind,
 )
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow
-from privateshare.platform.library.archives import discard_archive, is_account_empty, left_out_of
+from privateshare.platform.library.archives import discard_archive, is_account_empty
 from privateshare.platform.library.erasure import erase_account, remove_files_of_account
 
 router = APIRouter(route_class=PageRoute)
-
-
-@router.get("/journey/{tag}/upload/{archive_id}")
-async def show_upload(visit: UnfinishedVisit, archive_id: UUID) -> Response:
-    """Show what was not read of an upload, on a journey that has no consent page to show it on."""
-    require_kind(visit, "onboard", "reauthorize")
-    archive = await _archive(visit, archive_id)
-    library = await outcome.journey_library(visit)
-    account = await _account(visit, archive)
-    note = upload_note(visit.words, archive.id, left_out_of(archive, library))
-    return journey_page(visit, "upload.html", {"source": visit.words.source(account.source_id), "upload": note})
-
-
-@router.post("/journey/{tag}/upload/{archive_id}")
-async def share_upload(form: PostedForm, archive_id: UUID) -> Response:
-    """Continue with what was read."""
-    check_unfinished(form.visit)
-    require_kind(form.visit, "onboard", "reauthorize")
-    archive = await _archive(form.visit, archive_id)
-    return redirect(await navigation.after_connecting(form.visit, await _account(form.visit, archive)))
 
 
 @router.post("/journey/{tag}/remove-upload")

@@ -15,8 +15,7 @@
   form.addEventListener("submit", (event) => {
     const way = form.querySelector("[name=way]:checked")?.value;
     button.disabled = true;
-    // only where the answer is a page of ours: one that leads to the app is for the browser to follow
-    if (way !== "upload" || !file.files.length || !("stays" in form.dataset)) return;
+    if (way !== "upload" || !file.files.length) return;
     event.preventDefault();
     send(new FormData(form));
   });
