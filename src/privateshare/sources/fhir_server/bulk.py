@@ -113,15 +113,16 @@ def open_files(token: JsonObject, manifest: ExportManifest, reach: ServerReach) 
     return open_client(headers, MAX_FILE_BYTES, MAX_FILE_SECONDS, reach)
 
 
-def read_file(client: httpx2.Client, file: ExportedFile) -> Iterator[JsonObject | None]:
-    """Yield the resources of a file, and None for each line that is none. Raises Refused."""
+def read_file(client: httpx2.Client, file: ExportedFile) -> Iterator[tuple[JsonObject, bytes] | None]:
+    """Yield the resources of a file with their texts, and None for each line that is none. Raises Refused."""
     try:
         with client.stream("GET", file.address) as response:
             if response.status_code != OK:
                 raise Refused(response.status_code, "FileRefused")
             for line in lines_of(response.iter_bytes()):
                 if line is None or line.strip():
-                    yield _resource(line)
+                    resource = _resource(line)
+                    yield None if resource is None or line is None else (resource, line.strip())
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
         raise Refused(OK, "FileIncomplete") from error
 

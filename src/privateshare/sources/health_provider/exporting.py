@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx2
-import orjson
 import structlog
 
 from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, Broken, Connection, Covered, JsonObject, Page
@@ -126,16 +125,17 @@ class _Reading:
     ) -> Iterator[Page]:
         object_type, ids, before = COMPARTMENT[name], set[str](), self.left_out.count
         for file in files:
-            waiting, size, count = list[JsonObject](), 0, 0
-            for resource in self._resources(file, object_type):
+            waiting, texts, size = list[JsonObject](), list[bytes](), 0
+            for resource, text in self._resources(file, object_type):
                 waiting.append(resource)
+                texts.append(text)
                 ids.add(str(resource.get("id")))
-                size, count = size + len(orjson.dumps(resource)), count + 1
+                size += len(text)
                 if len(waiting) == PAGE_OBJECTS or size > PAGE_BYTES:
-                    yield Page(object_type, waiting)
-                    waiting, size = [], 0
+                    yield Page(object_type, waiting, texts=texts)
+                    waiting, texts, size = [], [], 0
             if waiting:
-                yield Page(object_type, waiting)
+                yield Page(object_type, waiting, texts=texts)
         is_complete = self.since is None and not failures and self.left_out.count == before
         is_certain = is_complete and bool(ids) and _promised(files) == len(ids)
         gone = [Deletion(object_type, f"{name}/{id_}", ObjectProvenance()) for id_ in deleted if id_ not in ids]
@@ -149,22 +149,22 @@ class _Reading:
         fully = moment if self.since is None and not failures else position.read_fully_at
         return str(SearchPosition(moment, fully, is_exported=not failures))
 
-    def _resources(self, file: ExportedFile, object_type: int) -> Iterator[JsonObject]:
-        """Yield the resources of a file. Raises Refused if one is about somebody else."""
-        for resource in read_file(self.files, file):
-            if resource is None or resource["resourceType"] != file.resource_type:
+    def _resources(self, file: ExportedFile, object_type: int) -> Iterator[tuple[JsonObject, bytes]]:
+        """Yield the resources of a file with their texts. Raises Refused if one is about somebody else."""
+        for found in read_file(self.files, file):
+            if found is None or found[0]["resourceType"] != file.resource_type:
                 self.left_out.leave_out(UNKNOWN, object_type)
-            elif is_of_another(resource, self.patient):
+            elif is_of_another(found[0], self.patient):
                 raise Refused(OK, "AnotherPatient")
             else:
-                yield resource
+                yield found
 
     def _failures(self) -> int:
         """Count what the server could not export, which it says in files of their own."""
         count = 0
         for file in self.manifest.errors:
             for outcome in read_file(self.files, file):
-                issues = list_of((outcome or {}).get("issue")) or [{}]
+                issues = list_of((outcome[0] if outcome else {}).get("issue")) or [{}]
                 count += any(text_of(dict_of(issue).get("severity")) not in HARMLESS for issue in issues)
         self.left_out.leave_out(NOT_EXPORTED, None, count)
         return count
@@ -174,7 +174,7 @@ class _Reading:
         found: dict[str, list[str]] = {}
         for file in self.manifest.deleted:
             for bundle in read_file(self.files, file):
-                for entry in list_of((bundle or {}).get("entry")):
+                for entry in list_of((bundle[0] if bundle else {}).get("entry")):
                     one = deleted_resource(dict_of(entry))
                     name = self.names.get(one.type or "") if one is not None else None
                     if one is not None and name is not None:

@@ -6,6 +6,7 @@ import pytest
 from privateshare.protocol.object_time import FHIR
 from privateshare.sources.contract import ObjectSchema
 from privateshare.sources.entries import entry_of, page_entries
+from privateshare.sources.fhir_server.bulk import ExportedFile, read_file
 from privateshare.sources.fhir_server.requests import Refused, get_resource
 from privateshare.sources.fhir_server.search import Search, find_pages, page_of_one
 
@@ -53,6 +54,12 @@ def test_numbers_of_a_single_resource_are_stored_as_they_were_sent() -> None:
     )
     ((_, entry),) = page_entries(R4, page_of_one(127, response, address))
     assert entry.data == b'{"resourceType":"Patient","id":"p","multipleBirthInteger":1.0}'
+
+
+def test_lines_of_an_export_are_stored_as_they_were_sent() -> None:
+    line = b'{"resourceType": "Observation", "id": "o1", "valueQuantity": {"value": 1.50}}'
+    found = list(read_file(client_of([line + b"\r\n\nnothing\n"]), ExportedFile("Observation", BASE, None)))
+    assert [one and one[1] for one in found] == [line, None]
 
 
 def test_an_answer_that_is_nested_too_deeply_is_refused() -> None:
