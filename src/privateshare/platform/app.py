@@ -26,6 +26,7 @@ from privateshare.platform.api import (
     storage,
     viewer,
 )
+from privateshare.platform.api.frequent import frequent_routes
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.once import RepeatedRequest
 from privateshare.platform.api.openapi import build_openapi, operation_id
@@ -39,6 +40,7 @@ from privateshare.platform.http.errors import add_error_handlers
 from privateshare.platform.http.requests import BodyLimit, RequestIds, StripBasePath, check_address, count_unsigned
 from privateshare.platform.http.routing import flat_router
 from privateshare.platform.me.routes import my_pages
+from privateshare.platform.operating.access_log import AccessLog
 from privateshare.platform.operating.metrics import RecordRequests
 from privateshare.platform.runtime import Platform
 
@@ -81,10 +83,11 @@ def create_app(platform: Platform) -> FastAPI:
         log_addresses=platform.settings.log_addresses,
     )
     app.add_middleware(RequestIds, origin=platform.settings.origin)
-    app.add_middleware(RecordRequests, metrics=platform.metrics, log_addresses=platform.settings.log_addresses)
+    app.add_middleware(RecordRequests, metrics=platform.metrics, access_log=AccessLog(platform.settings))
     if base := urlsplit(platform.settings.origin or "").path:
         app.add_middleware(StripBasePath, path=base)
-    app.include_router(health)  # Routes are tried in this order.
+    app.router.routes.extend(frequent_routes())  # Routes are tried in this order.
+    app.include_router(health)
     api = [module.router for module in API_MODULES]
     app.include_router(flat_router([*api, legacy.pushing]), prefix="/v1.7")
     # What differs in version 1.6 comes first, so that it matches first. Protocol 14.

@@ -14,13 +14,12 @@ MIN_MILLISECONDS = 10**11  # A smaller timestamp is in seconds. Protocol 2.3.
 _NONCE = re.compile(r"[A-Za-z0-9]{32}")
 
 
-def read_bearer(headers: Mapping[str, str]) -> str:
-    """Return the JWT of a request, and check that its header says PS512. Raises InvalidJWT. Protocol 2.1."""
+def read_bearer(headers: Mapping[str, str]) -> jwt.ParsedToken:
+    """Parse the JWT of a request, which must say PS512. Raises InvalidJWT. Protocol 2.1."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise InvalidJWT("The header Authorization must be: Bearer <JWT>")
-    jwt.read_header(token.strip())
-    return token.strip()
+    return jwt.parse(token.strip())
 
 
 def check_nonce(claims: jwt.Claims) -> None:

@@ -20,7 +20,7 @@ GOOD: dict[str, Any] = {"aud": "cloud", "iat": SECONDS, "exp": SECONDS + 60}
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER  {TOKEN} "])
 def test_the_token_is_read_from_its_header(header: str) -> None:
     """The scheme is case-insensitive, and spaces around the token are ignored."""
-    assert read_bearer({"authorization": header}) == TOKEN
+    assert read_bearer({"authorization": header}).text == TOKEN
 
 
 @pytest.mark.protocol("2.1", "13")

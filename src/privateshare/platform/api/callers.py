@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
-from privateshare.platform.db.call_lookup import CallNames, CallRows
+from privateshare.platform.db.call_lookup import AlsoRead, CallNames, CallRows
 from privateshare.platform.db.statements import StatementTransaction
 from privateshare.platform.db.tables import ConsentRow, ContractRow, TokenRow
 from privateshare.platform.grants.contracts import check_contract, client_id, contract_id_of, load_contract
@@ -87,22 +87,23 @@ async def _contract_caller(request: Request, db: Transaction) -> Caller:
     return await authenticate(request, db)
 
 
-async def authenticate(request: Request, db: AsyncSession | None = None) -> Caller:
+async def authenticate(request: Request, db: AsyncSession | None = None, also: AlsoRead | None = None) -> Caller:
     """Authenticate the contract that signed a request. The request may have waited since it arrived.
 
-    Endpoints that use the ORM pass their transaction.
+    Endpoints that use the ORM pass their transaction. What is also read may only be used once the caller is known to be
+    allowed to.
 
     Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp.
     """
     platform, now = platform_of(request), datetime.now(UTC)
     verified = verified_token(request)  # Parsing and verifying a token takes long, so it is done once for each request.
     token = verified.token if verified else read_bearer(request.headers)
-    unverified = verified.claims if verified else jwt.read_unverified(token)
+    unverified = token.unverified_claims
     names = _names(platform, unverified, request.path_params.get("session_key"))
-    found = await platform.call_lookup.find(names)
+    found = await platform.call_lookup.find(names, also=also)
     contract = check_contract(found.contract, unverified.get("client_id"), now)
-    before = (verified.claims, verified.key) if verified else (None, None)
-    claims, public_key = verify_signature(platform.known_keys, contract, token, now, *before)
+    before = verified.key if verified else None
+    claims, public_key = verify_signature(platform.known_keys, contract, token, now, before)
     check_nonce(claims)
     check_timestamp(claims, arrived_at(request))
     platform.known_keys.remember(client_id(contract), public_key)
@@ -110,7 +111,7 @@ async def authenticate(request: Request, db: AsyncSession | None = None) -> Call
     platform.usage.count_call(contract.id)
     await platform.limits.check_contract(contract.id)
     api, arrived = api_address(request), arrived_at(request)
-    return Caller(platform, contract, public_key, claims, token, api, now, arrived, names, found, db)
+    return Caller(platform, contract, public_key, claims, token.text, api, now, arrived, names, found, db)
 
 
 def _names(platform: Platform, claims: Mapping[str, object], session_key: str | None) -> CallNames:

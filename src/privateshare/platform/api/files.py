@@ -17,7 +17,7 @@ from privateshare.platform.api.callers import Caller, authenticate, require_read
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import SessionRow
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
-from privateshare.platform.library.delivery import Delivery
+from privateshare.platform.library.delivery import Delivery, also_read_file
 from privateshare.platform.library.libraries import open_found_library
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.library.unreadable import unreadable_error
@@ -122,11 +122,12 @@ async def get_file_headers(request: Request, session_key: str, file_name: str) -
 @router.get(FILE, response_class=Response, responses={200: BYTES})
 async def get_file(request: Request, session_key: str, file_name: str) -> Response:
     """Return a file, encrypted for the contract's key, with its metadata in `X-Metadata`. Protocol 6.3, 6.5."""
-    _, view = await _find_session(await authenticate(request), session_key)
+    caller = await authenticate(request, also=also_read_file(file_name))
+    _, view = await _find_session(caller, session_key)
     if view is None:
         raise FileNotFound(NO_FILE)
     older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID_USER_AGENT)
-    delivery = await (view.older_accounts() if older else view.delivery(file_name))
+    delivery = await (view.older_accounts() if older else view.delivery(file_name, caller.found.also))
     response = await _file_response(request, delivery, view)
     if request.method != "HEAD":
         await view.log_read(delivery)

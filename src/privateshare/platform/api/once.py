@@ -202,11 +202,18 @@ class WritingCall:
     once: OnceOnly
 
 
-async def _writing(request: Request) -> AsyncIterator[WritingCall]:
+@asynccontextmanager
+async def writing_call(request: Request) -> AsyncIterator[WritingCall]:
+    """Authenticate a call that changes something, and open its transaction, which is committed at the end."""
     await request.body()  # The body is read first, so that a slow sender does not hold a database connection.
     caller = await authenticate(request)
     async with answering_repetition(request, caller), caller.platform.database.statements() as sql:
         yield WritingCall(caller, sql, await prepare_once(request, caller, sql))
+
+
+async def _writing(request: Request) -> AsyncIterator[WritingCall]:
+    async with writing_call(request) as call:
+        yield call
 
 
 Writing = Annotated[WritingCall, Depends(_writing, scope="function")]

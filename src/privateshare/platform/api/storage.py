@@ -32,7 +32,6 @@ from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
-from privateshare.protocol import jwt
 from privateshare.protocol.bearer import check_storage_claims, read_bearer
 from privateshare.protocol.messages import Storage, StorageListing
 from privateshare.protocol.storage_paths import StoragePath, storage_path
@@ -235,7 +234,7 @@ async def _authorized(
 ) -> tuple[ContractRow, StorageRow, StoragePath]:
     """Authenticate a contract of the storage's application. Return it, the storage and the path. Protocol 11.2."""
     token = read_bearer(request.headers)
-    claimed = jwt.read_unverified(token)
+    claimed = token.unverified_claims
     known_keys, now = platform_of(request).known_keys, datetime.now(UTC)
     contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", now)
     claims, public_key = verify_signature(known_keys, contract, token, now)

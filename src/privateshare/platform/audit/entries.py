@@ -75,6 +75,11 @@ class LoggedLibrary(Protocol):
     """An open library, as far as writing to the log needs it."""
 
     @property
+    def id(self) -> UUID:
+        """The id of the library."""
+        ...
+
+    @property
     def log(self) -> PersonLog:
         """The library's part of the log."""
         ...
@@ -82,11 +87,6 @@ class LoggedLibrary(Protocol):
 
 class LibraryWithHistory(LoggedLibrary, Protocol):
     """An open library, as far as reading its part of the log needs it."""
-
-    @property
-    def id(self) -> UUID:
-        """The id of the library."""
-        ...
 
     def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
         """Decrypt a value with the library's key."""

@@ -74,7 +74,7 @@ class ReadLog:
         self, library: LoggedLibrary, consent_id: UUID, contract_id: str, kind: str, size: int, files: int = 1
     ) -> None:
         """Count a read that is about to be answered. Raises Unavailable if the log cannot take it."""
-        key = (library.log.id, consent_id)
+        key = (library.id, consent_id)
         while key not in self._counted and len(self._counted) >= self._max_consents:
             await self._wait_for_space()
         if key not in self._counted:

@@ -4,9 +4,9 @@ Most of them did not change since the last call. Loading them each time, with th
 than all else that a call does.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import NamedTuple, TypeVar
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from cachetools import LRUCache
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.engine import Database, statements_of
 from privateshare.platform.db.former_libraries import FORMER_LIBRARY
-from privateshare.platform.db.statements import Statement, StatementTransaction
+from privateshare.platform.db.statements import CallerWith, Statement, StatementTransaction
 from privateshare.platform.db.tables import Base, ContractRow, SessionRow, TokenRow
 
 MAX_ROWS = 20_000
@@ -32,10 +32,20 @@ class FoundNow(NamedTuple):
     wrapped_key: bytes | None
     account_ids: Sequence[UUID]
     is_repeated: bool
+    consent_id: UUID | None
+    library_id: UUID | None
 
 
 CALLER = Statement("caller", FoundNow)
-NOTHING = FoundNow(None, None, None, None, (), is_repeated=False)
+NOTHING = FoundNow(None, None, None, None, (), False, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class AlsoRead:
+    """What a call reads of the consent, in the same statement. Its caller may turn out not to be allowed to."""
+
+    statement: Statement[Any]
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +61,17 @@ class CallNames:
     session_hash: bytes | None = None
     nonce: str | None = None
 
+    def parameters(self) -> dict[str, object]:
+        """Return the parameters of the statement that finds the rows."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 @dataclass(frozen=True, slots=True)
 class CallRows:
     """The rows of a call; the token comes with its consent. They belong to no database session: do not change them.
 
     `wrapped_key` is that of the consent's library, and `account_ids` are the accounts in it.
-    `is_repeated` is true if the nonce was used before.
+    `is_repeated` is true if the nonce was used before. `also` are the rows of what was also read.
     """
 
     contract: ContractRow | None
@@ -66,6 +80,7 @@ class CallRows:
     wrapped_key: bytes | None = field(default=None, repr=False)
     account_ids: Sequence[UUID] = ()
     is_repeated: bool = False
+    also: Sequence[Any] = field(default=(), repr=False)
 
 
 class CallLookup:
@@ -79,41 +94,31 @@ class CallLookup:
         self._database = database
         self._rows: LRUCache[Hashable, tuple[str, Base]] = LRUCache(MAX_ROWS)
 
-    async def find(self, names: CallNames, sql: StatementTransaction | None = None) -> CallRows:
+    async def find(
+        self, names: CallNames, sql: StatementTransaction | None = None, also: AlsoRead | None = None
+    ) -> CallRows:
         """Find the rows of a call, in a transaction if there is one already.
 
         The contract may have ended; token and session are of this contract.
         """
-        names, now = await self._found_now(names, sql or self._database)
-        found, is_complete = self._kept(names, now)
+        names, now, others = await _found_now(names, also, sql or self._database)
+        found, is_complete = self._kept(names, now, others)
         if is_complete:
             return found
         async with self._database.snapshot() as db:
-            names, now = await self._found_now(names, await statements_of(db))
+            names, now, others = await _found_now(names, also, await statements_of(db))
             await self._load(db, names, now)
-            return self._kept(names, now)[0]
+            return self._kept(names, now, others)[0]
 
-    async def _found_now(self, names: CallNames, sql: StatementTransaction | Database) -> tuple[CallNames, FoundNow]:
-        """Find the current versions of the rows of a call, and the library in which its token is now.
-
-        Only a token that is not found costs a second statement: its library may have been moved into another one.
-        """
-        rows = await sql.rows(CALLER, asdict(names))
-        if names.token_hash is not None and (not rows or rows[0].token is None):
-            moved = await sql.rows(FORMER_LIBRARY, {"id": names.library_id})
-            if moved:
-                names = replace(names, library_id=moved[0].library_id)
-                rows = await sql.rows(CALLER, asdict(names))
-        return names, rows[0] if rows else NOTHING
-
-    def _kept(self, names: CallNames, now: FoundNow) -> tuple[CallRows, bool]:
+    def _kept(self, names: CallNames, now: FoundNow, others: Sequence[Any]) -> tuple[CallRows, bool]:
         """Return the kept rows of these versions, and whether none is missing."""
         contract = self._get(ContractRow, names.contract_id, now.contract)
         token = self._get(TokenRow, names.token_hash, now.token)
         session = self._get(SessionRow, names.session_hash, now.session)
         pairs = ((contract, now.contract), (token, now.token), (session, now.session))
         is_complete = all((row is None) == (version is None) for row, version in pairs)
-        return CallRows(contract, token, session, now.wrapped_key, now.account_ids, now.is_repeated), is_complete
+        found = CallRows(contract, token, session, now.wrapped_key, now.account_ids, now.is_repeated, others)
+        return found, is_complete
 
     def _get(self, table: type[RowT], key: Hashable, version: str | None) -> RowT | None:
         kept = self._rows.get((table, key))
@@ -132,3 +137,29 @@ class CallLookup:
         for (table, key, which), version in zip(queries, (now.contract, now.token, now.session), strict=True):
             if version is not None and self._get(table, key, version) is None:
                 self._rows[table, key] = version, (await db.scalars(select(table).where(which))).one()
+
+
+async def _found_now(
+    names: CallNames, also: AlsoRead | None, runner: Database | StatementTransaction
+) -> tuple[CallNames, FoundNow, Sequence[Any]]:
+    """Find the current versions of the rows of a call, what is also read, and the library in which the token is now.
+
+    Only a token that is not found costs a second statement: its library may have been moved into another one.
+    """
+    now, others = await _run(names, also, runner)
+    if names.token_hash is not None and now.token is None:
+        moved = await runner.rows(FORMER_LIBRARY, {"id": names.library_id})
+        if moved:
+            names = replace(names, library_id=moved[0].library_id)
+            now, others = await _run(names, also, runner)
+    return names, now, others
+
+
+async def _run(
+    names: CallNames, also: AlsoRead | None, runner: Database | StatementTransaction
+) -> tuple[FoundNow, Sequence[Any]]:
+    if also is None:
+        rows = await runner.rows(CALLER, names.parameters())
+        return rows[0] if rows else NOTHING, ()
+    pairs = await runner.rows(CallerWith(CALLER, also.statement), {**names.parameters(), **also.parameters})
+    return pairs[0][0] if pairs else NOTHING, [other for _, other in pairs if other is not None]

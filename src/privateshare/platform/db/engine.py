@@ -1,16 +1,16 @@
 """Connections to PostgreSQL."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from time import perf_counter
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
-from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from privateshare.platform.db.slow_statements import log_slow_statements, note_statement
-from privateshare.platform.db.statements import RowT, Statement, StatementTransaction, run_statement
+from privateshare.platform.db.statement_connections import StatementConnections
+from privateshare.platform.db.statements import ResultT, Runnable, StatementTransaction, run_statement
 from privateshare.platform.operating.settings import statement_connections
 
 POOL_TIMEOUT_SECONDS = 5
@@ -48,37 +48,30 @@ class Database:
         if self._slow_seconds is not None:
             log_slow_statements(self.engine, self._slow_seconds)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._statements = AsyncConnectionPool(
+        self._connections = StatementConnections(
             _with_defaults(url).set(drivername="postgresql").render_as_string(hide_password=False),
-            connection_class=AsyncConnection,
-            kwargs={"autocommit": True, "prepare_threshold": None if has_pooler else 0},
-            min_size=0,
-            max_size=statement_connections(pool_size),
-            timeout=POOL_TIMEOUT_SECONDS,
-            reconnect_timeout=1.0,  # Otherwise the pauses grow, and the pool is slow once PostgreSQL is back.
-            open=False,
+            statement_connections(pool_size),
+            timeout_seconds=POOL_TIMEOUT_SECONDS,
+            prepare_threshold=None if has_pooler else 0,
         )
 
-    async def rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
+    async def rows(self, statement: Runnable[ResultT], parameters: Mapping[str, object]) -> list[ResultT]:
         """Run a statement that only reads, on a connection of its own, and return its rows.
 
         It is repeated once if its connection was lost, such as by a restart of PostgreSQL.
         """
-        await self._open_statements()
         try:
             return await self._rows(statement, parameters)
         except (OperationalError, InterfaceError):
-            await self._statements.check()
+            self._connections.discard_free()
             return await self._rows(statement, parameters)
 
-    async def _open_statements(self) -> None:
-        if self._statements.closed:  # Opening it again would wait for a lock each time.
-            await self._statements.open()
-
-    async def _rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
-        began = perf_counter()
-        async with self._statements.connection() as connection:
+    async def _rows(self, statement: Runnable[ResultT], parameters: Mapping[str, object]) -> list[ResultT]:
+        began, connection = perf_counter(), await self._connections.take()
+        try:
             rows = await run_statement(connection, statement, parameters)
+        finally:
+            self._connections.give_back(connection)
         if self._slow_seconds is not None:
             note_statement(statement.sql.decode(), perf_counter() - began, self._slow_seconds)
         return rows
@@ -90,23 +83,23 @@ class Database:
         It costs a fifth of the CPU time of a session of the ORM. If its connection was lost before anything ran on it,
         such as by a restart of PostgreSQL, it runs on another one.
         """
-        await self._open_statements()
-        async with AsyncExitStack() as stack:
+        connections = [await self._connections.take()]
 
-            async def connect() -> AsyncConnection:
-                return await stack.enter_async_context(self._statements.connection())
+        async def reconnect() -> AsyncConnection:
+            self._connections.discard_free()
+            connections.append(await self._connections.take())
+            return connections[-1]
 
-            async def reconnect() -> AsyncConnection:
-                await self._statements.check()
-                return await connect()
-
-            transaction = StatementTransaction(await connect(), reconnect=reconnect, slow_seconds=self._slow_seconds)
-            try:
-                yield transaction
-                await transaction.commit()
-            except BaseException:  # Nothing is left half-written, whatever ends the transaction.
-                await transaction.rollback()
-                raise
+        transaction = StatementTransaction(connections[0], reconnect=reconnect, slow_seconds=self._slow_seconds)
+        try:
+            yield transaction
+            await transaction.commit()
+        except BaseException:  # Nothing is left half-written, whatever ends the transaction.
+            await transaction.rollback()
+            raise
+        finally:
+            for connection in connections:
+                self._connections.give_back(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -141,7 +134,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._statements.close()
+        self._connections.close()
         await self.engine.dispose()
 
 

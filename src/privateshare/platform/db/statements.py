@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from time import perf_counter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
 from psycopg.errors import InFailedSqlTransaction
@@ -20,6 +20,8 @@ from privateshare.platform.db import queries
 from privateshare.platform.db.slow_statements import note_statement
 
 RowT = TypeVar("RowT", bound=NamedTuple)
+FirstT = TypeVar("FirstT", bound=NamedTuple)
+ResultT = TypeVar("ResultT", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,57 @@ class Statement(Generic[RowT]):
         return _read(self.name)
 
 
+class Runnable(Protocol[ResultT]):
+    """A statement with the function that makes a result of the columns of a row."""
+
+    @property
+    def sql(self) -> bytes:
+        """Return the text of the statement."""
+        ...
+
+    @property
+    def row(self) -> Callable[..., ResultT]:
+        """Return the function."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWith(Generic[FirstT, RowT]):
+    """The statement that finds the rows of a call, and one that reads something of the consent that the first finds.
+
+    Both run as one, which takes half the time of two. Each row of the second has the row of the first before it. If the
+    second has none, there is one row with None.
+    """
+
+    caller: Statement[FirstT]
+    other: Statement[RowT]
+
+    @property
+    def sql(self) -> bytes:
+        """Return the text of both as one statement."""
+        return _caller_with(self.caller.name, self.other.name)
+
+    def row(self, *columns: Any) -> tuple[FirstT, RowT | None]:
+        """Make both rows of the columns. No row of the second begins with NULL."""
+        first, second = columns[: self._split], columns[self._split :]
+        return self.caller.row(*first), None if second[0] is None else self.other.row(*second)
+
+    @property
+    def _split(self) -> int:
+        return len(self.caller.row._fields)
+
+
+@cache
+def _caller_with(caller: str, other: str) -> bytes:
+    of_consent = _read(other)
+    for column in (b"consent_id", b"library_id"):
+        of_consent = of_consent.replace(b"%%(%b)s" % column, b"caller.%b" % column)
+    return b"WITH caller AS (%b) SELECT * FROM caller LEFT JOIN LATERAL (%b) AS other ON true" % (
+        _read(caller),
+        of_consent,
+    )
+
+
 @cache
 def _read(name: str) -> bytes:
     return files(queries).joinpath(f"{name}.sql").read_bytes()
@@ -45,8 +98,8 @@ class NoRows(NamedTuple):
 
 
 async def run_statement(
-    connection: AsyncConnection[Any], statement: Statement[RowT], parameters: Mapping[str, object]
-) -> list[RowT]:
+    connection: AsyncConnection[Any], statement: Runnable[ResultT], parameters: Mapping[str, object]
+) -> list[ResultT]:
     """Run a statement on a connection, and return its rows."""
     cursor = connection.cursor(row_factory=args_row(statement.row))
     await cursor.execute(statement.sql, parameters)
@@ -84,7 +137,7 @@ class StatementTransaction:
         self._has_begun, self._has_ended = session is not None, False
         self._writes: list[tuple[Statement[NoRows], Mapping[str, object]]] = []
 
-    async def rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
+    async def rows(self, statement: Runnable[ResultT], parameters: Mapping[str, object]) -> list[ResultT]:
         """Run a statement, and return its rows."""
         await self.begin()
         began = perf_counter()

@@ -8,7 +8,7 @@ still has only one queue.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -44,9 +44,13 @@ class VerifiedToken:
     """The JWT of a request, whose signature was verified with a key of the cache. The key may be out of date."""
 
     client_id: str
-    token: str = field(repr=False)
+    token: jwt.ParsedToken
     key: RSAPublicKey
-    claims: jwt.Claims = field(repr=False)
+
+    @property
+    def claims(self) -> jwt.Claims:
+        """Return the verified claims."""
+        return self.token.unverified_claims
 
 
 def verified_token(request: Request) -> VerifiedToken | None:
@@ -107,7 +111,7 @@ class Admit:
         if scope["path"].startswith(PAGES):
             return None
         try:
-            name = _claimed_name(Headers(scope=scope).get("authorization", "").partition(" ")[2].strip())
+            name = _claimed_name(read_bearer(Headers(scope=scope)))
         except ApiError:
             return None
         return name if self._known_keys.find(name) is not None else None
@@ -160,9 +164,9 @@ class Admit:
         return f"address {shown_address(client_host(scope), self._log_addresses) or '(not logged)'}"
 
 
-def _claimed_name(token: str) -> str:
-    """Return the client id that an unverified token names. Raises InvalidJWT."""
-    claims = jwt.read_unverified(token)
+def _claimed_name(token: jwt.ParsedToken) -> str:
+    """Return the client id that a token names, whose signature was not verified."""
+    claims = token.unverified_claims
     return str(claims.get("client_id") or f"{claims.get('sub')}_{claims.get('iss')}")  # Protocol 2.2, 11.2.
 
 
@@ -178,7 +182,7 @@ def _verify(headers: Headers, keys: KnownKeys) -> VerifiedToken | None:
         check_timestamp(claims, now) if "client_id" in claims else check_storage_claims(claims, now)
     except ApiError:  # The endpoint will report what is wrong with the token.
         return None
-    return VerifiedToken(name, token, key, claims)
+    return VerifiedToken(name, token, key)
 
 
 def _note_contract_of(scope: Scope, client_id: str) -> None:

@@ -130,7 +130,7 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
             log.error("failed", path=route_of(request.scope), exc_info=error)
         response = respond(request, InternalError("Something went wrong here"))
         # This response does not pass through the middleware.
-        add_safe_headers(response.headers, request_id(request), secure=is_secure(request))
+        add_safe_headers(response.raw_headers, request_id(request), secure=is_secure(request))
         return response
 
     app.add_exception_handler(PrivateShareError, handle_known_error)

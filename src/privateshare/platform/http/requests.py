@@ -8,7 +8,6 @@ from secrets import token_hex
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,6 +28,8 @@ MAX_BODY_BYTES = 1 << 20  # This limits bodies that are read into memory, not th
 MAX_BODY_SECONDS = 60.0
 
 YEAR_SECONDS = 365 * 24 * 3600
+ONLY_HTTPS = (b"strict-transport-security", f"max-age={YEAR_SECONDS}".encode())
+DEFAULT_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239 defines this parameter.
 
 
@@ -52,23 +53,23 @@ class RequestIds:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 secure = (self._origin or scope["scheme"]).startswith("https")
-                add_safe_headers(MutableHeaders(scope=message), request_id, secure=secure)
+                add_safe_headers(message["headers"], request_id, secure=secure)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_id)
 
 
-def add_safe_headers(headers: MutableHeaders, request_id: str, *, secure: bool) -> None:
+def add_safe_headers(headers: list[tuple[bytes, bytes]], request_id: str, *, secure: bool) -> None:
     """Add the headers of every response: its id, and by default no caching and no guessing of its content type.
 
     Over https, browsers are told to use nothing else from now on (RFC 6797).
     """
+    given = {name for name, _ in headers}
+    headers += ((name, value) for name, value in DEFAULT_HEADERS if name not in given)
+    headers.append((b"x-request-id", request_id.encode()))
     if secure:
-        headers["strict-transport-security"] = f"max-age={YEAR_SECONDS}"
-    headers["x-request-id"] = request_id
-    headers.setdefault("x-content-type-options", "nosniff")
-    headers.setdefault("cache-control", "no-store")
+        headers.append(ONLY_HTTPS)
 
 
 class BodyLimit:

@@ -22,10 +22,9 @@ def valid_keys(contract: ContractRow, now: datetime) -> Sequence[str]:
 def verify_signature(
     known_keys: KnownKeys,
     contract: ContractRow,
-    token: str,
+    token: str | jwt.ParsedToken,
     now: datetime,
-    verified: jwt.Claims | None = None,
-    by: RSAPublicKey | None = None,
+    verified_by: RSAPublicKey | None = None,
 ) -> tuple[jwt.Claims, str]:
     """Verify that a contract signed a JWT, and return its claims and the public key that it was signed for.
 
@@ -36,23 +35,21 @@ def verify_signature(
         contract: The contract.
         token: The JWT.
         now: The current time.
-        verified: The claims, if the signature was verified before with the key `by`.
-        by: That key.
+        verified_by: The key with which the signature was verified before, if it was.
 
     Raises:
         InvalidJWT: No valid key of the contract fits the signature.
     """
-    keys = valid_keys(contract, now)
-    if verified is not None:
-        for pem in keys:
-            if known_keys.load(pem) is by:
-                return verified, pem
+    keys, parsed = valid_keys(contract, now), jwt.parse(token) if isinstance(token, str) else token
+    for pem in keys:
+        if known_keys.load(pem) is verified_by:
+            return parsed.unverified_claims, pem
     for pem in keys[:-1]:
         try:
-            return jwt.verify(token, known_keys.load(pem)), pem
+            return jwt.verify(parsed, known_keys.load(pem)), pem
         except InvalidJWT:
             continue  # The app may still sign with the other key.
-    return jwt.verify(token, known_keys.load(keys[-1])), keys[-1]
+    return jwt.verify(parsed, known_keys.load(keys[-1])), keys[-1]
 
 
 def legacy_key(contract: ContractRow, now: datetime) -> str:

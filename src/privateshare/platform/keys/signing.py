@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
@@ -29,13 +30,18 @@ _ADVISORY_LOCK = 0x70736B
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SigningKey:
     """A key for signing, which is used from a moment on until there is a newer one."""
 
     kid: str
     key: RSAPrivateKey = field(repr=False)
     active_at: datetime = ALWAYS
+
+    @cached_property
+    def converted(self) -> jwt.SigningKey:
+        """The key in the form in which signing takes the least time."""
+        return jwt.signing_key(self.key)
 
 
 class Signer:
@@ -64,7 +70,8 @@ class Signer:
 
     def sign(self, claims: Mapping[str, object], api: str) -> str:
         """Sign the `token` of a response. `api` is the API's address as the client reached it. Protocol 3.1."""
-        return jwt.sign(self._current.key, claims, kid=self._current.kid, jku=f"{api}jwks/oauth")
+        current = self._current
+        return jwt.sign(current.converted, claims, kid=current.kid, jku=f"{api}jwks/oauth")
 
     @property
     def public_entry(self) -> dict[str, str]:

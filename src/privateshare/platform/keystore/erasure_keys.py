@@ -53,8 +53,11 @@ class ErasureKeys:
 
     async def read_all(self, names: Iterable[UUID]) -> dict[UUID, bytes]:
         """Return those of the keys that exist. Raises KeyStoreUnavailable."""
-        found = await asyncio.gather(*(self._read_if_there(name) for name in names))
-        return {name: key for name, key in found if key is not None}
+        found = {name: self._cache.get(name) for name in names}
+        missing = [name for name, key in found.items() if key is None]
+        if missing:
+            found |= dict(await asyncio.gather(*(self._read_if_there(name) for name in missing)))
+        return {name: key for name, key in found.items() if key is not None}
 
     def forget(self, name: UUID) -> None:
         """Read a key from the store the next time, since the one in memory does not fit what it is for."""

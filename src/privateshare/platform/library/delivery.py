@@ -3,7 +3,7 @@
 Protocol 5.2, 6.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
@@ -15,6 +15,7 @@ import structlog
 
 from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, UnreadableBlob
 from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow
@@ -125,12 +126,20 @@ async def readable_files(database: Database, consent: ConsentRow, permission: Re
     ]
 
 
-async def readable_file(
-    database: Database, consent: ConsentRow, permission: ReadPermission, name: str
-) -> StoredFile | None:
-    """Return the file of this name if the session may read its object type. Its times are not checked here."""
+def also_read_file(name: str) -> AlsoRead:
+    """Return what finds the file of this name together with the caller, for `first_readable`."""
+    return AlsoRead(READABLE_FILE, {"name": name})
+
+
+async def files_named(database: Database, consent: ConsentRow, name: str) -> list[StoredFile]:
+    """Return the files of this name of the accounts that a consent covers."""
     parameters = {"consent_id": consent.id, "library_id": consent.library_id, "name": name}
-    for file in await database.rows(READABLE_FILE, parameters):
+    return await database.rows(READABLE_FILE, parameters)
+
+
+def first_readable(files: Iterable[StoredFile], permission: ReadPermission) -> StoredFile | None:
+    """Return the file whose object type the session may read. Its times are not checked here."""
+    for file in files:
         if permission.allows_kind(file.account_id, file.service_group, file.service_type, file.object_type):
             return file
     return None

@@ -1,7 +1,7 @@
 """A session's view of a library: the files that it may list and read. Protocol 6."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,16 +15,17 @@ from privateshare.platform.library.accounts import account_view, shown_accounts
 from privateshare.platform.library.delivery import (
     Delivery,
     ReadPermission,
+    files_named,
+    first_readable,
     list_readable_files,
     open_delivery,
     read_permission,
-    readable_file,
     readable_files,
     reads_before_delivery,
 )
 from privateshare.platform.library.encoding import compress, sha256_hex
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.mapped_files import MappedFiles, StoredFile
 from privateshare.platform.library.pushed_files import (
     open_pushed_content,
     open_sha256,
@@ -73,8 +74,8 @@ class SessionView:
                 raise failure
         return listed.entries
 
-    async def delivery(self, name: str) -> Delivery:
-        """Open one file for reading. Protocol 6.3.
+    async def delivery(self, name: str, found: Iterable[StoredFile] | None = None) -> Delivery:
+        """Open one file for reading. `found` are the mapped files of this name, if they were read. Protocol 6.3.
 
         Raises:
             FileNotFound: There is no such file, or the session may not read it.
@@ -86,7 +87,9 @@ class SessionView:
             return await self._accounts(permission)
         if self.contract.kind == "read-raw":
             return await self._pushed_file(name, permission)
-        file = await readable_file(self.platform.database, self.consent, permission, name)
+        if found is None:
+            found = await files_named(self.platform.database, self.consent, name)
+        file = first_readable(found, permission)
         if file is None:
             raise FileNotFound(NO_FILE)
         check_readable(self.platform, file.blob)

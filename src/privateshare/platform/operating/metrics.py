@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 
@@ -14,9 +15,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from privateshare.platform.operating.access_log import log_request
+from privateshare.platform.operating.access_log import AccessLog
 from privateshare.platform.operating.admission import Admission
-from privateshare.platform.operating.client_addresses import AddressForm
 from privateshare.platform.operating.tracing import count_sync, end_request, traced
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # The client of Prometheus reads this variable when it is imported.
@@ -103,15 +103,19 @@ class Metrics:
         self._lost_keys = Counter(
             "privateshare_lost_keys", "Requests that failed because a library's key is lost.", registry=self._registry
         )
-        # Finding a metric by its labels takes longer than setting it, so those of the queues are kept.
+        # Finding a metric by its labels takes longer than setting it, so those of requests and queues are kept.
+        self._of_route = cache(self._find_of_route)
         self._queues = {name: (self._waiting.labels(name), self._refused.labels(name)) for name in admission.queues()}
-        self._refused_before = dict.fromkeys(self._queues, 0)
+        self._noted = dict.fromkeys(self._queues, (-1, 0))  # Of each queue, those that waited and were refused.
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the pattern of its path, not the path itself."""
-        known = method if method in METHODS else OTHER
-        self._calls.labels(known, route, str(status)).inc()
-        self._duration.labels(known, route).observe(seconds)
+        calls, duration = self._of_route(method if method in METHODS else OTHER, route, status)
+        calls.inc()
+        duration.observe(seconds)
+
+    def _find_of_route(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._calls.labels(method, route, str(status)), self._duration.labels(method, route)
 
     def count_sync(self, source_id: int, outcome: str) -> None:
         """Count a finished sync by one of the outcomes in sync/outcomes.py."""
@@ -130,11 +134,12 @@ class Metrics:
     def note_queues(self) -> None:
         """Record how many requests wait, and how many more were refused."""
         for name, queue in self._admission.queues().items():
-            waiting, refused = self._queues[name]
-            waiting.set(queue.waiting)
-            if queue.refused != self._refused_before[name]:
-                refused.inc(queue.refused - self._refused_before[name])
-                self._refused_before[name] = queue.refused
+            now, before = (queue.waiting, queue.refused), self._noted[name]
+            if now != before:
+                waiting, refused = self._queues[name]
+                waiting.set(queue.waiting)
+                refused.inc(queue.refused - before[1])
+                self._noted[name] = now
 
     def note_process(self) -> None:
         """Record how much memory and CPU this process uses."""
@@ -225,8 +230,8 @@ class _DatabaseMetrics(Collector):
 class RecordRequests:
     """ASGI middleware that counts, times and logs every request by its route and status."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log_addresses: AddressForm) -> None:
-        self._app, self._metrics, self._log_addresses = app, metrics, log_addresses
+    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog) -> None:
+        self._app, self._metrics, self._access_log = app, metrics, access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -250,7 +255,7 @@ class RecordRequests:
                 self._metrics.count_request(scope["method"], route, status, seconds)
                 self._metrics.note_queues()
                 if not scope.get("state", {}).get("is_summarised"):
-                    log_request(scope, route, status, seconds, self._log_addresses)
+                    self._access_log.write(scope, route, status, seconds)
                 method = scope["method"] if scope["method"] in METHODS else OTHER
                 end_request(span, method, route, status, seconds, scope.get("state", {}).get("contract_id"))
 

@@ -1,0 +1,66 @@
+"""The calls that apps make most often, which have routes of their own. See `platform/http/frequent.py`."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from privateshare.platform.api import accounts, files, oauth, sessions
+from privateshare.platform.api.once import writing_call
+from privateshare.platform.http.frequent import FrequentRoute, Respond, read_json_body
+
+Endpoint = Callable[..., Awaitable[Response]]
+PREFIX = "/v1.7"
+
+
+def frequent_routes() -> list[FrequentRoute]:
+    """Return the routes of these calls. They stand before all others."""
+    return [
+        _route(files.router, files.get_file, _reading(files.get_file)),
+        _route(files.router, files.get_session_files, _reading(files.get_session_files)),
+        _route(accounts.router, accounts.list_accounts, _reading(accounts.list_accounts)),
+        _route(oauth.router, oauth.issue_tokens, _writing(oauth.issue_tokens)),
+        _route(oauth.router, oauth.preauthorize, _writing_body(oauth.preauthorize, oauth.AuthorizeBody)),
+        _route(
+            sessions.router, sessions.trigger_session, _writing_body(sessions.trigger_session, sessions.TriggerBody)
+        ),
+    ]
+
+
+def _route(router: APIRouter, endpoint: Endpoint, respond: Respond) -> FrequentRoute:
+    (route,) = (route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is endpoint)
+    return FrequentRoute(route, PREFIX, respond)
+
+
+def _reading(endpoint: Endpoint) -> Respond:
+    """Answer with an endpoint whose parameters are the request and what is in its path."""
+
+    async def respond(request: Request) -> Response:
+        return await endpoint(request, **request.path_params)
+
+    return respond
+
+
+def _writing(endpoint: Endpoint) -> Respond:
+    """Answer with an endpoint whose only parameter is `call: Writing`."""
+
+    async def respond(request: Request) -> Response:
+        async with writing_call(request) as call:
+            return await endpoint(call)
+
+    return respond
+
+
+def _writing_body(endpoint: Endpoint, model: type[BaseModel]) -> Respond:
+    """Answer with an endpoint whose parameters are `call: Writing` and a body that may be missing."""
+    type_ = TypeAdapter[BaseModel](model)
+
+    async def respond(request: Request) -> Response:
+        body = await read_json_body(request, type_)
+        async with writing_call(request) as call:
+            return await endpoint(call, body)
+
+    return respond
