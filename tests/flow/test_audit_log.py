@@ -289,13 +289,14 @@ async def test_two_processes_append_one_after_the_other(log: Log) -> None:
 
 @dataclass
 class Logged:
-    """An open library of which nothing is known but its part of the log."""
+    """An open library of which nothing is known but its id and its part of the log."""
 
+    id: UUID
     log: PersonLog
 
 
 def logged() -> Logged:
-    return Logged(PersonLog(uuid4(), new_data_key()))
+    return Logged(uuid4(), PersonLog(uuid4(), new_data_key()))
 
 
 async def test_reads_of_one_consent_are_one_entry(log: Log) -> None:

@@ -38,14 +38,15 @@ class FrequentRoute(BaseRoute):
     """The route of an endpoint under a prefix, for its usual requests. It stands before all routes of FastAPI."""
 
     def __init__(self, route: APIRoute, prefix: str, respond: Respond) -> None:
-        self._route, self._methods, self._respond = route, route.methods or set(), respond
-        self._path = compile_path(prefix + route.path)[0]
+        self.path, self.methods, self.endpoint = prefix + route.path, route.methods or set(), route.endpoint
+        self._route, self._respond = route, respond
+        self._pattern = compile_path(self.path)[0]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether this is a usual request of the endpoint, with the parameters in its path."""
-        if scope["type"] != "http" or scope["method"] not in self._methods or scope["query_string"]:
+        if scope["type"] != "http" or scope["method"] not in self.methods or scope["query_string"]:
             return Match.NONE, {}
-        found = self._path.match(scope["path"])
+        found = self._pattern.match(scope["path"])
         if found is None or scope["state"].get("is_unusual"):
             return Match.NONE, {}
         return Match.FULL, {"path_params": found.groupdict(), "route": self._route}
