@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from privateshare.platform.db.statements import Statement
+from privateshare.platform.db.statements import Runnable
 from privateshare.platform.runtime import Platform
 
 
@@ -19,7 +19,7 @@ async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIt
 
     rows = platform.database.rows
 
-    async def heard_rows(statement: Statement[Any], parameters: Mapping[str, object]) -> list[Any]:
+    async def heard_rows(statement: Runnable[Any], parameters: Mapping[str, object]) -> list[Any]:
         heard(statement.sql.decode())
         return await rows(statement, parameters)
 
