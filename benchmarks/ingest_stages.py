@@ -123,10 +123,12 @@ def read_into(buffer: ObjectBuffer, source: Source, path: str) -> list[Stage]:
     with Path(path).open("rb") as archive:
         connection = Connection(archive=cast(BinaryIO, archive), provider_account_id="x")
         for page in source.fetch(connection, dict.fromkeys(source.info.object_types)):
-            entries = list(page_entries(source.info.schema, page)) if isinstance(page, Page) else []
-            reading.objects += len(entries)
+            assert isinstance(page, Page)
+            # Objects that the source encoded itself are sent as they are, and become entries when they are imported.
+            entries = None if page.encoded is not None else list(page_entries(source.info.schema, page))
+            reading.objects += len(page.objects)
             reading.seconds += watch.passed()
-            buffer.add_entries(entries)
+            buffer.add_entries(entries if entries is not None else list(page_entries(source.info.schema, page)))
             collecting.seconds += watch.passed()
     collecting.objects = reading.objects
     return [reading, collecting]

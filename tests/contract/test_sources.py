@@ -701,4 +701,4 @@ def test_objects_with_odd_values_are_broken_or_serialisable(source: Source) -> N
         with suppress(Broken):
             source.identify(of_archive(archive))
             for page in fetched(source, of_archive(archive)):
-                json.dumps(page.objects, allow_nan=False, ensure_ascii=False).encode()
+                json.dumps(list(page.objects), allow_nan=False, ensure_ascii=False).encode()

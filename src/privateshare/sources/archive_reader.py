@@ -33,6 +33,7 @@ from privateshare.sources.frames import (
     EntryPage,
     FrameKind,
     decode_json,
+    encode_encoded_page,
     encode_json,
     encode_page,
     read_frame,
@@ -165,7 +166,7 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
     else:
         for page in source.fetch(connection, dict.fromkeys(order["types"])):
             if isinstance(page, Page):
-                _send(source, page, sink)
+                _send(source, page, sink, ObjectCounts())
     result["left_out"] = encode_left_out(connection.left_out)
     write_frame(sink, FrameKind.RESULT, encode_json(result))
 
@@ -183,22 +184,27 @@ def _stage(
         again = replace(connection, provider_account_id=identity.objects_owner, left_out=LeftOut())
         for page in source.fetch(again, dict.fromkeys(types)):
             if isinstance(page, Page):
-                counts.add(_send(source, page, sink))
+                _send(source, page, sink, counts)
         return identity, identity.objects_owner, again
     connection = replace(connection, provider_account_id=OWNER_UNKNOWN_YET)
     reading = source.read_once(connection)
     try:
         while True:
-            counts.add(_send(source, next(reading), sink))
+            _send(source, next(reading), sink, counts)
     except StopIteration as end:
         return end.value, OWNER_UNKNOWN_YET, connection
 
 
-def _send(source: Source, page: Page, sink: BinaryIO) -> EntryPage:
+def _send(source: Source, page: Page, sink: BinaryIO, counts: ObjectCounts) -> None:
+    """Send and count the objects of a page."""
+    if page.encoded is not None:
+        counts.add_encoded(page.encoded)
+        write_frame(sink, FrameKind.PAGE, encode_encoded_page(page.encoded))
+        return
     schema = source.info.schema
     entries = EntryPage(list(page_entries(schema, page)))
+    counts.add(entries)
     write_frame(sink, FrameKind.PAGE, encode_page(entries, with_contents=schema.standard == FHIR))
-    return entries
 
 
 def _chosen(archive: BinaryIO, source: Source | None, order: dict[str, Any]) -> Source:

@@ -312,6 +312,23 @@ class Covered:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedObjects:
+    """Objects of one type that a source encoded itself, because it has very many. Each has exactly one date.
+
+    Attributes:
+        object_type: The type.
+        ids: Their ids among the objects of the account and type.
+        moments: Their dates in milliseconds since the epoch.
+        lines: Their JSON, each in one line, exactly as orjson would encode it.
+    """
+
+    object_type: int
+    ids: Sequence[str] = field(repr=False)
+    moments: Sequence[int] = field(repr=False)
+    lines: Sequence[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Mapped objects of one object type, at most PAGE_OBJECTS.
 
@@ -323,6 +340,7 @@ class Page:
             without a provenance replaces all others with its id.
         deletions: Objects that were deleted at their origin.
         covered: The part of the type that this page completes, so that deleted objects are recognised.
+        encoded: The same objects, if the source encoded them itself.
     """
 
     object_type: int
@@ -333,6 +351,7 @@ class Page:
     provenances: Sequence[ObjectProvenance | None] | None = field(default=None, repr=False)
     deletions: Sequence[Deletion] = field(default=(), repr=False)
     covered: Covered | None = None
+    encoded: EncodedObjects | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import orjson
 
 from privateshare.protocol.object_time import FHIR, object_times
 from privateshare.protocol.window import Window
-from privateshare.sources.contract import JsonObject, ObjectSchema, Page
+from privateshare.sources.contract import EncodedObjects, JsonObject, ObjectSchema, Page
 from privateshare.sources.identity import ObjectProvenance, Origin, Version, fhir_subject, fhir_version
 from privateshare.sources.page_building import one_line
 
@@ -106,6 +106,10 @@ def _canonical(thing: JsonObject, text: bytes) -> bytes:
 
 def page_entries(schema: ObjectSchema, page: Page) -> Iterator[tuple[int, Entry]]:
     """Yield entries for the objects and deletions of a page, with their object types."""
+    if (encoded := page.encoded) is not None:
+        for own, moment, line in zip(encoded.ids, encoded.moments, encoded.lines, strict=True):
+            yield page.object_type, Entry(own, moment, (moment, moment), line, hash(line))
+        return
     for thing, text, provenance in zip(
         page.objects, page.texts or repeat(None), page.provenances or repeat(None), strict=False
     ):
@@ -137,16 +141,25 @@ def pack_entries(entries: Sequence[Entry], *, with_contents: bool = True) -> lis
     moments, dates = [entry.moment for entry in entries], [entry.dates for entry in entries]
     provenances, orders = [entry.provenance for entry in entries], [entry.order for entry in entries]
     has_provenances = any(provenance is not None for provenance in provenances)
-    columns = [
+    return _packed(
         [entry.entity_id for entry in entries],
         moments,
         None if dates == list(zip(moments, moments, strict=True)) else dates,  # Most objects have one date only.
         [entry.content for entry in entries] if with_contents else None,
         [None if provenance is None else _pack(provenance) for provenance in provenances] if has_provenances else None,
         orders if any(orders) else None,
-    ]
+        lines=[entry.data for entry in entries],
+    )
+
+
+def pack_encoded(encoded: EncodedObjects) -> list[bytes]:
+    """Encode objects as `pack_entries` encodes their entries, without the digests of their contents."""
+    return _packed(encoded.ids, encoded.moments, None, None, None, None, lines=encoded.lines)
+
+
+def _packed(*columns: Sequence[Any] | None, lines: Sequence[bytes]) -> list[bytes]:
     head = orjson.dumps(columns)
-    return [LENGTH.pack(len(head)), head, b"\n".join([entry.data for entry in entries])]
+    return [LENGTH.pack(len(head)), head, b"\n".join(lines)]
 
 
 def unpack_entries(packed: bytes, change: OwnerChange | None = None) -> list[Entry]:
@@ -164,11 +177,7 @@ def unpack_entries(packed: bytes, change: OwnerChange | None = None) -> list[Ent
     data = packed[at:] if change is None else change.of_data(packed[at:])
     lines = data.split(b"\n") if ids else []
     ids = ids if change is None else change.of_ids(ids, lines)
-    dates = (
-        list(zip(moments, moments, strict=True))
-        if dates is None
-        else [None if one is None else tuple(one) for one in dates]
-    )
+    dates = list(zip(moments, moments, strict=True)) if dates is None else [_dates_of(one) for one in dates]
     contents = list(map(hash, lines)) if contents is None else contents
     marks = (
         repeat(None, len(ids))
@@ -176,22 +185,24 @@ def unpack_entries(packed: bytes, change: OwnerChange | None = None) -> list[Ent
         else [None if one is None else _unpack(one) for one in provenances]
     )
     orders = [0] * len(ids) if orders is None else orders
-    _check_columns(ids, moments, dates, contents, orders)
+    _check_columns(ids, moments, contents, orders)
     return [Entry(*values) for values in zip(ids, moments, dates, lines, contents, marks, orders, strict=True)]
 
 
-def _check_columns(
-    ids: Sequence[Any], moments: Sequence[Any], dates: Sequence[Any], contents: Sequence[Any], orders: Sequence[Any]
-) -> None:
+def _check_columns(ids: Sequence[Any], moments: Sequence[Any], contents: Sequence[Any], orders: Sequence[Any]) -> None:
     """Raise ValueError unless all values have the right types."""
     is_right = set(map(type, ids)) <= TEXTS and set(map(type, moments)) <= NUMBERS_OR_NOTHING
-    is_right &= set(map(type, contents)) | set(map(type, orders)) <= NUMBERS
-    if not is_right or not all(one is None or _is_dates(one) for one in dates):
+    if not is_right or {*map(type, contents), *map(type, orders)} - NUMBERS:
         raise ValueError("a value has another type than it must have")
 
 
-def _is_dates(dates: tuple[Any, ...]) -> bool:
-    return len(dates) == 2 and {*map(type, dates)} <= NUMBERS_OR_NOTHING
+def _dates_of(packed: Any) -> Dates | None:
+    if packed is None:
+        return None
+    start, end = packed
+    if {type(start), type(end)} - NUMBERS_OR_NOTHING:
+        raise ValueError("a date has another type than it must have")
+    return start, end
 
 
 def _pack(provenance: ObjectProvenance) -> list[Any]:

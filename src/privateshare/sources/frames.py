@@ -17,8 +17,8 @@ from typing import IO, Any
 import orjson
 
 from privateshare.protocol import zstd
-from privateshare.sources.contract import PAGE_OBJECTS
-from privateshare.sources.entries import LENGTH, NUMBERS, Entry, OwnerChange, pack_entries, unpack_entries
+from privateshare.sources.contract import PAGE_OBJECTS, EncodedObjects
+from privateshare.sources.entries import LENGTH, NUMBERS, Entry, OwnerChange, pack_encoded, pack_entries, unpack_entries
 
 HEADER = struct.Struct(">BQ")
 PLACE = struct.Struct(">QQ")  # The content of READ: the position and the number of bytes.
@@ -101,8 +101,17 @@ def decode_json(content: bytes) -> dict[str, Any]:
 
 def encode_page(page: EntryPage, *, with_contents: bool) -> bytes:
     """Encode the content of a PAGE frame. `with_contents` has the meaning that it has in `pack_entries`."""
-    types = orjson.dumps([object_type for object_type, _ in page.entries])
     entries = pack_entries([entry for _, entry in page.entries], with_contents=with_contents)
+    return _compressed([object_type for object_type, _ in page.entries], entries)
+
+
+def encode_encoded_page(encoded: EncodedObjects) -> bytes:
+    """Encode the content of a PAGE frame for objects that the source encoded itself."""
+    return _compressed([encoded.object_type] * len(encoded.ids), pack_encoded(encoded))
+
+
+def _compressed(object_types: Sequence[int], entries: Sequence[bytes]) -> bytes:
+    types = orjson.dumps(object_types)
     return zstd.compress(b"".join((LENGTH.pack(len(types)), types, *entries)), PAGE_LEVEL)
 
 

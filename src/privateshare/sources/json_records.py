@@ -5,7 +5,7 @@ line, or in several documents in a row. At most one record is in memory at a tim
 of a record are checked before it is parsed. A record that cannot be read is counted, and the next one is read.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -33,7 +33,6 @@ from privateshare.sources.json_values import (
     count_values,
     element_texts,
     member_texts,
-    parse_plain_elements,
     parse_value,
     read_outline,
 )
@@ -65,8 +64,11 @@ class ObjectRole(Enum):
 RoleOf = Callable[[JsonObject, str], ObjectRole]
 """Returns the role of an object. The second argument is the name of the member or array that contains it."""
 
-NeedsNoText = Callable[[JsonObject], bool]
-"""Returns whether an object is a record of which the source does not need the original JSON."""
+PlainRecords = Callable[[bytes], Sequence[Any] | None]
+"""Decodes an array of records of which the source does not need the original JSON, in any form that the source likes.
+
+It returns None if the array is not strict JSON, or has anything that is not such a record, or is nested deeply.
+"""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class FoundRecord:
         wrapper: The object that contains it, such as an entry of a FHIR Bundle; None if there is none.
         file: The path of its file in the archive; empty if the upload is a single file.
         key: The name of the member or array that contains it; empty if there is none.
+        plain: Many records that the source decoded at once. Then there is no parsed record and no text.
     """
 
     thing: JsonObject
@@ -86,6 +89,7 @@ class FoundRecord:
     wrapper: JsonObject | None = field(default=None, repr=False)
     file: str = field(default="", repr=False)
     key: str = ""
+    plain: Sequence[Any] = field(default=(), repr=False)
 
 
 class NotJson(Exception):
@@ -101,10 +105,10 @@ class RecordReader:
         role_of: RoleOf,
         left_out: LeftOut,
         file: str = "",
-        needs_no_text: NeedsNoText | None = None,
+        plain_records: PlainRecords | None = None,
     ) -> None:
         self._scanner = JsonScanner(stream)
-        self._needs_no_text, self._no_batch_before = needs_no_text, 0
+        self._plain_records, self._no_batch_before = plain_records, 0
         self._role_of, self._left_out, self._file = role_of, left_out, file
         self._seen = 0  # Counts records, including those that cannot be read.
         self._known_objects = 0  # Counts records and wrappers.
@@ -149,9 +153,11 @@ class RecordReader:
         scanner.next_byte()
         lines = scanner.data[scanner.at :].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
         lines = [stripped for line in lines if (stripped := line.strip(SPACE_BYTES))]
+        if len(lines) < 2:
+            return False
         whole = sum(1 for line in lines if is_document(line))
         begun = all(line.startswith((b"{", b"[")) and not line.endswith(b",") for line in lines)
-        return len(lines) > 1 and whole > 0 and (begun or 2 * whole >= len(lines))
+        return whole > 0 and (begun or 2 * whole >= len(lines))
 
     def _records_on_lines(self) -> Iterator[FoundRecord]:
         unknown, before = 0, self._seen
@@ -179,6 +185,8 @@ class RecordReader:
             scanner.skip_value()
             return ()
         try:
+            if self._plain_records is not None and self._is_large_array():
+                return self._records_in_next_array(key, level)
             text = scanner.take_value(SMALL_BYTES)
             if text is not None:
                 return self._records_in_text(text, key, wrapper)
@@ -187,6 +195,13 @@ class RecordReader:
             return self._records_in_large_object(key, level, wrapper)
         except (TruncatedJson, TooDeep) as error:
             return self._records_in_truncated_or_deep_value(key, level, error)
+
+    def _is_large_array(self) -> bool:
+        """Return whether the next value is an array, and there is so much text that it may be a large one."""
+        scanner = self._scanner
+        while len(scanner.data) - scanner.at <= SMALL_BYTES and scanner.more():
+            pass
+        return scanner.data[scanner.at] == ARRAY and len(scanner.data) - scanner.at > SMALL_BYTES
 
     def _records_in_truncated_or_deep_value(self, key: str, level: int, error: Exception) -> Iterable[FoundRecord]:
         """Return the records of an object or array that is truncated or nested too deeply."""
@@ -205,6 +220,8 @@ class RecordReader:
 
     def _records_in_text(self, text: bytes, key: str, wrapper: JsonObject | None) -> Iterable[FoundRecord]:
         """Return the records of an object or array that is in memory."""
+        if text[0] == ARRAY and not self._scanner.may_have_long_number and (records := self._decode_plain(text)):
+            return (self._found_plain(records, key),)
         try:
             if self._scanner.may_have_long_number and has_long_number(text):
                 raise UnreadableValue(LONG_NUMBER)
@@ -236,9 +253,6 @@ class RecordReader:
                 yield from self._records_in_text(part, key, thing)
 
     def _records_in_parsed_elements(self, values: list[Any], text: bytes, key: str) -> Iterator[FoundRecord]:
-        if self._are_plain(values):
-            yield from self._plain_records(values, key)
-            return
         inner = containers(values)
         unknown, before = sum(value is not None for value in values) - len(inner), self._seen
         for value, part in zip(inner, element_texts(text), strict=True):
@@ -309,7 +323,7 @@ class RecordReader:
         unknown, before = 0, self._seen
         while True:
             while (batch := self._next_batch()) is not None:
-                yield from self._plain_records(batch, key)
+                yield self._found_plain(batch, key)
             known_before = self._known_objects
             found = SHALLOW_PATTERNS.next.match(scanner.data, scanner.at) if level < MAX_DEPTH else None
             if found is not None and found.end() - found.start(1) <= SMALL_BYTES:
@@ -332,14 +346,14 @@ class RecordReader:
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
 
-    def _next_batch(self) -> list[JsonObject] | None:
+    def _next_batch(self) -> Sequence[Any] | None:
         """Consume the next elements of an array at once, if all of them are plain records; None if they may not be.
 
         Parsing many records together takes half the time of finding the end of each. Text that parses as an array after
         brackets were put around it is certainly a number of whole elements, since no string or bracket in it is open.
         """
         scanner = self._scanner
-        if self._needs_no_text is None or scanner.may_have_long_number or scanner.position < self._no_batch_before:
+        if self._plain_records is None or scanner.may_have_long_number or scanner.position < self._no_batch_before:
             return None
         if len(scanner.data) - scanner.at < MIN_BATCH_BYTES and not scanner.more():
             return None
@@ -347,32 +361,21 @@ class RecordReader:
         for _ in range(BATCH_TRIES if scanner.next_byte(SPACE_AND_COMMAS) == OBJECT else 0):
             end = scanner.data.rfind(b",", scanner.at, max(scanner.at, scanner.data.rfind(b"{", scanner.at, end)))
             text = scanner.data[scanner.at : max(scanner.at, end)]
-            values = parse_plain_elements(text)
-            if values and self._are_plain(values, text):
-                scanner.at = end + 1
-                return values
-            if values or not text:
+            if not text:
                 break
+            if records := self._decode_plain(b"[%b]" % text):
+                scanner.at = end + 1
+                return records
         self._no_batch_before = scanner.position + len(scanner.data) - scanner.at  # Do not parse the same text often.
         return None
 
-    def _are_plain(self, values: list[Any], text: bytes | None = None) -> bool:
-        """Return whether all values are records of which no text is needed, and that are not nested deeply.
+    def _decode_plain(self, text: bytes) -> Sequence[Any] | None:
+        """Decode an array of plain records; None if it is anything else."""
+        return self._plain_records(text) if self._plain_records is not None else None
 
-        Args:
-            values: The values.
-            text: Their JSON, if its nesting was not checked yet.
-        """
-        needs_no_text = self._needs_no_text
-        if needs_no_text is None or not all(isinstance(value, dict) and needs_no_text(value) for value in values):
-            return False
-        if text is None or text.count(b"{") + text.count(b"[") - len(values) < MAX_DEPTH:
-            return True
-        return not any(containers(value.values()) for value in values)
-
-    def _plain_records(self, values: list[JsonObject], key: str) -> Iterator[FoundRecord]:
-        self._count_records(len(values))
-        return (FoundRecord(value, b"", None, self._file, key) for value in values)
+    def _found_plain(self, records: Sequence[Any], key: str) -> FoundRecord:
+        self._count_records(len(records))
+        return FoundRecord({}, b"", None, self._file, key, records)
 
     def _with_text_as_input(self, text: bytes, records: Iterator[FoundRecord]) -> Iterator[FoundRecord]:
         """Yield records while the reader's input is a text in memory. Then its input is the surrounding text again.

@@ -56,15 +56,6 @@ def parse_value(text: bytes) -> tuple[Any, bytes]:
     return value, text
 
 
-def parse_plain_elements(text: bytes) -> list[Any]:
-    """Parse the elements of an array; an empty list if anything in the text is not strict JSON."""
-    try:
-        values = orjson.loads(b"[%b]" % text)
-    except orjson.JSONDecodeError:
-        return []
-    return values if isinstance(values, list) else []
-
-
 def _loads(text: bytes) -> Any:
     """Parse JSON. Raises ValueError, or MemoryError in cases in which orjson raises a JSONDecodeError."""
     try:

@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from privateshare.sources.contract import EncodedObjects
 from privateshare.sources.entries import Entry
 from privateshare.sources.frames import EntryPage
 
@@ -28,13 +29,22 @@ class CountedObjects:
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Count objects."""
-        for entry in entries:
-            own = hash(entry.entity_id)
-            if own not in self._known or entry.provenance is not None:
-                self.number += 1
-            if len(self._known) < MAX_KNOWN_IDS:
-                self._known.add(own)
-        moments = [entry.moment for entry in entries if entry.moment is not None]
+        plain = [entry.entity_id for entry in entries if entry.provenance is None]
+        self.add_plain(plain, [entry.moment for entry in entries if entry.moment is not None])
+        self.number += len(entries) - len(plain)
+
+    def add_plain(self, ids: Sequence[str], moments: Sequence[int]) -> None:
+        """Count objects without a provenance, and take note of the dates of objects."""
+        owns, known = [hash(own) for own in ids], self._known
+        if len(known) + len(owns) <= MAX_KNOWN_IDS:
+            before = len(known)
+            known.update(owns)
+            self.number += len(known) - before
+        else:
+            for own in owns:
+                self.number += own not in known
+                if len(known) < MAX_KNOWN_IDS:
+                    known.add(own)
         if moments:
             self.first = min(moments) if self.first is None else min(self.first, *moments)
             self.last = max(moments) if self.last is None else max(self.last, *moments)
@@ -61,9 +71,17 @@ class ObjectCounts:
                 continue
             self.kinds.setdefault(object_type, CountedObjects()).add(entries)
             ends = [entry.dates[1] for entry in entries if entry.dates is not None]
-            past = [end for end in ends if end is not None and end <= self._now]
-            if past:
-                self.newest[object_type] = max(*past, self.newest.get(object_type, past[0]))
+            self._note_newest(object_type, [end for end in ends if end is not None])
+
+    def add_encoded(self, encoded: EncodedObjects) -> None:
+        """Count objects that the source encoded itself."""
+        self.kinds.setdefault(encoded.object_type, CountedObjects()).add_plain(encoded.ids, encoded.moments)
+        self._note_newest(encoded.object_type, encoded.moments)
+
+    def _note_newest(self, object_type: int, ends: Sequence[int]) -> None:
+        past = [end for end in ends if end <= self._now]
+        if past:
+            self.newest[object_type] = max(*past, self.newest.get(object_type, past[0]))
 
     def to_json(self) -> dict[str, Any]:
         """Convert the counts to a JSON object."""

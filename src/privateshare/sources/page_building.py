@@ -1,12 +1,20 @@
 """Grouping the objects of a source into pages, for sources that do not have pages themselves."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import cast, overload
 
 import orjson
 
-from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, Identity, JsonObject, OwnedPages, Page
+from privateshare.sources.contract import (
+    PAGE_BYTES,
+    PAGE_OBJECTS,
+    EncodedObjects,
+    Identity,
+    JsonObject,
+    OwnedPages,
+    Page,
+)
 from privateshare.sources.identity import Deletion, ObjectProvenance
 
 
@@ -18,6 +26,28 @@ class Written:
     thing: JsonObject
     text: bytes | None = None
     provenance: ObjectProvenance | None = None
+
+
+class ParsedLater(Sequence[JsonObject]):
+    """Encoded objects, each of which is parsed when it is asked for."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, index: int) -> JsonObject: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[JsonObject]: ...
+
+    def __getitem__(self, index: int | slice) -> JsonObject | Sequence[JsonObject]:
+        if isinstance(index, slice):
+            return ParsedLater(self._lines[index])
+        thing: JsonObject = orjson.loads(self._lines[index])
+        return thing
 
 
 def pages(objects: "Iterable[Mapped]") -> Iterator[Page]:
@@ -34,6 +64,13 @@ def pages(objects: "Iterable[Mapped]") -> Iterator[Page]:
             if len(deletions) == PAGE_OBJECTS:
                 yield Page(one.object_type, (), deletions=deletions)
                 deletions = []
+            continue
+        if isinstance(one, EncodedObjects):
+            if one.object_type in waiting:  # The later of two objects with one id replaces the other.
+                earlier = waiting.pop(one.object_type)
+                count, size = count - len(earlier.objects), size - earlier.size
+                yield earlier.page()
+            yield from _encoded_pages(one)
             continue
         if isinstance(one, tuple):
             one = Written(*one)
@@ -52,8 +89,15 @@ def pages(objects: "Iterable[Mapped]") -> Iterator[Page]:
         yield Page(deletions[0].object_type, (), deletions=deletions)
 
 
-Mapped = tuple[int, JsonObject] | Written | Deletion
-"""An object with its type, or the deletion of one."""
+def _encoded_pages(one: EncodedObjects) -> Iterator[Page]:
+    for start in range(0, len(one.lines), PAGE_OBJECTS):
+        part = slice(start, start + PAGE_OBJECTS)
+        encoded = EncodedObjects(one.object_type, one.ids[part], one.moments[part], one.lines[part])
+        yield Page(one.object_type, ParsedLater(encoded.lines), texts=encoded.lines, encoded=encoded)
+
+
+Mapped = tuple[int, JsonObject] | Written | EncodedObjects | Deletion
+"""An object with its type, several that the source encoded, or the deletion of one."""
 
 OwnedObjects = Generator[Mapped, None, Identity]
 """A reading of an export that yields all objects, and at its end returns whose export it is."""

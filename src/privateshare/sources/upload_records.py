@@ -9,7 +9,7 @@ from typing import IO, BinaryIO
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.failures import Broken, LeftOut, shown_name
 from privateshare.sources.json_patterns import BOM
-from privateshare.sources.json_records import FoundRecord, NeedsNoText, NotJson, RecordReader, RoleOf
+from privateshare.sources.json_records import FoundRecord, NotJson, PlainRecords, RecordReader, RoleOf
 from privateshare.sources.json_scanner import ByteStream, OtherData, TruncatedJson
 
 START_BYTES = 4096
@@ -39,7 +39,7 @@ def read_records(
     role_of: RoleOf,
     left_out: LeftOut,
     skip: Callable[[str], bool] | None = None,
-    needs_no_text: NeedsNoText | None = None,
+    plain_records: PlainRecords | None = None,
 ) -> Iterator[FoundRecord]:
     """Yield all records of an upload.
 
@@ -48,13 +48,12 @@ def read_records(
         role_of: Decides which objects are records.
         left_out: The report to which unreadable records and files are added. The caller counts the records it reads.
         skip: Returns whether a file of a zip archive is skipped without a report, by its path.
-        needs_no_text: Returns whether an object is a record of which the original JSON is not needed. Such records are
-            read much faster.
+        plain_records: Decodes records of which the original JSON is not needed, many at once, which is much faster.
 
     Raises:
         Broken: The upload is empty, damaged, not JSON, or decompresses to more than any export contains.
     """
-    upload = UploadReader(role_of, left_out, needs_no_text)
+    upload = UploadReader(role_of, left_out, plain_records)
     for file in uploaded_files(archive, left_out, skip):
         yield from upload.records_of(file)
     upload.estimate()
@@ -77,7 +76,7 @@ class UploadReader:
 
     role_of: RoleOf
     left_out: LeftOut
-    needs_no_text: NeedsNoText | None = None
+    plain_records: PlainRecords | None = None
     read_bytes: int = 0
     unread_bytes: int = 0
     cut_files: int = 0
@@ -87,7 +86,7 @@ class UploadReader:
         with file.open() as stream:
             start = stream.read(START_BYTES)
         with file.open() as stream:
-            reader = RecordReader(_in_utf8(stream, start), self.role_of, self.left_out, file.path, self.needs_no_text)
+            reader = RecordReader(_in_utf8(stream, start), self.role_of, self.left_out, file.path, self.plain_records)
             try:
                 yield from reader.records()
             except NotJson:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privateshare.sources import json_records, json_scanner
 from privateshare.sources.failures import DAMAGED, LONG_NUMBER, NOT_UTF_8, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
-from privateshare.sources.json_records import FoundRecord, NotJson, ObjectRole, RecordReader
+from privateshare.sources.json_records import FoundRecord, NotJson, ObjectRole, PlainRecords, RecordReader
 from privateshare.sources.json_scanner import TruncatedJson
 
 KINDS = ("R1", "R2")
@@ -129,13 +130,24 @@ def test_damage_is_counted_or_reported(sizes: None, text: str, cut: float, noise
 Outcome = tuple[list[Any], dict[Reason, int], str]
 
 
-def outcome(text: bytes, needs_no_text: Callable[[Any], bool] | None) -> Outcome:
+def decode_plain(text: bytes) -> list[Any] | None:
+    """Decode an array of records without arrays and objects in them."""
+    try:
+        values = orjson.loads(text)
+    except ValueError:
+        return None
+    plain = [value for value in values if isinstance(value, dict) and value.get("kind") in KINDS]
+    nested = any(isinstance(part, dict | list) for value in plain for part in value.values())
+    return plain if len(plain) == len(values) and not nested else None
+
+
+def outcome(text: bytes, plain_records: PlainRecords | None) -> Outcome:
     """Return the records with their keys, what is left out, and the error at the end."""
     found: list[Any] = []
     left_out, error = LeftOut(), ""
     try:
-        for one in RecordReader(io.BytesIO(text), shape_of, left_out, "", needs_no_text).records():
-            found.append((one.thing, one.key))
+        for one in RecordReader(io.BytesIO(text), shape_of, left_out, "", plain_records).records():
+            found += [(thing, one.key) for thing in one.plain or [one.thing]]
     except (NotJson, TruncatedJson) as problem:
         error = type(problem).__name__
     return found, dict(left_out.by_reason()), error
@@ -158,14 +170,14 @@ def test_records_whose_text_is_not_needed_are_the_same(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_records, "MIN_BATCH_BYTES", 1)
         for text in (data, data[:at] + noise + data[at + len(noise) :]):
-            assert outcome(text, lambda thing: thing.get("kind") in KINDS) == outcome(text, None)
+            assert outcome(text, decode_plain) == outcome(text, None)
 
 
 def test_deep_records_are_not_read_together() -> None:
     """The limit of nesting is the same."""
     deep = '{"kind": "R1", "a": ' + "[" * 70 + "]" * 70 + "}"
     text = "[" + ",".join(['{"kind": "R1"}'] * 2000 + [deep] + ['{"kind": "R1", "a": "[{"}'] * 2000) + "]"
-    found, problems, _ = outcome(text.encode(), lambda thing: thing.get("kind") == "R1")
+    found, problems, _ = outcome(text.encode(), decode_plain)
     assert (len(found), problems) == (4000, {TOO_DEEP: 1})
 
 

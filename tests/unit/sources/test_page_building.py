@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, ObjectSchema
-from privateshare.sources.entries import page_entries
+from privateshare.sources.contract import PAGE_BYTES, PAGE_OBJECTS, EncodedObjects, ObjectSchema
+from privateshare.sources.entries import entry_of, page_entries
 from privateshare.sources.identity import IF_MISSING
-from privateshare.sources.page_building import Written, pages
+from privateshare.sources.page_building import Written, one_line, pages
 
 Typed = tuple[int, dict[str, Any]]
 
@@ -51,3 +51,19 @@ def test_pages_are_emitted_early() -> None:
 
         next(pages(objects()))
         assert taken <= count
+
+
+def test_objects_that_are_encoded_already_come_after_those_before_them() -> None:
+    """The later of two objects with one id replaces the other, so their order stays."""
+    things = [{"entityid": f"e{number}", "createddate": number} for number in range(PAGE_OBJECTS + 5)]
+    lines = [one_line(thing) for thing in things]
+    ids = [thing["entityid"] for thing in things]
+    encoded = EncodedObjects(1, ids, range(len(things)), lines)
+    found = list(pages([(1, {"entityid": "first"}), (2, {"entityid": "other"}), encoded, (1, {"entityid": "last"})]))
+    of_type = [thing for page in found if page.object_type == 1 for thing in page.objects]
+    assert of_type == [{"entityid": "first"}, *things, {"entityid": "last"}]
+    assert all(len(page.objects) <= PAGE_OBJECTS for page in found)
+    schema = ObjectSchema("digime", "1.0.0")
+    for page in found:
+        expected = [(page.object_type, entry_of(schema, thing)) for thing in page.objects if page.encoded is not None]
+        assert expected in ([], list(page_entries(schema, page)))

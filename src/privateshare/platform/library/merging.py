@@ -42,8 +42,11 @@ class Merge:
         for entry in self._buffer.entries(slot):
             if self._dropped and self._is_dropped(entry):
                 continue
-            provenance = _relative_to_folder(self._buffer.folder, entry.provenance)
-            yield entry if provenance is entry.provenance else with_values(entry, provenance=provenance)
+            if entry.provenance is None:
+                yield entry
+            else:
+                provenance = _relative_to_folder(self._buffer.folder, entry.provenance)
+                yield with_values(entry, provenance=provenance)
 
     def keeps(self, slot: Slot, entry: Entry) -> bool:
         """Return whether a stored object is kept in this slot."""

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.contract import Broken, JsonObject
+from privateshare.sources.contract import Broken, EncodedObjects, JsonObject
 from privateshare.sources.export_reader import UNREADABLE
 from privateshare.sources.failures import LeftOut, shown_name
 from privateshare.sources.identity import IF_MISSING
@@ -25,8 +25,9 @@ from privateshare.sources.spotify.account_data import (
     saved_track,
     search,
 )
-from privateshare.sources.spotify.history import Play, UnreadablePlay, is_plain_play, read_brief_play, read_play
+from privateshare.sources.spotify.history import Play, UnreadablePlay, read_brief_play, read_play
 from privateshare.sources.spotify.mapping import PlayIds, SpotifyAccount, play_history
+from privateshare.sources.spotify.plain_plays import PlainPlay, PlayEncoder, decode_plays
 from privateshare.sources.upload_records import read_records
 
 MAX_USERNAME_CHARACTERS = 200
@@ -55,9 +56,14 @@ class SpotifyExport:
     _play_ids: PlayIds = field(default_factory=PlayIds)
     _playlists: Counter[str] = field(default_factory=Counter)
 
-    def objects(self, account: SpotifyAccount) -> Iterator[Written]:
+    def objects(self, account: SpotifyAccount) -> Iterator[Written | EncodedObjects]:
         """Yield all objects. Raises Broken if there are none, or if less than half can be read."""
-        for found in read_records(self.archive, _role_of, self.left_out, self._skips, is_plain_play):
+        encoder = PlayEncoder(account, self._play_ids)
+        for found in read_records(self.archive, _role_of, self.left_out, self._skips, decode_plays):
+            if found.plain:
+                self._note_usernames(found.plain)
+                yield encoder.encode(found.plain, self.left_out)
+                continue
             try:
                 written = self._objects_of(account, found)
             except UnreadablePlay as error:
@@ -113,6 +119,10 @@ class SpotifyExport:
     def _note_username(self, thing: Mapping[str, object]) -> None:
         if (username := thing.get("username")) and isinstance(username, str | int):
             self.usernames.add(str(username)[:MAX_USERNAME_CHARACTERS])
+
+    def _note_usernames(self, plays: Sequence[PlainPlay]) -> None:
+        for username in {play.username for play in plays}:
+            self._note_username({"username": username})
 
     def _skips(self, path: str) -> bool:
         name = PurePosixPath(path).name

@@ -76,11 +76,6 @@ class UnreadablePlay(Exception):
         super().__init__(reason.code)
 
 
-def is_plain_play(line: JsonObject) -> bool:
-    """Return whether an object is certainly a play whose names are texts, if it has any."""
-    return "ts" in line and {type(line.get(TITLE)), type(line.get(ARTIST)), type(line.get(ALBUM))} <= TEXT_OR_NOTHING
-
-
 def read_play(found: FoundRecord) -> Play | None:
     """Parse a play; None if it is not of music, such as a podcast. Raises UnreadablePlay."""
     line = found.thing
@@ -91,7 +86,7 @@ def read_play(found: FoundRecord) -> Play | None:
         written = json.loads(found.text, parse_float=str, parse_int=str)
         title, artist, album = _word(written[TITLE]), _word(written[ARTIST]), _word(written.get(ALBUM) or "")
     return Play(
-        _milliseconds(line.get("ts")),
+        read_time(line.get("ts")),
         _played(line.get("ms_played")),
         title,
         artist,
@@ -105,7 +100,7 @@ def read_brief_play(line: JsonObject) -> Play:
     """Parse a play of the account data. Raises UnreadablePlay."""
     artist, title = line.get("artistName"), line.get("trackName")
     return Play(
-        _milliseconds(line.get("endTime")),
+        read_time(line.get("endTime")),
         _played(line.get("msPlayed")),
         title=_word(title),
         artist=_word(artist),
@@ -142,8 +137,11 @@ def _played(value: Any) -> int:
     return played
 
 
-def _milliseconds(value: Any) -> int:
-    """Parse a time in any notation. Times without a zone are in UTC, like all times of Spotify."""
+def read_time(value: Any) -> int:
+    """Parse a time in any notation. Times without a zone are in UTC, like all times of Spotify.
+
+    Raises UnreadablePlay.
+    """
     try:
         moment = datetime.fromisoformat(value)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

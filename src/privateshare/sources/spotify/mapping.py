@@ -50,16 +50,23 @@ class PlayIds:
 
     def id_of(self, play: Play) -> str:
         """Return the id of a play. Give it all plays of an export, in their order."""
-        minute = play.ended // MINUTE_MILLISECONDS
+        return self.id_with(play.ended, play.played, play.artist, play.title, play.track_uri, brief=play.brief)
+
+    def id_with(self, ended: int, played: int, artist: str, title: str, track_uri: str, *, brief: bool = False) -> str:
+        """Return the id of the play with these values, like `id_of`."""
+        minute = ended // MINUTE_MILLISECONDS
         if minute != self._minute:
             self._minute = minute
             self._known.clear()
-        own_id = f"{minute * MINUTE_MILLISECONDS}_{play.played}_{stable_id(play.artist, play.title)}"
-        equal = self._known.setdefault(own_id, [])
-        key = (play.ended, play.track_uri)
-        if play.brief or key not in equal:
+        own_id = f"{minute * MINUTE_MILLISECONDS}_{played}_{stable_id(artist, title)}"
+        equal = self._known.get(own_id)
+        key = (ended, track_uri)
+        if equal is None:
+            self._known[own_id] = [key]
+            return own_id
+        if brief or key not in equal:
             equal.append(key)
-        number = len(equal) if play.brief else equal.index(key) + 1
+        number = len(equal) if brief else equal.index(key) + 1
         return own_id if number == 1 else f"{own_id}-{number}"
 
 

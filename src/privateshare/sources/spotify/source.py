@@ -11,7 +11,6 @@ from privateshare.sources.contract import (
     Connection,
     FileMark,
     Identity,
-    JsonObject,
     ObjectSchema,
     OwnedPages,
     Page,
@@ -20,7 +19,7 @@ from privateshare.sources.contract import (
     SourceInfo,
     Upload,
 )
-from privateshare.sources.page_building import OwnedObjects, Written, owned_pages, owner_at_end, pages
+from privateshare.sources.page_building import Mapped, OwnedObjects, owned_pages, owner_at_end, pages
 from privateshare.sources.spotify.export import SpotifyExport
 from privateshare.sources.spotify.mapping import account_of
 from privateshare.sources.spotify.sample import sample_objects
@@ -98,7 +97,7 @@ class Spotify:
         """Yield the objects of these types. Raises Broken."""
         return pages(self._objects(connection, cursors))
 
-    def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject] | Written]:
+    def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[Mapped]:
         if connection.sample is not None:
             now = datetime.now(UTC)
             for object_type in wanted:
