@@ -55,7 +55,9 @@ def test_pages_are_emitted_early() -> None:
 
 def test_objects_that_are_encoded_already_come_after_those_before_them() -> None:
     """The later of two objects with one id replaces the other, so their order stays."""
-    things = [{"entityid": f"e{number}", "createddate": number} for number in range(PAGE_OBJECTS + 5)]
+    things: list[dict[str, Any]] = [
+        {"entityid": f"e{number}", "createddate": number} for number in range(PAGE_OBJECTS + 5)
+    ]
     lines = [one_line(thing) for thing in things]
     ids = [thing["entityid"] for thing in things]
     encoded = EncodedObjects(1, ids, range(len(things)), lines)
