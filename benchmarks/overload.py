@@ -34,8 +34,9 @@ async def run(folder: Path, apps: int) -> int:
         with suppress(PermissionError):  # Otherwise it is the load that waits for a core, and not the platform.
             os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
         found = await measure_overload([call for calls in zip(*by_app, strict=True) for call in calls])
-    print("\n".join([f"{apps} apps", *found.lines(), *found.problems()]))
-    return 1 if found.problems() else 0
+    problems = found.violations() + found.slowness()
+    print("\n".join([f"{apps} apps", *found.lines(), *problems]))
+    return 1 if problems else 0
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import asyncio
 import random
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,12 +28,13 @@ from privateshare.platform.keys.signing import database_name
 from privateshare.platform.operating.logs import configure_logging
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from tests.chaos.faults import Fault
 from tests.chaos.invariants import check_stores, wait_until_quiet
 from tests.chaos.load import ACCOUNTS, Actor, Apps, Counts, Inbox, NoAnswer, Person
 from tests.chaos.machines import Machines, running_machines
 from tests.chaos.overload import measure_overload
 from tests.chaos.requests import Call
-from tests.chaos.world import Fault, World, running_world
+from tests.chaos.world import World, running_world
 from tests.flow.consenting import asking_contract
 from tests.flow.people import People
 
@@ -69,7 +71,7 @@ async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
             counts.violations += problems
             counts.violations += await asyncio.to_thread(_check_backups, platform, place)
             if isinstance(world, World):
-                counts.violations += await _overload(actors[0])
+                await _overload(actors[0], world, counts)
     _print(counts, world, orphans)
     return 1 if counts.violations else 0
 
@@ -100,16 +102,17 @@ def _check_backups(platform: Platform, place: BackupPlace) -> list[str]:
     return problems
 
 
-async def _overload(actor: Actor) -> list[str]:
-    """Send four times as many calls as are answered, print the figures, and return which promises were broken."""
+async def _overload(actor: Actor, world: World, counts: Counts) -> None:
+    """Send four times as many calls as are answered, print the figures, and record which promises were broken."""
     living = actor.living()
     if not living:
-        return []
-    wire = actor.reading
+        return
+    wire = replace(actor.reading, origin=world.direct_origin)
     headers = {"Authorization": f"Bearer {wire.jwt(access_token=living[0].tokens.access)}"}
     found = await measure_overload([Call(wire.url(ACCOUNTS), headers)])
     print("\n".join(found.lines()))
-    return found.problems()
+    counts.violations += found.violations()
+    counts.slow += found.slowness()
 
 
 async def _actors(platform: Platform, world: World | Machines, counts: Counts, seed: int) -> list[Actor]:
@@ -179,6 +182,8 @@ def _print(counts: Counts, world: World | Machines, orphans: int) -> None:
         print(f"{number:5}  {what}")
     print(f"{counts.unanswered:5}  calls without an answer")
     print(f"{orphans:5}  blobs and keys of interrupted calls, which the nightly sweep deletes")
+    for slow in counts.slow:
+        print(f"       slower than wanted: {slow}")
     print(f"{len(counts.violations):5}  promises broken")
     for violation in counts.violations:
         print(f"       {violation}")

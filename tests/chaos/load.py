@@ -74,11 +74,12 @@ class Inbox:
 
 @dataclass
 class Counts:
-    """What happened, for the report."""
+    """What happened, for the report. What was slow is no violation: other programs may have used the machine."""
 
     done: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
     violations: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what: str) -> None:

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import boto3
 import httpx2
 import psycopg
 
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url, install_folder
 from privateshare.platform.operating.settings import Settings
+from tests.chaos.faults import Fault, LinkFaults, StoreFaults, a_while
+from tests.chaos.link import Link
 from tests.chaos.store import FaultyStore
-from tests.chaos.world import Fault
 from tests.flow.poolers import start_pgbouncer
 from tests.flow.proxies import UNPACKED, program
 from tests.flow.served import Served, free_port, serving
@@ -62,11 +62,18 @@ class Machines:
     pooler: "subprocess.Popen[bytes]"
     pooled_url: str
     environment: Mapping[str, str]
-    origin: str
+    link: Link
+    balancer_port: int
     ports: Mapping[str, int]
+    balancer: "subprocess.Popen[bytes] | None" = None
     running: dict[str, tuple[ExitStack, Served]] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     failed_over: bool = False
+
+    @property
+    def origin(self) -> str:
+        """Return the platform's address as apps and people reach it."""
+        return self.link.origin
 
     def settings(self) -> Settings:
         """Return the settings of an operator's command: to the database itself."""
@@ -123,29 +130,63 @@ class Machines:
             await connection.execute("SELECT pg_promote()")
             await connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
             await connection.execute("SELECT pg_reload_conf()")
+        await self._restart_pooler()
+        return "PostgreSQL is killed, and the replica takes over"
+
+    async def kill_pooler(self, _chance: random.Random) -> str:
+        """Kill pgbouncer, and start it again."""
+        await self._restart_pooler()
+        return "pgbouncer is killed"
+
+    async def kill_balancer(self, chance: random.Random) -> str:
+        """Kill HAProxy, and start it again a moment later."""
+        self.stop_balancer()
+        await a_while(chance)
+        await self.start_balancer()
+        return "HAProxy is killed"
+
+    async def start_balancer(self) -> None:
+        """Start HAProxy, and wait until it reaches a server."""
+        self.balancer = balancer = _haproxy(self.folder, self.balancer_port, self.ports)
+        address = f"http://127.0.0.1:{self.balancer_port}"
+        await asyncio.to_thread(wait_for, lambda: balancer.poll() is not None or _answers(address))
+        assert balancer.poll() is None, "HAProxy ended"
+
+    def stop_balancer(self) -> None:
+        """Kill HAProxy."""
+        if self.balancer is not None:
+            self.balancer.kill()
+            self.balancer.wait()
+
+    async def _restart_pooler(self) -> None:
         self.pooler.kill()
         self.pooler.wait()
         port = urlsplit(self.pooled_url).port
         assert port is not None
-        self.pooler, _ = await asyncio.to_thread(start_pgbouncer, self.folder, own, port)
-        return "PostgreSQL is killed, and the replica takes over"
+        now = database_url(self.folder / ("replica" if self.failed_over else "primary"))
+        self.pooler, _ = await asyncio.to_thread(start_pgbouncer, self.folder, now, port)
 
     def faults(self) -> list[Fault]:
         """Return everything that can be done to the parts."""
-        return [self.kill_server, self.kill_server, self.restart_all, self.fail_over]
+        own = [
+            self.kill_server,
+            self.kill_server,
+            self.restart_all,
+            self.fail_over,
+            self.kill_pooler,
+            self.kill_balancer,
+        ]
+        return [*own, *StoreFaults(self.store).all(), LinkFaults(self.link).cut]
 
 
 @asynccontextmanager
 async def running_machines(folder: Path) -> AsyncIterator[Machines]:
     """Start everything, and stop it at the end."""
-    store = FaultyStore()
+    store = FaultyStore(folder / "store")
     async with AsyncExitStack() as stack:
         stack.enter_context(store.serving())
         environment = store.environment()
         os.environ.update(environment)
-        client = boto3.client("s3")
-        for name in ("files", "keys"):
-            client.create_bucket(Bucket=name)
         folder.chmod(0o755)
         primary = EmbeddedPostgres(folder / "primary", 300)
         own = await primary.start()
@@ -156,31 +197,30 @@ async def running_machines(folder: Path) -> AsyncIterator[Machines]:
         url = f"postgresql:///privateshare?host={quote(hosts)}&user=privateshare&target_session_attrs=read-write"
         pooler, pooled = await asyncio.to_thread(start_pgbouncer, folder, own, free_port())
         ports, outer = {name: free_port() for name in SERVERS}, free_port()
+        link = Link(outer)
+        await link.start()
+        stack.push_async_callback(link.stop)
         environment |= {
             "DATABASE_URL": url,
             "PRIVATESHARE_DATABASE_POOLER_URL": pooled,
             "BLOB_URL": "s3://files",
             "PRIVATESHARE_KEY_URL": "s3://keys",
             "PRIVATESHARE_MASTER_KEY": b64encode(os.urandom(32)).decode(),
-            "PRIVATESHARE_ORIGIN": f"http://127.0.0.1:{outer}",
+            "PRIVATESHARE_ORIGIN": link.origin,
             "PRIVATESHARE_TRUSTED_PROXIES": "127.0.0.1",
         }
-        origin = environment["PRIVATESHARE_ORIGIN"]
-        machines = Machines(folder, store, primary, replica, url, pooler, pooled, environment, origin, ports)
+        machines = Machines(folder, store, primary, replica, url, pooler, pooled, environment, link, outer, ports)
         try:
             for name in SERVERS:
                 await machines.start(name)
-            balancer = stack.enter_context(_haproxy(folder, outer, ports))
-            await asyncio.to_thread(wait_for, lambda: balancer.poll() is not None or _answers(origin))
-            assert balancer.poll() is None, "HAProxy ended"
+            await machines.start_balancer()
             yield machines
         finally:
             for name in list(machines.running):
                 await machines.stop(name)
             machines.pooler.kill()
             machines.pooler.wait()
-            if "balancer" in locals():
-                balancer.kill()
+            machines.stop_balancer()
 
 
 async def _start_replica(folder: Path, primary: str) -> EmbeddedPostgres:

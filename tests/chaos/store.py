@@ -1,40 +1,32 @@
-"""An S3 server that can be told to fail, to be slow, to stop, or to break off its answers."""
+"""An S3 server in a process of its own, which can be killed, paused, and told to fail, to be slow or to break off."""
 
-import logging
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from tests.chaos.s3_server import BUCKETS, Faults
+from tests.flow.served import free_port
+from tests.patience import wait_for
 
-MAX_PAUSE_SECONDS = 30
-ERROR = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>made to fail</Message></Error>'
+ROOT = Path(__file__).parents[2]
 
 
 class FaultyStore:
-    """A server of S3 in a thread of this process.
+    """The server, and the folder in which it keeps the buckets `files` and `keys`."""
 
-    Attributes:
-        fails: Whether it answers 500, and does nothing.
-        delay_seconds: How long it waits before it does something.
-        breaks_off: Whether it ends each connection in the middle of its answer, after it has done what was asked.
-        going: An event that is not set while it is paused.
-    """
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
 
-    def __init__(self) -> None:
-        self.fails = False
-        self.breaks_off = False
-        self.delay_seconds = 0.0
-        self.going = threading.Event()
-        self.going.set()
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._application = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+    @property
+    def pid(self) -> int:
+        """Return the id of the process."""
+        assert self._process is not None
+        return self._process.pid
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which the platform finds this store."""
@@ -45,35 +37,35 @@ class FaultyStore:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Serve until the end of the block."""
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
+        for name in ("files", "keys"):
+            (self._folder / BUCKETS / name).mkdir(parents=True)
+        self.have(Faults())
+        self.start()
         try:
             yield
         finally:
-            self._server.shutdown()
-            thread.join()
+            self.kill()
 
-    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        self.going.wait(MAX_PAUSE_SECONDS)
-        if self.delay_seconds:
-            time.sleep(self.delay_seconds)
-        if self.fails:
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            environ["wsgi.input"].read(length)
-            start_response("500 Internal Server Error", [("Content-Type", "application/xml")])
-            return [ERROR]
-        answered: Iterable[bytes] = self._application(environ, start_response)
-        return _first_half(environ["werkzeug.socket"], answered) if self.breaks_off else answered
+    def start(self) -> None:
+        """Start the process, and wait until it answers."""
+        command = [sys.executable, "-m", "tests.chaos.s3_server", str(self._port), str(self._folder)]
+        self._process = process = subprocess.Popen(command, cwd=ROOT)
+        wait_for(lambda: process.poll() is not None or self._is_listening())
+        assert process.poll() is None, "the store ended"
 
-    def be_well(self) -> None:
-        """Answer as it should again."""
-        self.fails, self.breaks_off, self.delay_seconds = False, False, 0.0
-        self.going.set()
+    def kill(self) -> None:
+        """Kill the process. What it has acknowledged stays in its folder."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
+    def have(self, faults: Faults) -> None:
+        """Have these faults from now on, in place of those before."""
+        faults.write(self._folder)
 
-def _first_half(connection: socket.socket, answered: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield half of an answer, and end the connection. Of an answer without a body nothing is sent."""
-    whole = b"".join(answered)
-    if whole:
-        yield whole[: len(whole) // 2]
-    connection.shutdown(socket.SHUT_RDWR)
+    def _is_listening(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self._port)).close()
+        except ConnectionError:
+            return False
+        return True

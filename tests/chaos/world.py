@@ -5,29 +5,26 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3
 import psutil
 import psycopg
 
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.operating.settings import Settings
+from tests.chaos.faults import LONGEST_PAUSE_SECONDS, Fault, LinkFaults, StoreFaults, a_while, no_room, pause, slow
+from tests.chaos.link import Link
 from tests.chaos.store import FaultyStore
 from tests.flow.poolers import start_pgbouncer
 from tests.flow.proxies import UNPACKED
 from tests.flow.served import Served, free_port, serving_as_people_do
 
-Fault = Callable[[random.Random], Awaitable[str]]
 PROCESSES = "2"  # For requests; with them comes one for syncs.
-LONGEST_PAUSE_SECONDS = 4.0
-SLOW_SHARE, SLOW_TURN_SECONDS = 0.8, 0.05  # Of the time that a slow process stands still.
 REVIVAL_SECONDS = 10
-ROOM_BYTES = 100_000  # On a full disk, no file can become larger than this.
 CLOCK_JUMP_SECONDS = 100  # Clients' requests are accepted within five minutes of their time.
 CLOCK_CACHE_SECONDS = 1
 
@@ -56,6 +53,7 @@ class World:
     pooled_url: str
     environment: Mapping[str, str]
     served: Served | None = None
+    link: Link | None = None
     done: list[str] = field(default_factory=list)
 
     @property
@@ -65,7 +63,13 @@ class World:
 
     @property
     def origin(self) -> str:
-        """Return the platform's address."""
+        """Return the platform's address as apps and people reach it."""
+        assert self.link is not None
+        return self.link.origin
+
+    @property
+    def direct_origin(self) -> str:
+        """Return the address of the platform itself."""
         assert self.served is not None
         return self.served.origin
 
@@ -101,23 +105,21 @@ class World:
         """Pause a process of the platform."""
         victims = self.processes()
         if victims:
-            await _pause([chance.choice(victims).pid], chance)
+            await pause([chance.choice(victims).pid], chance)
         return "a process of the platform is paused"
 
     async def slow_process(self, chance: random.Random) -> str:
         """Let a process of the platform stand still most of the time."""
         victims = self.processes()
         if victims:
-            pid, until = chance.choice(victims).pid, _until(chance)
-            while asyncio.get_running_loop().time() < until:
-                await _pause_for([pid], SLOW_TURN_SECONDS * SLOW_SHARE)
-                await asyncio.sleep(SLOW_TURN_SECONDS * (1 - SLOW_SHARE))
+            pid = chance.choice(victims).pid
+            await slow(lambda: [pid], chance)
         return "a process of the platform is slow"
 
     async def fill_disk(self, chance: random.Random) -> str:
         """Let the processes of the platform write only small files, as if their disk had no room."""
-        with _no_room(self.processes):
-            await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
+        with no_room(self.processes):
+            await a_while(chance)
         return "the platform's disk is full"
 
     async def jump_clock(self, chance: random.Random) -> str:
@@ -131,8 +133,8 @@ class World:
 
     async def fill_disk_of_postgres(self, chance: random.Random) -> str:
         """Let PostgreSQL write only small files. It may end then, and is started again when there is room."""
-        with _no_room(self._processes_of_postgres):
-            await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
+        with no_room(self._processes_of_postgres):
+            await a_while(chance)
         for _ in range(REVIVAL_SECONDS):
             with suppress(psycopg.Error):
                 async with await psycopg.AsyncConnection.connect(self.database_url):
@@ -165,8 +167,13 @@ class World:
 
     async def pause_postgres(self, chance: random.Random) -> str:
         """Pause PostgreSQL with all of its processes."""
-        await _pause([one.pid for one in self._processes_of_postgres()], chance)
+        await pause([one.pid for one in self._processes_of_postgres()], chance)
         return "PostgreSQL is paused"
+
+    async def slow_postgres(self, chance: random.Random) -> str:
+        """Let PostgreSQL stand still most of the time."""
+        await slow(lambda: [one.pid for one in self._processes_of_postgres()], chance)
+        return "PostgreSQL is slow"
 
     async def kill_pooler(self, chance: random.Random) -> str:
         """Kill pgbouncer, and start it again a moment later."""
@@ -180,39 +187,17 @@ class World:
 
     async def pause_pooler(self, chance: random.Random) -> str:
         """Pause pgbouncer."""
-        await _pause([self.pooler.pid], chance)
+        await pause([self.pooler.pid], chance)
         return "pgbouncer is paused"
 
-    async def fail_store(self, chance: random.Random) -> str:
-        """Let the store answer 500."""
-        self.store.fails = True
-        await self._let_store_recover(chance)
-        return "the store answers 500"
-
-    async def slow_store(self, chance: random.Random) -> str:
-        """Let the store answer slowly."""
-        self.store.delay_seconds = chance.uniform(0.1, 1.0)
-        await self._let_store_recover(chance)
-        return "the store is slow"
-
-    async def pause_store(self, chance: random.Random) -> str:
-        """Let the store stand still."""
-        self.store.going.clear()
-        await self._let_store_recover(chance)
-        return "the store is paused"
-
-    async def break_off_store(self, chance: random.Random) -> str:
-        """Let the store end its connections in the middle of its answers, as when it is killed."""
-        self.store.breaks_off = True
-        await self._let_store_recover(chance)
-        return "the store breaks off its answers"
-
-    async def _let_store_recover(self, chance: random.Random) -> None:
-        await asyncio.sleep(chance.uniform(0.5, LONGEST_PAUSE_SECONDS))
-        self.store.be_well()
+    async def slow_pooler(self, chance: random.Random) -> str:
+        """Let pgbouncer stand still most of the time."""
+        await slow(lambda: [self.pooler.pid], chance)
+        return "pgbouncer is slow"
 
     def faults(self) -> list[Fault]:
         """Return everything that can be done to the parts."""
+        assert self.link is not None
         return [
             self.kill_process,
             self.kill_process,
@@ -224,12 +209,12 @@ class World:
             self.fill_disk_of_postgres,
             self.drop_connections,
             self.pause_postgres,
+            self.slow_postgres,
             self.kill_pooler,
             self.pause_pooler,
-            self.fail_store,
-            self.slow_store,
-            self.pause_store,
-            self.break_off_store,
+            self.slow_pooler,
+            *StoreFaults(self.store).all(),
+            LinkFaults(self.link).cut,
         ]
 
     def _processes_of_postgres(self) -> list[psutil.Process]:
@@ -242,54 +227,14 @@ class World:
         return int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
 
 
-def _until(chance: random.Random) -> float:
-    return asyncio.get_running_loop().time() + chance.uniform(0.5, LONGEST_PAUSE_SECONDS)
-
-
-@contextmanager
-def _no_room(processes: Callable[[], list[psutil.Process]]) -> Iterator[None]:
-    """Limit the size of the files of some processes, as if their disk were full. New processes inherit the limit."""
-    _limit_files(processes(), str(ROOM_BYTES))
-    try:
-        yield
-    finally:
-        _limit_files(processes(), "unlimited")
-
-
-def _limit_files(processes: list[psutil.Process], size: str) -> None:
-    for process in processes:
-        with suppress(psutil.Error):  # Only their own user may change the limits of PostgreSQL's processes.
-            command = ["prlimit", "--pid", str(process.pid), f"--fsize={size}:"]
-            subprocess.run(command, user=process.uids().real, check=False, capture_output=True)
-
-
-async def _pause(pids: list[int], chance: random.Random) -> None:
-    await _pause_for(pids, chance.uniform(0.2, LONGEST_PAUSE_SECONDS))
-
-
-async def _pause_for(pids: list[int], seconds: float) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
 @asynccontextmanager
 async def running_world(folder: Path) -> AsyncIterator[World]:
     """Start everything, and stop it at the end."""
-    store = FaultyStore()
+    store = FaultyStore(folder / "store")
     async with AsyncExitStack() as stack:
         stack.enter_context(store.serving())
         environment = store.environment()
         os.environ.update(environment)  # The checks at the end read the store too.
-        client = boto3.client("s3")
-        for name in ("files", "keys"):
-            client.create_bucket(Bucket=name)
         postgres = EmbeddedPostgres(folder / "postgres", 200)
         url = await postgres.start()
         folder.chmod(0o755)
@@ -308,9 +253,11 @@ async def running_world(folder: Path) -> AsyncIterator[World]:
             world.served = await asyncio.to_thread(
                 stack.enter_context, serving_as_people_do(folder / "data", environment=environment)
             )
+            world.link = Link(int(world.direct_origin.rpartition(":")[2]))
+            await world.link.start()
+            stack.push_async_callback(world.link.stop)
             yield world
         finally:
-            store.be_well()
             await _stop(stack, world)
 
 

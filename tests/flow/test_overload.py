@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.chaos.overload import calls_of_an_app, measure_overload
 from tests.chaos.requests import Call
+from tests.chaos.s3_server import Faults
 from tests.chaos.store import FaultyStore
 from tests.flow.people import People
 from tests.flow.served import serving
@@ -23,13 +23,11 @@ STORE_SECONDS = 0.15  # With a slow store, it is the places that limit how much 
 @pytest.fixture
 async def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Call]]:
     """Provide one call of each of several apps: the reading of a file."""
-    store = FaultyStore()
+    store = FaultyStore(tmp_path / "store")
     with store.serving():
         environment = store.environment()
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        for bucket in ("files", "keys"):
-            boto3.client("s3").create_bucket(Bucket=bucket)
         urls = {"BLOB_URL": "s3://files", "PRIVATESHARE_KEY_URL": "s3://keys"}
         environment |= urls | {"PRIVATESHARE_DATABASE_POOL_SIZE": CONNECTIONS}
         data = tmp_path / "data"
@@ -40,7 +38,7 @@ async def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             async with operator_platform(settings) as platform:
                 people = People(platform, served.origin)
                 made = [await calls_of_an_app(people) for _ in range(APPS)]
-            store.delay_seconds = STORE_SECONDS
+            store.have(Faults(delay_seconds=STORE_SECONDS))
             yield [reading for _, reading in made]
 
 
@@ -49,4 +47,4 @@ async def test_an_overloaded_platform_answers_in_time_and_recovers(calls: list[C
     """What is admitted is answered within two seconds, the rest is refused, and all is well ten seconds later."""
     found = await measure_overload(calls)
     print("\n".join(found.lines()))
-    assert found.problems() == []
+    assert found.violations() + found.slowness() == []

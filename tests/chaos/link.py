@@ -1,0 +1,77 @@
+"""A proxy of TCP between apps and a platform, which cuts connections in the middle of requests and responses."""
+
+import asyncio
+import random
+import socket
+import struct
+from asyncio import StreamReader, StreamWriter
+from contextlib import suppress
+
+PIECE_BYTES = 16 * 1024
+CUT_PIECES = 0.3  # The share of the pieces in the middle of which a connection ends, while connections are cut.
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing ends the connection at once.
+
+
+class Link:
+    """The proxy.
+
+    Attributes:
+        is_cutting: Whether connections end in the middle of what they carry, in either direction.
+        port: The port at which it listens.
+        cut: How many connections it has cut.
+    """
+
+    def __init__(self, platform_port: int, seed: int = 0) -> None:
+        self.is_cutting, self.cut, self.port = False, 0, 0
+        self._platform_port, self._chance = platform_port, random.Random(seed)
+        self._server: asyncio.Server | None = None
+
+    @property
+    def origin(self) -> str:
+        """Return the platform's address through this proxy."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self, port: int = 0) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", port, backlog=512)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Accept no more connections."""
+        assert self._server is not None
+        self._server.close()
+
+    async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
+        try:
+            above, below = await asyncio.open_connection("127.0.0.1", self._platform_port)
+        except OSError:
+            _reset(writer)
+            return
+        both = (writer, below)
+        async with asyncio.TaskGroup() as directions:
+            directions.create_task(self._copy(reader, below, both))
+            directions.create_task(self._copy(above, writer, both))
+        for one in both:
+            one.close()
+
+    async def _copy(self, source: StreamReader, target: StreamWriter, both: tuple[StreamWriter, ...]) -> None:
+        """Carry what one side sends until it ends, or until the connection is cut after a part of a piece."""
+        with suppress(OSError):
+            while piece := await source.read(PIECE_BYTES):
+                cuts = self.is_cutting and self._chance.random() < CUT_PIECES
+                target.write(piece[: self._chance.randrange(len(piece))] if cuts else piece)
+                await target.drain()
+                if cuts:
+                    self.cut += 1
+                    for one in both:
+                        _reset(one)
+                    return
+            target.write_eof()
+
+
+def _reset(writer: StreamWriter) -> None:
+    """End a connection as when the other machine is gone."""
+    connection = writer.get_extra_info("socket")
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    writer.transport.abort()
