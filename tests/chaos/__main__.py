@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import PrivateShareError
 from privateshare.platform.backups.making import BackupSource, back_up
@@ -42,6 +43,7 @@ ACTORS = 4
 INBOXES = 2
 PARTNER = "Chaos Ltd"
 BETWEEN_BACKUPS_SECONDS = 5.0
+BETWEEN_REPORTS_SECONDS = 1.0
 ERASED_SINCE = "the next backup destroys it"
 CALM_SECONDS = (1.0, 7.0)  # Between two faults.
 
@@ -57,8 +59,10 @@ async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
             until = time.monotonic() + seconds
             running = [asyncio.create_task(asyncio.to_thread(actor.run, until)) for actor in actors]
             saving = asyncio.create_task(_save(platform, folder / "backups", counts, until))
+            reporting = asyncio.create_task(_report(platform, counts, until))
             await _break_things(world, chance, until)
             place = await saving
+            await reporting
             for found in await asyncio.gather(*running, return_exceptions=True):
                 if isinstance(found, BaseException):
                     counts.report(f"an actor ended: {type(found).__name__}: {found}")
@@ -72,7 +76,9 @@ async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
             counts.violations += await asyncio.to_thread(_check_backups, platform, place)
             if isinstance(world, World):
                 await _overload(actors[0], world, counts)
+            reports = platform.metrics.expose_by_process().decode()
     _print(counts, world, orphans)
+    print("\n".join(line for line in reports.splitlines() if line.startswith("privateshare_reports_total")))
     return 1 if counts.violations else 0
 
 
@@ -90,6 +96,25 @@ async def _save(platform: Platform, folder: Path, counts: Counts, until: float) 
         else:
             counts.count("backups")
     return place
+
+
+async def _report(platform: Platform, counts: Counts, until: float) -> None:
+    """Read reports meanwhile: each has at least the consents that had been given when it began."""
+
+    async def work(db: AsyncSession) -> int:
+        return await db.scalar(select(func.count()).select_from(ConsentRow)) or 0
+
+    while time.monotonic() < until:
+        await asyncio.sleep(BETWEEN_REPORTS_SECONDS)
+        before = counts.done.get("consents", 0)
+        try:
+            found = await platform.reports.read(work)
+        except SQLAlchemyError:
+            counts.count("reports that failed")
+            continue
+        counts.count("reports")
+        if found < before:
+            counts.report(f"a report has {found} consents of {before}")
 
 
 def _check_backups(platform: Platform, place: BackupPlace) -> list[str]:

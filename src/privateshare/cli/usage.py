@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.data_folder import Data, in_transaction
+from privateshare.cli.data_folder import Data, in_report
 from privateshare.cli.output import AsJson, show_table
 from privateshare.errors import ConfigurationError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
+
+    from privateshare.platform.runtime import Platform
 
 _MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])")
 
@@ -33,10 +35,10 @@ def usage(
 
     months = {name: _month(option, text) for name, option, text in _periods(since, until) if text is not None}
 
-    async def work(db: "AsyncSession") -> "Sequence[dict[str, Any]]":
+    async def work(_: "Platform", db: "AsyncSession") -> "Sequence[dict[str, Any]]":
         return await used(db, application_id=app, contract_id=contract, **months)
 
-    show_table(in_transaction(data, work), as_json)
+    show_table(in_report(data, work), as_json)
 
 
 def _periods(since: str | None, until: str | None) -> tuple[tuple[str, str, str | None], ...]:

@@ -24,6 +24,7 @@ from privateshare.platform.blobs.unreadable import UnreadableBlobs
 from privateshare.platform.db.call_counts import CallCounts
 from privateshare.platform.db.call_lookup import CallLookup
 from privateshare.platform.db.engine import Database
+from privateshare.platform.db.replica import ReportDatabase
 from privateshare.platform.db.tables import ArchiveRow, FileRow, LibraryRow, PushedFileRow, StoredFileRow
 from privateshare.platform.db.usage_counts import UsageCounts
 from privateshare.platform.jobs.queue import make_queue
@@ -62,13 +63,14 @@ def _refresh_limits() -> Mapping[int, asyncio.Semaphore]:
 class Platform:
     """The open resources of one process. `read_log` counts the reads of apps for the audit log.
 
-    `database_url` leads to PostgreSQL itself, and `database` may use a pooler. `usage` counts what apps use, for the
-    operator.
+    `database_url` leads to PostgreSQL itself, `database` may use a pooler, and `reports` a replica. `usage` counts what
+    apps use, for the operator.
     """
 
     settings: Settings
     database_url: SecretStr
     database: Database
+    reports: ReportDatabase
     call_lookup: CallLookup
     blobs: BlobStore
     blob_owner: str | None
@@ -109,6 +111,10 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
         has_pooler=pooler is not None,
         slow_statement_ms=settings.slow_statement_ms,
     )
+    admission = create_admission(settings.database_pool_size)
+    metrics = Metrics(admission)
+    replica = settings.database_replica_url
+    reports = ReportDatabase(database, replica.get_secret_value() if replica else None, metrics.count_report)
     queue, archive_readers = make_queue(database_url), ArchiveReaders()
     try:
         async with database.transaction() as db:
@@ -122,11 +128,11 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 await _check_blob_store(settings, db, blob_owner)
             erasure_keys = await _open_erasure_keys(settings, db)
         async with queue.open_async(), _keeping_keys_current(settings, database, master_key, signer):
-            admission = create_admission(settings.database_pool_size)
             yield Platform(
                 settings,
                 SecretStr(database_url),
                 database,
+                reports,
                 CallLookup(database),
                 open_blobs(settings.blob_address()),
                 blob_owner,
@@ -138,7 +144,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 UsageCounts(database),
                 queue,
                 RateLimits(settings, CallCounts(database).add, master_key.derive("call counts")),
-                Metrics(admission),
+                metrics,
                 archive_readers,
                 admission,
                 Sources(settings.fhir_servers, settings.sources),
@@ -146,6 +152,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
             )
     finally:
         archive_readers.close()
+        await reports.close()
         await database.close()
 
 

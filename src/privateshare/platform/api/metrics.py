@@ -13,7 +13,6 @@ from starlette.responses import Response
 from privateshare.errors import NotFound
 from privateshare.platform.db.tables import AlertRow, KeyToDestroyRow
 from privateshare.platform.http.requests import count_unsigned, platform_of
-from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.operating.metrics import DatabaseState
 from privateshare.platform.sync.clock import is_clock_suspect
 
@@ -50,9 +49,10 @@ OPERATOR = [Depends(count_unsigned), Depends(check_token)]
 
 
 @router.get("/metrics", dependencies=OPERATOR)
-async def metrics(request: Request, db: Transaction) -> Response:
+async def metrics(request: Request) -> Response:
     """Return all metrics, summed over the processes of this machine. It needs `Authorization: Bearer <token>`."""
-    content = platform_of(request).metrics.expose(await _database_state(db))
+    platform = platform_of(request)
+    content = platform.metrics.expose(await platform.reports.read(_database_state))
     return Response(content, headers={"content-type": CONTENT_TYPE_LATEST})
 
 

@@ -103,6 +103,12 @@ class Metrics:
         self._lost_keys = Counter(
             "privateshare_lost_keys", "Requests that failed because a library's key is lost.", registry=self._registry
         )
+        self._reports = Counter(
+            "privateshare_reports",
+            "Reports and metrics that were read from the replica, or from the primary although there is a replica.",
+            ("database",),
+            registry=self._registry,
+        )
         # Finding a metric by its labels takes longer than setting it, so those of requests and queues are kept.
         self._of_route = cache(self._find_of_route)
         self._queues = {name: (self._waiting.labels(name), self._refused.labels(name)) for name in admission.queues()}
@@ -130,6 +136,10 @@ class Metrics:
     def count_lost_key(self) -> None:
         """Count a request that failed because the key of a library is lost."""
         self._lost_keys.inc()
+
+    def count_report(self, database: str) -> None:
+        """Count a report by the database that it was read from, where there is a replica."""
+        self._reports.labels(database).inc()
 
     def note_queues(self) -> None:
         """Record how many requests wait, and how many more were refused."""

@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         description="The URL of the same database through pgbouncer, or another pooler in transaction mode; requests "
         "and syncs use it, and DATABASE_URL remains for migrations and the queue.",
     )
+    database_replica_url: SecretStr | None = Field(
+        default=None,
+        description="The URL of a streaming replica of the database, from which metrics and the operator's reports are "
+        "read while it is up to date; calls of apps and people use the database itself.",
+    )
     database_pool_size: int = Field(default=20, ge=2, description="Connections to the database per process.")
     blob_url: SecretStr | None = Field(
         default=None,
