@@ -45,10 +45,10 @@ PARTNER = "Chaos Ltd"
 BETWEEN_BACKUPS_SECONDS = 5.0
 BETWEEN_REPORTS_SECONDS = 1.0
 ERASED_SINCE = "the next backup destroys it"
-CALM_SECONDS = (1.0, 7.0)  # Between two faults.
+CALM_SECONDS = (0.5, 4.0)  # Between two faults.
 
 
-async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
+async def run(seconds: float, seed: int, folder: Path, *, many: bool, overload: bool) -> int:
     """Run everything, print what happened, and return the exit status."""
     counts, chance = Counts(), random.Random(seed)
     async with running_machines(folder) if many else running_world(folder) as world:
@@ -74,7 +74,7 @@ async def run(seconds: float, seed: int, folder: Path, *, many: bool) -> int:
             problems, orphans = await check_stores(platform)
             counts.violations += problems
             counts.violations += await asyncio.to_thread(_check_backups, platform, place)
-            if isinstance(world, World):
+            if overload and isinstance(world, World):
                 await _overload(actors[0], world, counts)
             reports = platform.metrics.expose_by_process().decode()
     _print(counts, world, orphans)
@@ -220,9 +220,11 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=600)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--many-machines", action="store_true", help="several servers, a replica and HAProxy")
+    arguments.add_argument("--without-overload", action="store_true", help="only the faults")
     chosen = arguments.parse_args()
+    kinds = {"many": chosen.many_machines, "overload": not chosen.without_overload}
     with TemporaryDirectory(prefix="ps-") as name:
-        sys.exit(asyncio.run(run(chosen.seconds, chosen.seed, Path(name), many=chosen.many_machines)))
+        sys.exit(asyncio.run(run(chosen.seconds, chosen.seed, Path(name), **kinds)))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ import asyncio
 import random
 import socket
 import struct
+import threading
 from asyncio import StreamReader, StreamWriter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 PIECE_BYTES = 16 * 1024
 CUT_PIECES = 0.3  # The share of the pieces in the middle of which a connection ends, while connections are cut.
@@ -24,22 +26,36 @@ class Link:
     def __init__(self, platform_port: int, seed: int = 0) -> None:
         self.is_cutting, self.cut, self.port = False, 0, 0
         self._platform_port, self._chance = platform_port, random.Random(seed)
-        self._server: asyncio.Server | None = None
+        self._ready = threading.Event()
 
     @property
     def origin(self) -> str:
         """Return the platform's address through this proxy."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def start(self, port: int = 0) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", port, backlog=512)
-        self.port = self._server.sockets[0].getsockname()[1]
+    @contextmanager
+    def carrying(self) -> Iterator["Link"]:
+        """Carry connections until the end of the block. It runs in a thread, since tests call platforms and wait."""
+        stopping, loop = asyncio.Event(), asyncio.new_event_loop()
+        thread = threading.Thread(target=lambda: loop.run_until_complete(self._run(stopping)), daemon=True)
+        thread.start()
+        self._ready.wait()
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(stopping.set)
+            thread.join()
 
-    async def stop(self) -> None:
-        """Accept no more connections."""
-        assert self._server is not None
-        self._server.close()
+    async def _run(self, stopping: asyncio.Event) -> None:
+        server = await asyncio.start_server(self._carry, "127.0.0.1", 0, backlog=512)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await stopping.wait()
+        server.close()
+        carrying = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
 
     async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:

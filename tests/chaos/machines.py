@@ -200,9 +200,7 @@ async def running_machines(folder: Path) -> AsyncIterator[Machines]:
         url = f"postgresql:///privateshare?host={quote(hosts)}&user=privateshare&target_session_attrs=read-write"
         pooler, pooled = await asyncio.to_thread(start_pgbouncer, folder, own, free_port())
         ports, outer = {name: free_port() for name in SERVERS}, free_port()
-        link = Link(outer)
-        await link.start()
-        stack.push_async_callback(link.stop)
+        link = stack.enter_context(Link(outer).carrying())
         environment |= {
             "DATABASE_URL": url,
             "PRIVATESHARE_DATABASE_POOLER_URL": pooled,

@@ -253,9 +253,7 @@ async def running_world(folder: Path) -> AsyncIterator[World]:
             world.served = await asyncio.to_thread(
                 stack.enter_context, serving_as_people_do(folder / "data", environment=environment)
             )
-            world.link = Link(int(world.direct_origin.rpartition(":")[2]))
-            await world.link.start()
-            stack.push_async_callback(world.link.stop)
+            world.link = stack.enter_context(Link(int(world.direct_origin.rpartition(":")[2])).carrying())
             yield world
         finally:
             await _stop(stack, world)

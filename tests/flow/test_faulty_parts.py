@@ -98,10 +98,8 @@ async def linked(received: list[bytes]) -> AsyncIterator[Link]:
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        link = Link(server.sockets[0].getsockname()[1])
-        await link.start()
-        yield link
-        await link.stop()
+        with Link(server.sockets[0].getsockname()[1]).carrying() as link:
+            yield link
 
 
 async def call(link: Link) -> bytes:
