@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Literal, Protocol, cast, runtime_checkable
 
 from privateshare.sources.failures import Broken as Broken
 from privateshare.sources.failures import ClientForgotten as ClientForgotten
@@ -84,12 +85,15 @@ class Upload:
         marks: How its files are recognised, if a person uploads them without saying what they are.
         alike: A text that sources have in common which read the same files, such as those of banks of different
             countries. The person is asked which of them it is.
+        in_folders: Whether its files may also lie in a folder of the person's own server (WebDAV). Its exports must not
+            say whose they are.
     """
 
     accept: str
     instructions: Sequence[str]
     marks: Sequence[FileMark] = ()
     alike: str = ""
+    in_folders: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,7 @@ class SourceInfo:
             answer, for MedMij's portability report (protocol 12.3).
         brand: The look of its mark on the pages. Without it, the mark shows initials on one of our own colours.
         asks: What a person types to connect it. If there is anything, it is an `AskingSource`.
+        asks_title: What pages call this way to connect it, if it is no sign-in at the source. It is translated.
         resumes: Whether `fetch` can continue at the cursor of any page. What was fetched before an interruption is then
             kept, and not fetched again.
         limits: The limits that the source declares for requests.
@@ -180,6 +185,7 @@ class SourceInfo:
     medmij: MedMijService | None = None
     brand: Brand | None = None
     asks: Sequence[Question] = ()
+    asks_title: str = ""
     resumes: bool = False
     limits: Sequence[RequestLimit] = ()
     has_directory: bool = False
@@ -282,6 +288,7 @@ class Connection:
             them while it reads. What the library has of them, and a newer archive has not, was deleted at the source.
         admit: Is called before each request to a source that declares limits. It raises TryLater if the limits allow
             none at the moment.
+        open_temporary: Opens a temporary file, which can be appended to and then read, and is gone once it is closed.
     """
 
     sample: str | None = None
@@ -291,6 +298,11 @@ class Connection:
     left_out: LeftOut = field(default_factory=LeftOut, repr=False)
     complete: set[int] = field(default_factory=set)
     admit: Callable[[], None] = field(default=lambda: None, repr=False)
+    open_temporary: Callable[[], BinaryIO] = field(default=lambda: _temporary(), repr=False)
+
+
+def _temporary() -> BinaryIO:
+    return cast(BinaryIO, TemporaryFile())
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +430,38 @@ class ReadOnceSource(Source, Protocol):
 
     def read_once(self, connection: Connection) -> OwnedPages:
         """Yield all objects of an archive, and return what `identify` returns. Raises Broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedArchive:
+    """An archive that a source fetched for the person. Whoever takes it closes it.
+
+    Attributes:
+        name: Its name, for people.
+        archive: The archive, as if the person had uploaded it.
+        cursor: The position after it, for all object types.
+    """
+
+    name: str
+    archive: BinaryIO = field(repr=False)
+    cursor: str = field(repr=False)
+
+
+@runtime_checkable
+class ArchiveFetchingSource(Source, Protocol):
+    """A source whose archives lie where the person keeps them, such as in a folder of their server.
+
+    The platform reads them as uploads are read, in a process of its own. ADR 19, 70.
+    """
+
+    def archives(self, connection: Connection, cursor: str | None) -> Generator[FetchedArchive, None, None]:
+        """Yield the archives that are new or changed since a cursor.
+
+        Raises:
+            TryLater: The server does not respond.
+            NeedsLogin: It does not accept the password any more.
+            Broken: It has no such folder.
+        """
 
 
 @runtime_checkable

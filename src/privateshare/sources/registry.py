@@ -8,9 +8,12 @@ from privateshare.protocol.catalogue import CatalogueSource, catalogue
 from privateshare.sources.archive_sources import package_of_source, source_of
 from privateshare.sources.configuration import SourceSettings, configured_sources
 from privateshare.sources.contract import Source
+from privateshare.sources.dav.configuration import Settings as DavSettings
+from privateshare.sources.dav.folder_source import UploadOrFolder
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.fhir_server.source import FhirServer
 from privateshare.sources.installed import RefusedPackage, installed_packages
+from privateshare.sources.typed_servers import TypedServers
 
 log = structlog.get_logger()
 
@@ -31,7 +34,7 @@ class Sources:
         listings = {id_: server.listing for id_, server in of_settings.items()}
         usual = {id_: source_of(package, id_) for id_, package in package_of_source().items()}
         configured = {source.info.id: source for source in self._configured(tables or {})}
-        self.connectable: Mapping[int, Source] = {**usual, **configured, **of_settings}
+        self.connectable: Mapping[int, Source] = {**_with_folders(usual, tables or {}), **configured, **of_settings}
         self.listed: Mapping[int, CatalogueSource] = {**catalogue().sources, **listings}
 
     def _configured(self, tables: Mapping[str, SourceSettings]) -> Iterator[Source]:
@@ -46,3 +49,14 @@ class Sources:
                 log.exception("a source cannot be configured", package=name)
                 reason = f"its settings cannot be used: {type(error).__name__}: {error}"
                 self.refused.append(RefusedPackage(name, "with settings", reason))
+
+
+def _with_folders(sources: Mapping[int, Source], tables: Mapping[str, SourceSettings]) -> Mapping[int, Source]:
+    """Add to sources the folders in which their files may lie, where they say so. The reader of archives needs none."""
+    settings = tables.get("dav")
+    servers = TypedServers(private=isinstance(settings, DavSettings) and settings.private_addresses)
+
+    def may_be_in_folder(source: Source) -> bool:
+        return source.info.upload is not None and source.info.upload.in_folders
+
+    return {id_: UploadOrFolder(one, servers) if may_be_in_folder(one) else one for id_, one in sources.items()}

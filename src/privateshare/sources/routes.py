@@ -38,6 +38,7 @@ class _UploadOrLive:
             object_types=tuple(types),
             signs_in=live.info.signs_in,
             asks=live.info.asks,
+            asks_title=live.info.asks_title,
             resumes=live.info.resumes,
             limits=live.info.limits,
             proves_person=live.info.proves_person,

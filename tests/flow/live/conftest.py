@@ -48,6 +48,7 @@ def connected(city: Hospital, player: ApiServer, tmp_path_factory: pytest.TempPa
         "PRIVATESHARE_SOURCES_HEALTH_PROVIDER_PRIVATE_ADDRESSES": "true",
         "PRIVATESHARE_SOURCES_MASTODON_PRIVATE_ADDRESSES": "true",
         "PRIVATESHARE_SOURCES_BLUESKY_PRIVATE_ADDRESSES": "true",
+        "PRIVATESHARE_SOURCES_DAV_PRIVATE_ADDRESSES": "true",
         "PRIVATESHARE_SOURCES_LASTFM_CLIENT_ID": player.api.client_id,
         "PRIVATESHARE_SOURCES_LASTFM_CLIENT_SECRET": player.api.client_secret,
         "PRIVATESHARE_SOURCES_LASTFM_ORIGIN": player.address,

@@ -32,7 +32,7 @@ from privateshare.platform.me.signing_in import SIGN_IN
 from privateshare.platform.person.browsers import DESCRIPTION
 from privateshare.platform.person.passkeys import CREDENTIAL
 from privateshare.platform.reports.medmij import SEALED_REQUESTS
-from privateshare.platform.sync.account_sync import CURSORS
+from privateshare.platform.sync.positions import CURSORS
 
 Column = InstrumentedAttribute[Any]
 

@@ -274,6 +274,7 @@ def _page(
         "target": visitor.address(f"connect/{source_id}"),
         "signs_in": source.info.signs_in,
         "questions": source.info.asks,
+        "asks_title": visitor.words.say(source.info.asks_title) if source.info.asks_title else "",
         "answers": answers or {},
         "problem": problem,
         "problem_field": f"{ANSWER}{at}" if at else "",

@@ -158,10 +158,11 @@ def _problem(account: AccountRow, syncs: Sequence[SyncRow]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceWays:
-    """The ways by which a person's data comes from a source: a sign-in, and a file with the steps to get it."""
+    """The ways by which data comes from a source: a sign-in, a file with the steps to get it, and a folder."""
 
     signs_in: bool
     steps: Sequence[str]
+    has_folders: bool = False
 
 
 async def _account(visitor: MyPage, account_id: UUID) -> AccountRow:
@@ -204,7 +205,10 @@ async def _actions(visitor: Visitor, account: AccountRow) -> SourceActions:
     source = visitor.platform.sources.connectable.get(account.source_id)
     if source is None or await _consent_for(visitor, account) is None:
         return SourceActions(bool(has_source), "")
-    return SourceActions(bool(has_source), "sign in" if isinstance(source, SignInSource | AskingSource) else "file")
+    # Files come by a folder too, and an account to which they are uploaded needs none.
+    is_signed_in = isinstance(source, SignInSource | AskingSource)
+    is_uploaded = bool(source.info.asks_title) and account.sealed_credentials is None and not account.needs_login
+    return SourceActions(bool(has_source), "sign in" if is_signed_in and not is_uploaded else "file")
 
 
 def _ways(visitor: Visitor, account: AccountRow) -> SourceWays | None:
@@ -214,7 +218,8 @@ def _ways(visitor: Visitor, account: AccountRow) -> SourceWays | None:
         return None
     upload = source.info.upload
     steps = [visitor.words.say(step) for step in upload.instructions] if upload else []
-    return SourceWays(source.info.signs_in or bool(source.info.asks), steps)
+    info = source.info
+    return SourceWays(info.signs_in or bool(info.asks), steps, bool(info.asks_title))
 
 
 async def _apps(visitor: Visitor, account: AccountRow) -> Sequence[str]:

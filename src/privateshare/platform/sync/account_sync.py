@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import BinaryIO, cast
 from uuid import UUID
 
 import orjson
@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import (
     AccountRow,
     SyncRow,
@@ -38,6 +39,7 @@ from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.remembered import import_terms, load_imports, save_imports
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.archive_fetch import fetch_archives
 from privateshare.platform.sync.archive_import import import_archives
 from privateshare.platform.sync.object_writing import write_objects
 from privateshare.platform.sync.outcomes import (
@@ -48,6 +50,7 @@ from privateshare.platform.sync.outcomes import (
     TookTooLong,
     outcome_of,
 )
+from privateshare.platform.sync.positions import CURSORS, keep_positions, seal_cursors
 from privateshare.platform.sync.retries import (
     MAX_TRIES,
     TEMPORARY_ERRORS,
@@ -65,6 +68,7 @@ from privateshare.platform.sync.sync_run import (
 )
 from privateshare.platform.webhooks.messages import announce_data, announce_login
 from privateshare.sources.contract import (
+    ArchiveFetchingSource,
     Broken,
     Connection,
     NeedsLogin,
@@ -76,7 +80,6 @@ from privateshare.sources.contract import (
 from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import LeftOut
 
-CURSORS = "cursors"
 SECONDS_BETWEEN_PARTS = 60
 OBJECTS_OF_PART = 50_000
 
@@ -266,9 +269,18 @@ async def _fetch_all(run: AccountSync) -> None:
             run.require_time()
             take()
 
-        connection = Connection(None, None, run.token, identity.objects_owner, admit=admit)
+        folder = run.platform.settings.data
+        connection = Connection(
+            token=run.token,
+            provider_account_id=identity.objects_owner,
+            admit=admit,
+            open_temporary=lambda: cast(BinaryIO, SealedTemporary(folder)),
+        )
         try:
-            await _fetch_from(run, connection)
+            if isinstance(run.source, ArchiveFetchingSource):
+                await fetch_archives(run, run.source, connection)
+            else:
+                await _fetch_from(run, connection)
         except TryLater as failure:
             if failure.limited:
                 await limits.pause(failure.retry_after)
@@ -284,7 +296,7 @@ async def _fetch_from(run: AccountSync, connection: Connection) -> None:
     pages = _pages(run.source.fetch(connection, run.start_cursors))
     try:
         while await _fetch_part(run, pages):
-            await _keep_positions(run)
+            await keep_positions(run)
     finally:
         run.left_out.add(connection.left_out)
 
@@ -306,24 +318,10 @@ async def _fetch_part(run: AccountSync, pages: AsyncIterator[Page | Skipped]) ->
         except (TryLater, NeedsLogin, Broken, TookTooLong):
             if resumes:
                 await write_objects(run, buffer, from_source=True)
-                await _keep_positions(run)
+                await keep_positions(run)
             raise
         await write_objects(run, buffer, from_source=True)
         return False
-
-
-async def _keep_positions(run: AccountSync) -> None:
-    """Store where the fetch is, after everything before was written. ADR 54."""
-    run.positions = dict(run.cursors)
-    async with run.platform.database.transaction() as db:
-        await require_waiting_session(db, run)
-        account = await db.get_one(AccountRow, (run.library.id, run.account.id), with_for_update=True)
-        account.sealed_cursors = _seal_cursors(run, account)
-
-
-def _seal_cursors(run: AccountSync, account: AccountRow) -> bytes:
-    cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
-    return run.library.account(account.id).seal(CURSORS, account.id, orjson.dumps(cursors))
 
 
 async def _pages(pages: Iterator[Page | Skipped]) -> AsyncIterator[Page | Skipped]:
@@ -370,7 +368,7 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
         sync.outcome, sync.error = outcome_of(failure or unreadable, run.skipped, run.left_out)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:
-            account.sealed_cursors = _seal_cursors(run, account)
+            account.sealed_cursors = seal_cursors(run, account)
         if failure is None and run.source.info.medmij is not None:
             record_medmij_requests(account, run.library, run.source.info.medmij, run.medmij_requests)
         outcome = sync.outcome

@@ -28,6 +28,7 @@ PERSON = "applehealth"  # Exports do not name the person, so all exports of a pe
 NAME = "Apple Health"
 
 _UPLOAD = Upload(
+    in_folders=True,
     accept=".zip,.xml",
     marks=(FileMark(r"<!DOCTYPE HealthData|<HealthData\b"),),
     instructions=(
@@ -91,7 +92,9 @@ class AppleHealth:
         return pages(self._objects(connection, cursors))
 
     def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[Typed]:
-        owner = f"sampleDataSet-{connection.sample}" if connection.archive is None else PERSON
+        owner = f"sampleDataSet-{connection.sample}"
+        if connection.archive is not None:
+            owner = connection.provider_account_id or PERSON
         with ExitStack() as stack:
             if connection.archive is None:
                 files = stack.enter_context(opened_sample(datetime.now(UTC)))

@@ -25,6 +25,7 @@ class CalendarFile(UnnamedExportSource):
         samples=(Sample("default", "A calendar", "A year of appointments of an invented person."),),
         brand=Brand("#b3452c"),
         upload=Upload(
+            in_folders=True,
             accept=".ics,.ical,.vcs,.zip",
             marks=(FileMark(r"(?i)\A\s*BEGIN:VCALENDAR"),),
             instructions=(

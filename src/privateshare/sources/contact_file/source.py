@@ -25,6 +25,7 @@ class ContactFile(UnnamedExportSource):
         samples=(Sample("default", "An address book", "The contacts of an invented person."),),
         brand=Brand("#2f7d5b"),
         upload=Upload(
+            in_folders=True,
             accept=".vcf,.vcard,.csv,.zip",
             marks=(
                 FileMark(r"(?i)\A\s*BEGIN:VCARD"),

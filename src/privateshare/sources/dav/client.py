@@ -1,6 +1,7 @@
 """Requests to a WebDAV server (RFC 4918), with a user name and a password."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,14 @@ from lxml import etree
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, TryLater
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
-from privateshare.sources.web import MAX_RESPONSE_SECONDS, ServerNotAllowed, open_client, retry_after_seconds
+from privateshare.sources.web import (
+    MAX_RESPONSE_BYTES,
+    MAX_RESPONSE_SECONDS,
+    ResponseLimitExceeded,
+    ServerNotAllowed,
+    open_client,
+    retry_after_seconds,
+)
 
 DAV, CALDAV, CARDDAV = "DAV:", "urn:ietf:params:xml:ns:caldav", "urn:ietf:params:xml:ns:carddav"
 MULTI_STATUS = 207
@@ -23,6 +31,10 @@ FORBIDDEN = (401, 403)
 
 class NotDav(Exception):
     """The server does not answer as a WebDAV server does."""
+
+
+class NoFile(Exception):
+    """The server does not provide a file, or it is larger than is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +72,15 @@ class DavClient:
     https: nobody but the server that the person chose can name them.
     """
 
-    def __init__(self, servers: TypedServers, known: JsonObject, max_seconds: float = MAX_RESPONSE_SECONDS) -> None:
+    def __init__(
+        self,
+        servers: TypedServers,
+        known: JsonObject,
+        max_seconds: float = MAX_RESPONSE_SECONDS,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
         self._servers, self._host = servers, host_of(known["server"])
-        self._http = open_client(
-            {"content-type": "application/xml; charset=utf-8"}, max_seconds=max_seconds, reach=servers.reach
-        )
+        self._http = open_client({}, max_bytes, max_seconds, servers.reach)
         self._http.auth = httpx2.BasicAuth(known["username"], known["password"])
 
     def __enter__(self) -> Self:
@@ -107,8 +123,39 @@ class DavClient:
             Broken: It cannot be found, or has no valid certificate.
         """
         self._checked(address)
+        headers = {"depth": str(depth), "content-type": "application/xml; charset=utf-8"}
+        with self._failures():
+            response = self._http.request(method, address, content=body.encode(), headers=headers)
+        if response.status_code in FORBIDDEN:
+            raise NeedsLogin("the server does not accept the user name or the password")
+        _check_available(response)
+        return response
+
+    def read(self, address: str) -> Iterator[bytes]:
+        """Yield the content of a file. The password is not sent on to where a redirect leads.
+
+        Raises:
+            NoFile: The server does not provide it, or it is too large.
+            NeedsLogin, TryLater, Broken: See `_send`.
+        """
+        self._checked(address)
+        with self._failures():
+            try:
+                with self._http.stream("GET", address) as response:
+                    if response.status_code == httpx2.codes.UNAUTHORIZED:
+                        raise NeedsLogin("the server does not accept the user name or the password")
+                    _check_available(response)
+                    if response.status_code != httpx2.codes.OK:
+                        raise NoFile
+                    yield from response.iter_bytes()
+            except ResponseLimitExceeded as error:
+                raise NoFile from error
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Convert the errors of connections."""
         try:
-            response = self._http.request(method, address, content=body.encode(), headers={"depth": str(depth)})
+            yield
         except ServerNotAllowed as error:
             raise not_reachable(self._host) from error
         except httpx2.ConnectError as error:
@@ -117,12 +164,6 @@ class DavClient:
             raise TryLater("the server does not respond") from error
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             raise TryLater("the server does not respond") from error
-        if response.status_code in FORBIDDEN:
-            raise NeedsLogin("the server does not accept the user name or the password")
-        if response.status_code in UNAVAILABLE:
-            limited = response.status_code == httpx2.codes.TOO_MANY_REQUESTS
-            raise TryLater("the server is not available", retry_after_seconds(response), limited=limited)
-        return response
 
     def _checked(self, address: str) -> str:
         """Return the address if a password may be sent there. Raises Broken."""
@@ -130,6 +171,13 @@ class DavClient:
         if not is_secure or not urlsplit(address).hostname:
             raise Broken("%(server)s leads to an address without encryption. Tell those who run it.", server=self._host)
         return address
+
+
+def _check_available(response: httpx2.Response) -> None:
+    """Raise TryLater if a server is not available, or limits requests."""
+    if response.status_code in UNAVAILABLE:
+        limited = response.status_code == httpx2.codes.TOO_MANY_REQUESTS
+        raise TryLater("the server is not available", retry_after_seconds(response), limited=limited)
 
 
 def joined(base: str, address: str) -> str:

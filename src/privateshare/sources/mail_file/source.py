@@ -25,6 +25,7 @@ class MailFile(UnnamedExportSource):
         samples=(Sample("default", "A mailbox", "A year of mail of an invented person."),),
         brand=Brand("#3b5b92"),
         upload=Upload(
+            in_folders=True,
             accept=".mbox,.mbx,.eml,.emlx,.zip",
             marks=(
                 FileMark(r"\AFrom .*\r?\n>?[!-9;-~]+:"),

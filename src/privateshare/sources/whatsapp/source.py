@@ -54,6 +54,7 @@ class WhatsApp(UnnamedExportSource):
         samples=(Sample("default", "Two friends", "A year of messages between two invented people."),),
         brand=Brand("#25d366"),
         upload=Upload(
+            in_folders=True,
             accept=".zip,.txt",
             marks=(
                 FileMark(path=r"(^|/)_chat\.txt$|\bWhatsApp\b[^/]*\.txt$"),

@@ -26,6 +26,7 @@ class WorkoutFiles(UnnamedExportSource):
         # A route from one place to another.
         brand=Brand("#2f6f3e", "M6 3a3 3 0 1 1 0 6 3 3 0 0 1 0-6Zm12 12a3 3 0 1 1 0 6 3 3 0 0 1 0-6ZM5 10h2v7h7v2H5Z"),
         upload=Upload(
+            in_folders=True,
             accept=".fit,.gpx,.tcx,.kml,.kmz,.gz,.zip",
             marks=(
                 # Exports of other sources have such files too.

@@ -49,6 +49,8 @@ def _declared() -> Iterator[str]:
     for source in (*ours, *sources_of_clients()):
         for sample in source.info.samples:
             yield from (sample.name, sample.description)
+        if source.info.asks_title:
+            yield source.info.asks_title
         for question in source.info.asks:
             yield from (text for text in (question.label, question.hint) if text)
         if source.info.upload is not None:

@@ -228,6 +228,7 @@ def _show_methods(
         "upload": None if only_sign_in else source.info.upload,
         "signs_in": source.info.signs_in,
         "questions": source.info.asks,
+        "asks_title": visit.words.say(source.info.asks_title) if source.info.asks_title else "",
         "answers": answers or {},
         "kinds": visit.words.kinds(shared_kinds(reach, source.info)),
         "chosen": chosen or (f"{SAMPLE}{visit.parameters.sample_data_set}" if visit.parameters.sample_data_set else ""),

@@ -1,0 +1,59 @@
+"""Reading archives that a source fetches, such as those in a folder of the person's server, as a part of a sync.
+
+They are read in processes of their own, as uploads are (ADR 19). What each has is written before the next is fetched,
+with the position, so that an interrupted sync continues with the next archive (ADR 70).
+"""
+
+import asyncio
+import time
+from contextlib import aclosing
+
+import structlog
+
+from privateshare.platform.library.object_buffer import ObjectBuffer
+from privateshare.platform.sync.archive_import import SECONDS_BETWEEN_ACCESS_CHECKS
+from privateshare.platform.sync.object_writing import write_objects
+from privateshare.platform.sync.positions import keep_positions
+from privateshare.platform.sync.sync_run import AccountSync, check_may_fetch
+from privateshare.sources.contract import ArchiveFetchingSource, Broken, Connection, FetchedArchive
+from privateshare.sources.dav.folder_source import common_cursor
+from privateshare.sources.failures import LeftOut
+
+log = structlog.get_logger()
+
+
+async def fetch_archives(run: AccountSync, source: ArchiveFetchingSource, connection: Connection) -> None:
+    """Fetch and write the archives that are new. One that cannot be read is reported, and leaves the others alone."""
+    found = source.archives(connection, common_cursor(run.start_cursors))
+    try:
+        while (fetched := await asyncio.to_thread(next, found, None)) is not None:
+            with fetched.archive:
+                await _read(run, fetched, connection)
+            run.cursors = dict.fromkeys(run.known_cursors, fetched.cursor)
+            await keep_positions(run)
+    finally:
+        await asyncio.to_thread(found.close)
+        run.left_out.add(connection.left_out)
+
+
+async def _read(run: AccountSync, fetched: FetchedArchive, connection: Connection) -> None:
+    types, checked_at = run.known_cursors.keys(), 0.0
+    readers, owner = run.platform.archive_readers, connection.provider_account_id
+    with ObjectBuffer(run.source.info.schema) as buffer:
+        try:
+            async with aclosing(readers.objects(run.source, fetched.archive, owner, types)) as pages:
+                async for page in pages:
+                    run.require_time()
+                    if isinstance(page, LeftOut):
+                        run.left_out.add(page)
+                        continue
+                    if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
+                        await check_may_fetch(run)
+                        checked_at = time.monotonic()
+                    await asyncio.to_thread(buffer.add_entries, page.entries)
+        except Broken as problem:
+            log.info("an archive of a folder is not of its source", source=run.source.info.id)
+            run.left_out.name_unused(fetched.name, problem)
+            return
+        await check_may_fetch(run)
+        await write_objects(run, buffer, from_source=True)
