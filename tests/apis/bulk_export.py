@@ -57,6 +57,7 @@ class ExportServer(ApiServer):
     ended: bool = False
     kick_offs: list[dict[str, str]] = field(default_factory=list)
     lists_export: bool = True
+    version: str = "4.0.1"
 
     def answer(self, call: Call) -> Answer:
         if call.path.startswith((FILES, JOB)) or call.path.endswith("$export"):
@@ -89,7 +90,7 @@ class ExportServer(ApiServer):
         if self.lists_export:
             resources[0]["operation"] = [{"name": "export", "definition": "OperationDefinition/patient-export"}]
         rest = [{"mode": "server", "resource": resources}]
-        return {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": rest}
+        return {"resourceType": "CapabilityStatement", "fhirVersion": self.version, "rest": rest}
 
     def _export(self, call: Call) -> Answer:
         if call.path == f"/Patient/{PATIENT}/$export":

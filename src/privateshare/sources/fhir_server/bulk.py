@@ -13,6 +13,7 @@ import httpx2
 import orjson
 
 from privateshare.sources.contract import JsonObject
+from privateshare.sources.fhir_file.digits import parse_exactly, write_exactly
 from privateshare.sources.fhir_server.requests import FHIR_JSON, Refused
 from privateshare.sources.fhir_server.search import CURSOR_MARGIN, MOMENT
 from privateshare.sources.object_building import dict_of, list_of, text_of
@@ -121,8 +122,7 @@ def read_file(client: httpx2.Client, file: ExportedFile) -> Iterator[tuple[JsonO
                 raise Refused(response.status_code, "FileRefused")
             for line in lines_of(response.iter_bytes()):
                 if line is None or line.strip():
-                    resource = _resource(line)
-                    yield None if resource is None or line is None else (resource, line.strip())
+                    yield _resource(line)
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
         raise Refused(OK, "FileIncomplete") from error
 
@@ -142,12 +142,14 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
         yield None if is_long else bytes(waiting)
 
 
-def _resource(line: bytes | None) -> JsonObject | None:
+def _resource(line: bytes | None) -> tuple[JsonObject, bytes] | None:
+    """Parse a line. The text is written as that of a search is, so that nothing changes if the other way is taken."""
     try:
         found = orjson.loads(line or b"")
-    except ValueError:
+        text = write_exactly(parse_exactly(line or b""))
+    except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("resourceType"), str) else None
+    return (found, text) if isinstance(found, dict) and isinstance(found.get("resourceType"), str) else None
 
 
 def _get(client: httpx2.Client, address: str, headers: dict[str, str]) -> httpx2.Response:

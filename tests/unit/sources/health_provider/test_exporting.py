@@ -207,6 +207,24 @@ def test_types_that_were_not_granted_are_not_exported(server: ExportServer) -> N
     assert server.kick_offs[-1]["_type"] == "Patient,Observation"
 
 
+def test_both_ways_write_the_same_texts(server: ExportServer) -> None:
+    """Digits stay, and neither way changes what the other brought. Resources of R5 are converted."""
+    status = {"status": "final", "code": {"text": "pulse"}}
+    server.records[1:] = [resource("Observation", "d", **status, valueQuantity={"value": 1.5})]
+    for version in ("4.0.1", "5.0.0"):
+        server.version, found = version, list[list[bytes]]()
+        for is_exported in (True, False):
+            server.lists_export = is_exported
+            pages = [page for page in Reading(server).pages if page.object_type == OBSERVATION]
+            found.append([text for page in pages for text in page.texts or ()])
+        assert len(found[0]) == 1
+        assert found[0] == found[1]
+    content = ndjson(resource("Observation", "d", valueQuantity={"value": 0})).replace(b'"value": 0', b'"value": 1.50')
+    server.version, server.lists_export = "4.0.1", True
+    server.fail(f"{FILES}/Observation.0", (200, {}, content))
+    assert any(b":1.50}" in text for page in Reading(server).pages for text in page.texts or ())
+
+
 def test_a_server_that_does_not_offer_it_is_not_asked(server: ExportServer) -> None:
     server.lists_export = False
     assert len(Reading(server).ids(OBSERVATION)) == 100
