@@ -51,6 +51,15 @@ def test_a_blob_is_read_as_it_was_written(store: BlobStore, data: bytes) -> None
     assert store.size(KEY) == len(data)
 
 
+def test_what_is_at_hand(store: BlobStore) -> None:
+    """At most a small blob that is complete, since nobody may wait for it."""
+    assert not store.is_at_hand(KEY)
+    put(store, KEY, [b"small"])
+    assert store.is_at_hand(KEY) in ({True, False} if isinstance(store, LocalBlobs) else {False})
+    put(store, KEY, [DATA])
+    assert not store.is_at_hand(KEY)
+
+
 def test_a_blob_is_invisible_before_commit(store: BlobStore) -> None:
     """A blob that is being written cannot be found in any way; after the commit it is complete."""
     writer = store.writer(KEY)

@@ -11,10 +11,11 @@ from privateshare.errors import DataUnreadable, NotFound
 from privateshare.platform.api.callers import CallerForUser, UserCaller, authenticate, require_reader
 from privateshare.platform.api.once import Once
 from privateshare.platform.audit.entries import Event, EventKind, record_event
+from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.tables import AccountRow as AccountRow
 from privateshare.platform.grants.contracts import check_redirect_uri
 from privateshare.platform.grants.journeys import Start, begin_journey
-from privateshare.platform.library.accounts import account_view, consented_accounts, shown_accounts
+from privateshare.platform.library.accounts import SHOWN_ACCOUNTS, account_view, consented_accounts
 from privateshare.platform.library.erasure import erase_account, forget_user
 from privateshare.platform.library.libraries import LibraryGone, open_found_library, open_library
 from privateshare.platform.library.session_view import ACCOUNTS
@@ -36,11 +37,11 @@ class Location(Wire):
 @router.get("/permission-access/accounts", response_model=list[Account])
 async def list_accounts(request: Request) -> Response:
     """List the sources that the person connected, as far as this contract may see them. Protocol 7.1."""
-    caller = require_reader(await authenticate(request))
+    caller = require_reader(await authenticate(request, also=AlsoRead(SHOWN_ACCOUNTS)))
     platform, consent = caller.platform, caller.consent
     library = await open_found_library(platform, consent.library_id, caller.found)
-    listed = await shown_accounts(platform.database, consent)
-    content = orjson.dumps([account_view(platform.sources, account, library).to_wire() for account in listed])
+    listed = (account_view(platform.sources, account, library).to_wire() for account in caller.found.also)
+    content = orjson.dumps(list(listed))
     await platform.read_log.add(library, consent.id, caller.contract.id, ACCOUNTS, len(content))
     return Response(content, media_type="application/json")
 

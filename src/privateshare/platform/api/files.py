@@ -151,7 +151,7 @@ async def _file_response(request: Request, delivery: Delivery, view: SessionView
         if request.method == "HEAD":
             await asyncio.to_thread(next, delivery.chunks, None)
             return _head(headers)
-        content = await asyncio.to_thread(b"".join, chunks)
+        content = b"".join(chunks) if delivery.is_at_hand else await asyncio.to_thread(b"".join, chunks)
     except UnreadableBlob as error:
         raise await unreadable_error(view.platform, error) from error
     return Response(content, headers=headers, media_type=OCTETS)

@@ -43,6 +43,10 @@ class CloudBlobs:
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
 
+    def is_at_hand(self, _key: str, /) -> bool:
+        """Return False: another machine has the blob."""
+        return False
+
     def delete(self, keys: Iterable[str]) -> None:
         """Remove blobs. Missing blobs are ignored."""
         for key in keys:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from privateshare.platform.blobs.store import BlobNotFound, check_key, is_key
 
 READ_BYTES = 256 * 1024
+MAX_AT_HAND_BYTES = 16 * 1024
 _TEMPORARY_FOLDER = ".aside"
 
 
@@ -48,6 +49,24 @@ class LocalBlobs:
             return self._path(key).stat().st_size
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
+
+    def is_at_hand(self, key: str, /) -> bool:
+        """Return whether all of a small blob is in the memory of the operating system."""
+        try:
+            descriptor = os.open(self._path(key), os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            # The flag makes reading fail, or end early, where it would wait for the disk. Only Linux has it.
+            return (
+                0
+                < os.preadv(descriptor, [bytearray(MAX_AT_HAND_BYTES)], 0, os.RWF_NOWAIT)
+                == os.stat(descriptor).st_size
+            )
+        except (OSError, AttributeError):
+            return False
+        finally:
+            os.close(descriptor)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove blobs. Missing blobs are ignored."""

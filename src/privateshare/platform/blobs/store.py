@@ -26,7 +26,7 @@ class BlobWriter(Protocol):
 
 
 class BlobStore(Protocol):
-    """A map of keys to bytes. All methods block, so call them on a worker thread.
+    """A map of keys to bytes. All methods but `is_at_hand` block, so call them on a worker thread.
 
     Keys are lower-case paths whose segments do not begin with a dot.
     """
@@ -42,6 +42,12 @@ class BlobStore(Protocol):
 
     def size(self, key: str) -> int:
         """Return the size of a blob in bytes. Raises BlobNotFound."""
+
+    def is_at_hand(self, key: str, /) -> bool:
+        """Return whether all of a small blob can be read now without waiting, for a disk or for another machine.
+
+        This does not wait either. It may say no for any reason.
+        """
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove blobs. Missing blobs are ignored."""

@@ -28,9 +28,9 @@ BodyT = TypeVar("BodyT")
 
 
 class UnusualRequest(Exception):
-    """FastAPI must process this request. `body` is what was read of it."""
+    """FastAPI must process this request. `body` is its body, if it was read."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes | None = None) -> None:
         self.body = body
 
 
@@ -59,7 +59,8 @@ class FrequentRoute(BaseRoute):
             response = await self._respond(request)
         except UnusualRequest as unusual:
             scope["state"]["is_unusual"] = True
-            await request.app.router(scope, _with_body(unusual.body, receive), send)
+            again = receive if unusual.body is None else _with_body(unusual.body, receive)
+            await request.app.router(scope, again, send)
         else:
             await response(scope, receive, send)
 

@@ -29,6 +29,27 @@ ANOTHER: Literal["another"] = "another"
 DETAILS = "account details"  # The purpose under which an account's identity is encrypted.
 
 
+class ShownAccount(NamedTuple):
+    """The columns of an account of which an app sees something."""
+
+    library_id: UUID
+    id: UUID
+    public_id: str
+    reference: str
+    source_id: int
+    service_type: int
+    service_group: int
+    type: str
+    sample: str | None
+    sealed_details: bytes
+    needs_login: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+SHOWN_ACCOUNTS = Statement("shown_accounts", ShownAccount)
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectedSource:
     """A source that a person connected, and the identity it reported.
@@ -212,7 +233,7 @@ async def _new_account(
     return account
 
 
-def account_identity(account: AccountRow, library: OpenLibrary) -> Identity:
+def account_identity(account: AccountRow | ShownAccount, library: OpenLibrary) -> Identity:
     """Decrypt the identity of an account's owner. Raises KeyLost."""
     details = orjson.loads(library.account(account.id).open(DETAILS, account.id, account.sealed_details))
     named = details.get("named", True)
@@ -273,7 +294,7 @@ async def adopt_accounts(db: AsyncSession, library: OpenLibrary, journey_id: UUI
     await db.flush()
 
 
-def account_display_name(account: AccountRow, library: OpenLibrary) -> str | None:
+def account_display_name(account: AccountRow | ShownAccount, library: OpenLibrary) -> str | None:
     """Return the person's name at the source; None if it cannot be decrypted, so that other accounts still show."""
     try:
         return account_identity(account, library).display_name
@@ -300,29 +321,9 @@ async def consented_accounts(db: AsyncSession, library_id: UUID, consent_id: UUI
     return list(await db.scalars(query))
 
 
-class _ShownAccount(NamedTuple):
-    library_id: UUID
-    id: UUID
-    public_id: str
-    reference: str
-    source_id: int
-    service_type: int
-    service_group: int
-    type: str
-    sample: str | None
-    sealed_details: bytes
-    needs_login: bool
-    created_at: datetime
-    updated_at: datetime
-
-
-SHOWN_ACCOUNTS = Statement("shown_accounts", _ShownAccount)
-
-
-async def shown_accounts(database: Database, consent: ConsentRow) -> list[AccountRow]:
+async def shown_accounts(database: Database, consent: ConsentRow) -> list[ShownAccount]:
     """Return the accounts that a consent covers, oldest first, with only what an app sees of them."""
-    rows = await database.rows(SHOWN_ACCOUNTS, {"library_id": consent.library_id, "consent_id": consent.id})
-    return [AccountRow(**row._asdict()) for row in rows]
+    return await database.rows(SHOWN_ACCOUNTS, {"library_id": consent.library_id, "consent_id": consent.id})
 
 
 async def library_accounts(db: AsyncSession, library_id: UUID) -> list[AccountRow]:
@@ -332,7 +333,7 @@ async def library_accounts(db: AsyncSession, library_id: UUID) -> list[AccountRo
     )
 
 
-def account_view(sources: Sources, account: AccountRow, library: OpenLibrary) -> messages.Account:
+def account_view(sources: Sources, account: ShownAccount, library: OpenLibrary) -> messages.Account:
     """Describe an account for an app. Protocol 7.1."""
     entries = catalogue()
     group = entries.service_groups[account.service_group]

@@ -10,8 +10,8 @@ import orjson
 
 from privateshare.errors import DataUnreadable, FileNotFound
 from privateshare.platform.blobs.sealed import UnreadableBlob
-from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow, PushedFileRow, SessionRow
-from privateshare.platform.library.accounts import account_view, shown_accounts
+from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow, SessionRow
+from privateshare.platform.library.accounts import ShownAccount, account_view, shown_accounts
 from privateshare.platform.library.delivery import (
     Delivery,
     ReadPermission,
@@ -124,7 +124,7 @@ class SessionView:
     def _permission(self) -> ReadPermission:
         return read_permission(self.contract, self.consent, self.session)
 
-    async def _consented_accounts(self) -> list[AccountRow]:
+    async def _consented_accounts(self) -> list[ShownAccount]:
         return await shown_accounts(self.platform.database, self.consent)
 
     async def _accounts(self, permission: ReadPermission) -> Delivery:
@@ -161,7 +161,7 @@ class SessionView:
         return Delivery(pushed_file_entry(file), permission.compression, file.size, sha256, chunks, described)
 
 
-def _accounts_entry(accounts: Sequence[AccountRow]) -> dict[str, Any]:
+def _accounts_entry(accounts: Sequence[ShownAccount]) -> dict[str, Any]:
     updated = max((int(account.updated_at.timestamp() * 1000) for account in accounts), default=1)
     return {"name": ACCOUNTS_FILE, "updatedDate": updated}
 
