@@ -13,7 +13,7 @@ from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -702,3 +702,38 @@ def test_objects_with_odd_values_are_broken_or_serialisable(source: Source) -> N
             source.identify(of_archive(archive))
             for page in fetched(source, of_archive(archive)):
                 json.dumps(list(page.objects), allow_nan=False, ensure_ascii=False).encode()
+
+
+# Files of kinds that no source takes, with what could be in them.
+OTHER_FILES = {
+    "other/unknown.bin": b"\0\1\2\3",
+    "other/picture.jpg": b"\xff\xd8\xff\xe0",
+    "other/unknown.json": b'{"things": [{"a": 1}, {"a": 2}]}',
+    "other/unknown.csv": b"a;b\n1;2\n3;4\n",
+    "other/words.txt": b"Buy milk.\n",
+    "other/page.html": b"<!doctype html><html><body><p>Nothing</p></body></html>",
+    "other/manual.pdf": b"%PDF-1.7",
+}
+
+
+@pytest.mark.parametrize("source", UPLOADS)
+def test_every_file_of_an_export_is_accounted_for(source: Source) -> None:
+    """A file is read, named, or counted with its kind. Nothing is left out without a word, and nothing counts twice."""
+    assert source.info.upload is not None
+    data = good_archive(source, 5)
+    packed = io.BytesIO(data if data.startswith(b"PK") else b"")
+    with zipfile.ZipFile(packed, "a") as archive:
+        if not data.startswith(b"PK"):
+            archive.writestr(f"export{source.info.upload.accept.split(',')[0]}", data)
+        for name, content in OTHER_FILES.items():
+            archive.writestr(name, content)
+    plain, mixed = of_archive(data), of_archive(packed.getvalue())
+    source.identify(plain)
+    source.identify(mixed)
+    told = mixed.left_out
+    named = told.unused.keys() | told.damaged.keys()
+    for path in OTHER_FILES:
+        name, ending = PurePosixPath(path).name, PurePosixPath(path).suffix
+        assert (name in named) + (told.skipped[ending] - plain.left_out.skipped[ending]) == 1, path
+    assert told.read == plain.left_out.read
+    assert told.skipped.total() <= len(OTHER_FILES) + plain.left_out.skipped.total()

@@ -72,7 +72,7 @@ def uploaded_files(
     Args:
         archive: The upload. It is read from its start.
         left_out: The report to which files are added that cannot be opened.
-        skip: Returns whether a file of a zip archive is skipped without a report, by its path.
+        skip: Returns whether a file of an archive is not read, but only counted, by its path.
         is_inner: Returns whether a zip archive in the zip archive is opened too, by its path. Others are reported.
 
     Raises:
@@ -169,11 +169,18 @@ class _Files:
         stream = self.stack.enter_context(opened())
         try:
             for entry in tar_entries(stream, self.remaining_bytes):
-                if not (is_added_by_system(entry.path) or self.skip(entry.path)):
+                if not (is_added_by_system(entry.path) or self._is_skipped(entry.path)):
                     yield self._tar_file(entry)
         except (tarfile.TarError, *DAMAGE_ERRORS):
             damaged = Broken("The file is damaged or was not downloaded to its end. Download it again.")
             self.left_out.name_damaged(THE_FILE, damaged)
+
+    def _is_skipped(self, path: str) -> bool:
+        """Return whether a file is skipped, and count it."""
+        if self.skip(path):
+            self.left_out.skip_file(path)
+            return True
+        return False
 
     def _tar_file(self, entry: TarEntry) -> UploadedFile:
         opened: Opener = entry.open
@@ -198,7 +205,7 @@ class _Files:
         _check_entries(entries, size)
         for entry in entries:
             path = entry.filename.replace("\\", "/")
-            if path.endswith("/") or is_added_by_system(path) or self.skip(path):
+            if path.endswith("/") or is_added_by_system(path) or self._is_skipped(path):
                 continue
             if is_outer and self.is_inner(path) and _is_zip(archive, entry):
                 yield from self._of_inner_zip(archive, entry, path)

@@ -10,8 +10,10 @@ SourceFailure
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
+MAX_ENDING_CHARACTERS = 12
 MAX_NAMED_FILES = 20  # Further files are only counted.
 MAX_FILE_NAME_CHARACTERS = 100
 THE_FILE = "The file"  # Stands for the name if the upload is a single file.
@@ -84,6 +86,8 @@ class LeftOut:
     Attributes:
         read: The number of entries that were read.
         entries: The number of skipped entries by reason, and by object type if it is known.
+        not_taken: The number of entries by reason that can be read, and of which nothing is taken. That is no loss.
+        skipped: The number of files by ending that are not read, since nothing of such files is taken.
         damaged: The files that could not be read completely, and why.
         unused: The files with data that the source does not use, which is no loss.
         more_damaged: The number of further damaged files that are not named.
@@ -94,6 +98,8 @@ class LeftOut:
 
     read: int = 0
     entries: Counter[tuple[Reason, int | None]] = field(default_factory=Counter)
+    not_taken: Counter[Reason] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
     damaged: dict[str, Broken] = field(default_factory=dict)
     unused: dict[str, Broken] = field(default_factory=dict)
     more_damaged: int = 0
@@ -128,6 +134,19 @@ class LeftOut:
         if number:
             self.entries[reason, object_type] += number
 
+    def pass_over(self, reason: Reason | None = None, number: int = 1) -> None:
+        """Count entries that can be read, and of which nothing is taken."""
+        if number:
+            self.not_taken[reason or OTHER_KIND] += number
+
+    def skip_file(self, path: str) -> None:
+        """Count a file that is not read, unless a report names it."""
+        if shown_name(path) in self.unused:
+            return
+        ending = PurePosixPath(path).suffix.lower()[:MAX_ENDING_CHARACTERS]
+        is_counted = ending in self.skipped or len(self.skipped) < MAX_NAMED_FILES
+        self.skipped[ending if is_counted and ending.isprintable() else ""] += 1
+
     def name_damaged(self, name: str, problem: Broken, unopened_bytes: int = 0) -> None:
         """Record a file that cannot be read completely."""
         self.unopened_bytes += unopened_bytes
@@ -158,6 +177,8 @@ class LeftOut:
         """Add the report of another upload."""
         self.read += other.read
         self.entries += other.entries
+        self.not_taken += other.not_taken
+        self.skipped += other.skipped
         for name, problem in other.damaged.items():
             self.name_damaged(name, problem, 0)
         for name, problem in other.unused.items():
@@ -241,6 +262,14 @@ UNKNOWN = Reason(
 )
 
 
+OTHER_KIND = Reason(
+    "OtherKind",
+    "%(num)s entry is of a kind of which nothing is taken.",
+    "%(num)s entries are of kinds of which nothing is taken.",
+    Broken("The file does not hold what an export holds. Download the export again."),
+)
+
+
 def encode_left_out(left_out: LeftOut) -> dict[str, Any]:
     """Convert a report to a JSON object."""
     return {
@@ -249,6 +278,8 @@ def encode_left_out(left_out: LeftOut) -> dict[str, Any]:
             [reason.code, reason.one, reason.many, object_type, number]
             for (reason, object_type), number in left_out.entries.items()
         ],
+        "not_taken": [[reason.code, reason.one, reason.many, number] for reason, number in left_out.not_taken.items()],
+        "skipped": list(left_out.skipped.items()),
         "damaged": [[name, problem.text, problem.values] for name, problem in left_out.damaged.items()],
         "unused": [[name, problem.text, problem.values] for name, problem in left_out.unused.items()],
         "more": [left_out.more_damaged, left_out.more_unused, left_out.estimate],
@@ -264,7 +295,17 @@ def decode_left_out(told: Mapping[str, Any]) -> LeftOut:
         {name: Broken(text, **values) for name, text, values in told[part]} for part in ("damaged", "unused")
     )
     more_damaged, more_unused, estimate = told["more"]
-    return LeftOut(told["read"], entries, damaged, unused, more_damaged, more_unused, estimate)
+    return LeftOut(
+        read=told["read"],
+        entries=entries,
+        not_taken=Counter({Reason(*words, UNKNOWN.refusal): number for *words, number in told["not_taken"]}),
+        skipped=Counter(dict(told["skipped"])),
+        damaged=damaged,
+        unused=unused,
+        more_damaged=more_damaged,
+        more_unused=more_unused,
+        estimate=estimate,
+    )
 
 
 def takes_too_much() -> Broken:

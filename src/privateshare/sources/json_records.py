@@ -92,6 +92,31 @@ class FoundRecord:
     plain: Sequence[Any] = field(default=(), repr=False)
 
 
+class _Lists:
+    """The lists that are next to each other in an object. If one has records, the others belong to these."""
+
+    def __init__(self, reader: "RecordReader") -> None:
+        self._reader = reader
+        self._seen = self._others = self._without_records = 0
+        self._has_records = False
+
+    def begin(self) -> None:
+        """Note that a member begins."""
+        self._seen, self._others = self._reader.seen, self._reader.others
+
+    def end(self, *, is_list: bool) -> None:
+        """Note that the member ends."""
+        if is_list and self._reader.seen > self._seen:
+            self._has_records = True
+        elif is_list:
+            self._without_records += self._reader.others - self._others
+
+    def close(self) -> None:
+        """Count what belongs to records no more, at the end of the object."""
+        if self._has_records:
+            self._reader.forget_others(self._without_records)
+
+
 class NotJson(Exception):
     """The text does not begin with JSON."""
 
@@ -113,6 +138,20 @@ class RecordReader:
         self._seen = 0  # Counts records, including those that cannot be read.
         self._known_objects = 0  # Counts records and wrappers.
         self._values_without_record = 0
+        self._others = 0
+
+    @property
+    def others(self) -> int:
+        """The number of objects that are listed where no record is, and nothing but a record is next to the list.
+
+        These are the entries of kinds that the source does not take. Objects that are listed beside records, such as
+        the people of a conversation, say something about the records.
+        """
+        return self._others
+
+    def forget_others(self, number: int) -> None:
+        """Count fewer other objects."""
+        self._others -= number
 
     @property
     def position(self) -> int:
@@ -245,15 +284,18 @@ class RecordReader:
         return self._records_in_parsed_members(value, text, len(inner)) if inner else ()
 
     def _records_in_parsed_members(self, thing: JsonObject, text: bytes, inner: int) -> Iterator[FoundRecord]:
-        parts = member_texts(text)
+        parts, beside = member_texts(text), _Lists(self)
         for key, part in parts:
+            beside.begin()
             if len(parts) == inner:
                 yield from self._records_in_parsed(thing[key], part, key, thing)
             else:  # A name occurs twice, and the parsed object has only the last value.
                 yield from self._records_in_text(part, key, thing)
+            beside.end(is_list=part[:1] == b"[")
+        beside.close()
 
     def _records_in_parsed_elements(self, values: list[Any], text: bytes, key: str) -> Iterator[FoundRecord]:
-        inner = containers(values)
+        inner, others = containers(values), self._others
         unknown, before = sum(value is not None for value in values) - len(inner), self._seen
         for value, part in zip(inner, element_texts(text), strict=True):
             known_before = self._known_objects
@@ -261,6 +303,8 @@ class RecordReader:
             unknown += self._is_without_record(known_before)
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
+        else:
+            self._others = others + sum(isinstance(value, dict) for value in inner)
 
     def _records_in_unparsable_text(self, text: bytes, key: str, reason: Reason) -> Iterator[FoundRecord]:
         """Yield the readable records of a text that cannot be parsed as a whole, and count it if there are none."""
@@ -299,20 +343,23 @@ class RecordReader:
 
     def _records_in_next_object(self, level: int, wrapper: JsonObject | None) -> Iterator[FoundRecord]:
         """Yield the records in the members of the next object. Its opening bracket is the next byte."""
-        scanner = self._scanner
+        scanner, beside = self._scanner, _Lists(self)
         scanner.at += 1
         while (byte := scanner.next_byte(SPACE_AND_COMMAS)) is not None:
             if byte in CLOSING:
                 scanner.at += 1
+                beside.close()
                 return
             key = scanner.take_key()
             if key is None:
                 raise TruncatedJson
-            known_before = self._known_objects
-            if scanner.next_byte() in (OBJECT, ARRAY):
+            known_before, begins = self._known_objects, scanner.next_byte()
+            beside.begin()
+            if begins in (OBJECT, ARRAY):
                 yield from self._records_in_next_value(key, level + 1, wrapper)
             else:
                 scanner.take_scalar()
+            beside.end(is_list=begins == ARRAY)
             self._is_without_record(known_before)
         raise TruncatedJson
 
@@ -321,6 +368,7 @@ class RecordReader:
         scanner = self._scanner
         scanner.at += 1
         unknown, before = 0, self._seen
+        found_objects = self._others
         while True:
             while (batch := self._next_batch()) is not None:
                 yield self._found_plain(batch, key)
@@ -328,6 +376,7 @@ class RecordReader:
             found = SHALLOW_PATTERNS.next.match(scanner.data, scanner.at) if level < MAX_DEPTH else None
             if found is not None and found.end() - found.start(1) <= SMALL_BYTES:
                 scanner.at = found.end()
+                found_objects += found[1][:1] == b"{"
                 yield from self._records_in_text(found[1], key, None)
                 unknown += self._is_without_record(known_before)
                 continue
@@ -335,6 +384,7 @@ class RecordReader:
             if byte is None:
                 raise TruncatedJson
             if byte in (OBJECT, ARRAY):
+                found_objects += byte == OBJECT
                 yield from self._records_in_next_value(key, level + 1, None)
                 unknown += self._is_without_record(known_before)
             elif byte in CLOSING:
@@ -345,6 +395,8 @@ class RecordReader:
                 self._is_without_record(known_before)
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
+        else:
+            self._others = found_objects
 
     def _next_batch(self) -> Sequence[Any] | None:
         """Consume the next elements of an array at once, if all of them are plain records; None if they may not be.

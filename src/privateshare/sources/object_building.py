@@ -21,6 +21,11 @@ MAX_REVISIONS = 1_000_000
 MAX_MICROSECONDS = 10**18  # Larger numbers are no dates, and dividing them can overflow.
 
 
+def in_a_zone(moment: datetime) -> datetime:
+    """Return a time with its zone. One whose zone nobody knows is as in UTC: docs/objects/README.md, Times."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceAccount:
     """An account of the library, with the `accountentityid` of its objects."""

@@ -47,7 +47,7 @@ def read_records(
         archive: The upload. It is read from its start.
         role_of: Decides which objects are records.
         left_out: The report to which unreadable records and files are added. The caller counts the records it reads.
-        skip: Returns whether a file of a zip archive is skipped without a report, by its path.
+        skip: Returns whether a file of an archive is not read, but only counted, by its path.
         plain_records: Decodes records of which the original JSON is not needed, many at once, which is much faster.
 
     Raises:
@@ -101,6 +101,8 @@ class UploadReader:
             else:
                 if not reader.seen and start.strip():
                     self._note_unused(file)
+            if reader.seen:  # Otherwise the file is named as a whole.
+                self.left_out.pass_over(number=reader.others)
             self.read_bytes += min(file.size, reader.position)
 
     def _note_unused(self, file: UploadedFile) -> None:

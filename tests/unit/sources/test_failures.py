@@ -1,6 +1,9 @@
 """Tests of failures in words."""
 
+import json
+
 from privateshare.sources.contract import Broken
+from privateshare.sources.failures import OTHER_KIND, UNKNOWN, LeftOut, decode_left_out, encode_left_out
 
 
 def test_a_failure_is_translated_before_its_values_are_inserted() -> None:
@@ -9,3 +12,25 @@ def test_a_failure_is_translated_before_its_values_are_inserted() -> None:
     assert (broken.text, broken.values) == ("%(name)s is odd. Take another.", {"name": "100%s.json"})
     assert str(broken) == "100%s.json is odd. Take another."
     assert str(Broken("100% odd. Take another.")) == "100% odd. Take another."
+
+
+def test_what_is_not_taken_is_no_loss() -> None:
+    """It is counted by its kind, files that a report names are not counted again, and nothing gets lost when stored."""
+    left_out = LeftOut(read=1)
+    left_out.pass_over(number=3)
+    left_out.pass_over(UNKNOWN, 0)
+    left_out.name_other_file("a/named.pdf")
+    for path in ("a/named.pdf", "a/x.JPG", "y.jpg", "README", "odd.\u202ejpg", "no/ending."):
+        left_out.skip_file(path)
+    for number in range(100):
+        left_out.skip_file(f"z.kind{number}")
+    assert left_out.not_taken == {OTHER_KIND: 3}
+    assert left_out.skipped.total() == 105
+    assert (left_out.skipped[".jpg"], len(left_out.skipped)) == (2, 20)
+    left_out.check(Broken("Nothing. Try again."))
+    assert not left_out.is_partial
+    again = decode_left_out(json.loads(json.dumps(encode_left_out(left_out))))
+    assert (again.not_taken, again.skipped) == (left_out.not_taken, left_out.skipped)
+    again.add(left_out)
+    assert again.not_taken == {OTHER_KIND: 6}
+    assert again.skipped.total() == 210

@@ -384,3 +384,24 @@ def test_hostile_texts_take_linear_time(hostile: str) -> None:
     with suppress(NotJson, TruncatedJson):
         read(HOSTILE[hostile])
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("filler", [0, 600_000])  # Objects that do not fit into memory are read in another way.
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ({"a": [{"kind": "R1"}], "b": {"list": [{"x": 1}, {"x": 2}]}}, 2),  # Lists of another part of the export.
+        ({"b": {"list": [{"x": [{"y": 1}, {"y": 2}]}, {"x": 2}]}, "a": [{"kind": "R1"}]}, 2),  # Each counts once.
+        ({"people": [{"name": "Ann"}], "messages": [{"kind": "R1"}]}, 0),  # What is next to records is about them.
+        ({"chats": [{"kind": "W", "people": [{"x": 1}], "messages": [{"kind": "R1"}]}]}, 0),
+        ({"a": [{"kind": "R1"}], "b": {"list": ["x", "y"]}, "c": {"list": [[1, 2], [3]]}}, 0),  # They are no objects.
+        ([{"kind": "R1"}, {"x": 1}], 0),  # It is left out, since it should be a record.
+    ],
+)
+def test_entries_of_other_kinds_are_counted(text: Any, others: int, filler: int, indent: int | None) -> None:
+    if isinstance(text, dict) and filler:
+        text = text | {"filler": "x" * filler}
+    reader = RecordReader(io.BytesIO(json.dumps(text, indent=indent).encode()), shape_of, LeftOut())
+    assert [found.thing["kind"] for found in reader.records()] == ["R1"]
+    assert reader.others == others

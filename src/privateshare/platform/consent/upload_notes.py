@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from privateshare.platform.consent.translation import Translator
+from privateshare.platform.consent.translation import Translator, isolated_text
 from privateshare.sources.failures import LeftOut
 
 
@@ -30,14 +30,31 @@ def upload_note(words: Translator, archive_id: UUID, left_out: LeftOut) -> Uploa
     number = left_out.read
     read = words.count("%(num)s entry was read.", "%(num)s entries were read.", number, num=words.number(number))
     unused = [words.problem(problem) for problem in left_out.unused.values()]
-    return UploadNote(archive_id, read, left_out_words(words, left_out), [*unused, *_more(words, left_out.more_unused)])
+    others = [*unused, *_more(words, left_out.more_unused), *_skipped(words, left_out)]
+    return UploadNote(archive_id, read, left_out_words(words, left_out), others)
 
 
 def left_out_words(words: Translator, left_out: LeftOut) -> list[str]:
     """Say what was not read of an upload: a sentence for each reason, and for each damaged file."""
     reasons = [words.left_out(reason, number, left_out.total) for reason, number in left_out.by_reason().items()]
+    reasons += [words.left_out(reason, number, left_out.total) for reason, number in left_out.not_taken.most_common()]
     damaged = [words.problem(problem) for problem in left_out.damaged.values()]
     return [*reasons, *damaged, *_more(words, left_out.more_damaged)]
+
+
+def _skipped(words: Translator, left_out: LeftOut) -> list[str]:
+    number = left_out.skipped.total()
+    if not number:
+        return []
+    endings = [f"{ending or '–'} ({words.number(count)})" for ending, count in left_out.skipped.most_common()]
+    return [
+        words.count(
+            "%(num)s file of a kind of which nothing is taken: %(endings)s",
+            "%(num)s files of kinds of which nothing is taken: %(endings)s",
+            number,
+            endings=words.comma.join(isolated_text(ending) for ending in endings),
+        )
+    ]
 
 
 def _more(words: Translator, number: int) -> list[str]:

@@ -10,6 +10,7 @@ from privateshare.sources.apple_health.day_totals import DeviceNumbers
 from privateshare.sources.apple_health.days import Days
 from privateshare.sources.apple_health.export_xml import NotHealthData, TooLargeElement, read_elements
 from privateshare.sources.apple_health.files import ExportFiles
+from privateshare.sources.apple_health.observations import Observations
 from privateshare.sources.apple_health.reader import ExportReader, Item, RecordHandler
 from privateshare.sources.apple_health.reasons import NO_ROUTE, UNREADABLE, damaged_file
 from privateshare.sources.apple_health.routes import NotARoute, route, route_key, route_points
@@ -21,6 +22,7 @@ from privateshare.sources.failures import LeftOut, shown_name
 
 Typed = tuple[int, dict[str, Any]]
 
+ITEMS_TAKEN = ("Workout", "ActivitySummary", "ClinicalRecord")
 FITNESS_TYPES = (
     ObjectType.ACTIVITY,
     ObjectType.DAILY_ACTIVITY_SUMMARY,
@@ -50,9 +52,18 @@ def read_main(
 
 
 def note_records(reader: ExportReader, left_out: LeftOut) -> None:
-    """Note how many records were read and how many could not be."""
+    """Note how many records were read, how many could not be, and how many are of kinds that no source takes."""
     left_out.read += reader.read()
     left_out.leave_out(UNREADABLE, number=sum(reader.unreadable().values()))
+    taken = _taken_types()
+    left_out.pass_over(number=sum(number for name, number in reader.counts().items() if name not in taken))
+
+
+def _taken_types() -> Collection[str]:
+    """Return the types of which the source for fitness takes something, or that for health records."""
+    clock = Clock()
+    days, weighings = Days(clock, DeviceNumbers()).handlers(), Weighings(clock).handlers()
+    return {SLEEP_RECORD, *days, *weighings, *Observations(clock).handlers(), *ITEMS_TAKEN}
 
 
 class FitnessExport:
@@ -75,6 +86,8 @@ class FitnessExport:
             yield from read_main(file, self.reader, self._take, self._left_out)
         yield from self._summaries()
         yield from self._routes()
+        for other in (*self._files.clinical, *self._files.electrocardiograms):
+            self._left_out.skip_file(other.path)
         note_records(self.reader, self._left_out)
 
     def _handlers(self) -> dict[str, RecordHandler]:

@@ -48,6 +48,8 @@ class HealthRecord:
             item = item_of(found, order)
             if item is not None and item.object_type in self._wanted:
                 yield item
+        for route in self._files.routes.values():
+            self._left_out.skip_file(route.path)
         if ObjectType.OBSERVATION not in self._wanted:
             return
         yield from self._electrocardiograms()

@@ -2,11 +2,13 @@
 
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 from lxml import etree
+
+from privateshare.sources.object_building import in_a_zone
 
 MAX_POINTS_PER_ROUTE = 200_000  # Enough for two days with one point per second.
 COORDINATE_DECIMALS = 6  # A precision of a tenth of a metre.
@@ -64,7 +66,7 @@ def _point(point: etree._Element) -> tuple[float, float, float | None, int | Non
 
 def _milliseconds(text: str) -> int:
     moment = datetime.fromisoformat(text.strip())
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round(in_a_zone(moment).timestamp() * 1000)
 
 
 def route(stream: IO[bytes], account: str, activity_id: str | None) -> dict[str, Any] | None:

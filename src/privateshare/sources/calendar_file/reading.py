@@ -38,6 +38,7 @@ def events_of(file: UploadedFile, account: SourceAccount, left_out: LeftOut) -> 
     zones = Zones(defined)
     for component in components_of(file):
         if component.kind not in (Kind.EVENT, Kind.TASK):
+            left_out.pass_over(number=component.kind not in (Kind.CALENDAR, Kind.TIME_ZONE))
             continue
         event = event_object(account, component, zones, calendar) if component.is_whole else None
         if event is None:

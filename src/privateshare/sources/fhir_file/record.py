@@ -103,7 +103,9 @@ def _known_resources(records: Iterator[FoundRecord], left_out: LeftOut) -> Itera
         elif kind in OBJECT_TYPES:
             left_out.read += 1
             yield found
-        elif kind not in DEFINITIONS:
+        elif kind in DEFINITIONS:  # It is not about the person, such as a Practitioner.
+            left_out.pass_over()
+        else:
             left_out.leave_out(UNKNOWN_TYPE)
 
 

@@ -97,6 +97,7 @@ class GarminReader:
     def _of_record(self, found: FoundRecord) -> Iterator[Mapped]:
         thing, kind = found.thing, kind_of(found.thing)
         if kind is RecordKind.OTHER:
+            self._left_out.pass_over()
             return
         if (owner := owner_in(thing)) != "":
             self.owners.add(owner)
@@ -140,6 +141,7 @@ class GarminReader:
                     if name == "file_id":
                         kind = str(message.get("type"))
                         if kind not in WORKOUT_FILES | MONITORING_FILES:
+                            self._left_out.name_other_file(file.path)
                             return
                     if kind in WORKOUT_FILES:
                         workout.take(name, message)

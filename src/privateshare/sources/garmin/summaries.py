@@ -5,7 +5,7 @@ tens of metres a second, and weights in grams.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
@@ -20,6 +20,7 @@ from privateshare.sources.object_building import (
     Mapped,
     SourceAccount,
     dict_of,
+    in_a_zone,
     list_of,
     milliseconds,
     number_of,
@@ -112,7 +113,7 @@ def moment_in(value: object) -> int | None:
             moment = datetime.fromisoformat(value.strip().partition(".")[0])
         except ValueError:
             return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = in_a_zone(moment)
         return round(moment.timestamp() * 1000) if EARLIEST <= moment < LATEST else None
     return milliseconds(int(value) if isinstance(value, float) and abs(value) < 1e15 else value)
 

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
@@ -13,7 +13,7 @@ from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.fitness_objects import body_composition, sleep
 from privateshare.sources.google_fitness.totals import CollectedTotals
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import Mapped, dict_of, list_of, number_of, text_of
+from privateshare.sources.object_building import Mapped, dict_of, in_a_zone, list_of, number_of, text_of
 from privateshare.sources.upload_records import START_BYTES, UploadReader
 from privateshare.sources.wearables.records import UNREADABLE, day_at, positive, whole
 from privateshare.sources.workouts.recording import sport_name
@@ -187,6 +187,4 @@ def _role_of(thing: JsonObject, _: str) -> ObjectRole:
 
 
 def _moment(written: object) -> int:
-    moment = datetime.fromisoformat(text_of(written))
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    return round(in_a_zone(datetime.fromisoformat(text_of(written))).timestamp() * 1000)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from privateshare.sources.fitness_objects import midnight_of
+from privateshare.sources.object_building import in_a_zone
 
 MAX_OFFSETS = 100_000
 _WEEK = 7 * 86_400_000
@@ -27,7 +28,7 @@ def moment_of(written: str) -> int:
         moment = datetime.fromisoformat(written)
     except ValueError:
         moment = datetime.strptime(written, "%Y-%m-%d %I:%M%p")
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = in_a_zone(moment)
     midnight_of(f"{moment.astimezone(UTC):%Y-%m-%d}")
     return round(moment.timestamp() * 1000)
 

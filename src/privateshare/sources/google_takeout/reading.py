@@ -64,7 +64,9 @@ class TakeoutActivityReader:
                 yield from self._bookmarks(file)
             elif is_page(file):
                 yield from self._activities(file, activities_of(file, self._export.now))
-            elif not file.path.lower().endswith((".html", ".htm")):
+            elif file.path.lower().endswith((".html", ".htm")):
+                self._export.left_out.name_other_file(file.path)
+            else:
                 yield from self._activities(file, (found.thing for found in self._upload.records_of(file)))
         self._upload.estimate()
 

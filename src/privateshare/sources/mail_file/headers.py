@@ -12,7 +12,7 @@ from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
 from privateshare.sources.charsets import decoded, storable
-from privateshare.sources.object_building import EARLIEST, LATEST
+from privateshare.sources.object_building import EARLIEST, LATEST, in_a_zone
 
 MAX_HEADER_CHARACTERS = 32 * 1024
 MAX_PEOPLE = 500
@@ -125,7 +125,7 @@ def sent_at(headers: Headers, separator: bytes = b"") -> int | None:
 def _moment(written: str) -> int | None:
     try:
         found = parsedate_to_datetime(decoded_words(written))
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        found = in_a_zone(found)
         return int(found.timestamp()) * 1000 if EARLIEST <= found < min(LATEST, _tomorrow()) else None
     except INVALID:
         return None

@@ -29,6 +29,7 @@ def mails_of(file: UploadedFile, account: SourceAccount, left_out: LeftOut) -> I
         for message in messages_of(file):
             headers = message.headers
             if headers is not None and (is_deleted(headers) or headers.text("subject").startswith(INTERNAL)):
+                left_out.pass_over()
                 continue
             folder = folder_name(file.path, is_single=not message.separator)
             mail = mail_object(account, message, folder)

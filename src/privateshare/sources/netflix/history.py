@@ -10,10 +10,17 @@ from itertools import islice
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
+from privateshare.sources.failures import Broken, LeftOut, Reason
 from privateshare.sources.object_building import Mapped, SourceAccount, exact_moment, stable_id
 from privateshare.sources.text_files import opened_text, whole_rows
 from privateshare.sources.written_dates import WrittenDates
 
+TRAILER = Reason(
+    "Trailer",
+    "%(num)s entry is of a trailer or preview, which Netflix plays by itself. Nothing is taken of it.",
+    "%(num)s entries are of trailers or previews, which Netflix plays by itself. Nothing is taken of them.",
+    Broken("The file holds trailers only. Download it from Netflix again when you have watched something."),
+)
 SHORT_COLUMNS = 2
 LEARNED_ROWS = 200
 MAX_LINE_CHARACTERS = 64 * 1024
@@ -31,7 +38,7 @@ class UnclearDays(Exception):
     """The days of a short history do not show the order of day and month."""
 
 
-def rows_of(file: UploadedFile, account: SourceAccount, now: datetime) -> Iterator[Mapped | None]:
+def rows_of(file: UploadedFile, account: SourceAccount, now: datetime, left_out: LeftOut) -> Iterator[Mapped | None]:
     """Yield the objects of a table; None for a row that cannot be read.
 
     Raises:
@@ -41,7 +48,7 @@ def rows_of(file: UploadedFile, account: SourceAccount, now: datetime) -> Iterat
     """
     header = _header(file)
     if {"title", "start time", "duration"} <= set(header):
-        yield from _activity(file, header, account)
+        yield from _activity(file, header, account, left_out)
     elif {"query typed", "utc timestamp"} <= set(header):
         yield from _searches(file, header, account)
     elif len(header) == SHORT_COLUMNS:
@@ -74,11 +81,14 @@ def _lines(text: TextIOWrapper) -> Iterator[str]:
         yield line.replace("\0", "")
 
 
-def _activity(file: UploadedFile, header: list[str], account: SourceAccount) -> Iterator[Mapped | None]:
+def _activity(
+    file: UploadedFile, header: list[str], account: SourceAccount, left_out: LeftOut
+) -> Iterator[Mapped | None]:
     for cells in _table(file):
         row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
         if row.get("supplemental video type"):
-            continue  # Trailers and previews, which Netflix plays by itself.
+            left_out.pass_over(TRAILER)
+            continue
         moment, title = _moment(row.get("start time", "")), row.get("title", "")
         if moment is None or not title:
             yield None

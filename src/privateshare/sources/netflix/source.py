@@ -59,7 +59,7 @@ class Netflix(UnnamedExportSource):
         for file in export.files:
             name = shown_name(file.path)
             try:
-                for mapped in rows_of(file, export.account, export.now):
+                for mapped in rows_of(file, export.account, export.now, export.left_out):
                     if mapped is None:
                         export.left_out.leave_out(UNREADABLE)
                     else:

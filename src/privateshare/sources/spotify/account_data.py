@@ -31,16 +31,18 @@ class EntryKind(Enum):
     SEARCH = auto()
     USER = auto()
     NAME = auto()
+    PODCAST = auto()
     OTHER = auto()
-    """Something that is not imported, such as a podcast."""
+    """Something of which nothing is taken."""
 
 
-# The lists of the library. Those that are not imported hold podcasts, and what the person does not want to hear.
+# The lists of the library. The others hold what the person does not want to hear.
 LIBRARY_LISTS: Mapping[str, EntryKind] = {
     "tracks": EntryKind.SAVED_TRACK,
     "albums": EntryKind.SAVED_ALBUM,
     "artists": EntryKind.SAVED_ARTIST,
-    **dict.fromkeys(("shows", "episodes", "bannedTracks", "bannedArtists", "other"), EntryKind.OTHER),
+    **dict.fromkeys(("shows", "episodes"), EntryKind.PODCAST),
+    **dict.fromkeys(("bannedTracks", "bannedArtists", "other"), EntryKind.OTHER),
 }
 
 
@@ -54,7 +56,7 @@ def kind_of(thing: JsonObject, key: str) -> EntryKind | None:
     if "ts" in thing or "ms_played" in thing:
         return EntryKind.PLAY
     if "endTime" in thing and "msPlayed" in thing:
-        return EntryKind.BRIEF_PLAY if "trackName" in thing else EntryKind.OTHER
+        return EntryKind.BRIEF_PLAY if "trackName" in thing else EntryKind.PODCAST
     if "searchTime" in thing and "searchQuery" in thing:
         return EntryKind.SEARCH
     if "name" in thing and ("items" in thing or "tracks" in thing):

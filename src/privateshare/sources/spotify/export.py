@@ -10,10 +10,10 @@ from typing import BinaryIO
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, EncodedObjects, JsonObject
 from privateshare.sources.export_reader import UNREADABLE
-from privateshare.sources.failures import LeftOut, shown_name
+from privateshare.sources.failures import LeftOut, Reason, shown_name
 from privateshare.sources.identity import IF_MISSING
 from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.object_building import Mapped, list_of, text_of
+from privateshare.sources.object_building import Mapped, dict_of, list_of, text_of
 from privateshare.sources.page_building import Written
 from privateshare.sources.spotify.account_data import (
     LIBRARY_LISTS,
@@ -36,6 +36,13 @@ _WRAPPERS = frozenset({"playlists", *LIBRARY_LISTS})
 _OF_LISTS = {EntryKind.SAVED_TRACK: ObjectType.SAVED_TRACK, EntryKind.SAVED_ALBUM: ObjectType.SAVED_ALBUM}
 _VIDEOS = re.compile(r"Streaming_History_Video_.*", re.IGNORECASE)
 _README = re.compile(r"Read_?Me.*\.pdf", re.IGNORECASE)
+
+NO_MUSIC = Reason(
+    "NoMusic",
+    "%(num)s entry is of a podcast, a video or an audiobook, of which nothing is taken.",
+    "%(num)s entries are of podcasts, videos or audiobooks, of which nothing is taken.",
+    Broken("The archive holds podcasts only. Ask Spotify for your data again when you have played music."),
+)
 
 
 @dataclass(slots=True)
@@ -85,11 +92,18 @@ class SpotifyExport:
         if kind is EntryKind.PLAY:
             self._note_username(thing)
             play = read_play(found)
-            return () if play is None else (self._played(account, play),)
+            if play is None:
+                self.left_out.pass_over(NO_MUSIC)
+                return ()
+            return (self._played(account, play),)
         if kind is EntryKind.BRIEF_PLAY:
             return (self._played(account, read_brief_play(thing)),)
         if kind is EntryKind.USER:
             self._note_username(thing)
+        elif kind is EntryKind.PODCAST:
+            self.left_out.pass_over(NO_MUSIC)
+        elif kind is EntryKind.OTHER:
+            self.left_out.pass_over()
         elif kind is EntryKind.NAME:
             self.display_name = text_of(thing.get("displayName"))[:MAX_USERNAME_CHARACTERS]
         return [Written(*mapped) for mapped in self._mapped(account, thing, kind)]
@@ -107,6 +121,8 @@ class SpotifyExport:
             for name in list_of(thing.get("followingArtists")):
                 yield from followed_artist(account, text_of(name))
         elif kind is EntryKind.PLAYLIST:
+            episodes = sum(1 for item in list_of(thing.get("items")) if dict_of(item).get("episode"))
+            self.left_out.pass_over(NO_MUSIC, episodes)
             yield from playlist(account, thing, self._playlists)
         elif kind is EntryKind.SEARCH:
             yield from search(account, thing)

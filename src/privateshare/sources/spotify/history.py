@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.failures import Reason
 from privateshare.sources.json_records import FoundRecord
+from privateshare.sources.object_building import in_a_zone
 
 MAX_MS_PLAYED = 366 * 86_400_000
 MAX_TIME_PRECISION_MS = 60_000  # The time of a play must be given at least to the minute.
@@ -144,7 +145,7 @@ def read_time(value: Any) -> int:
     """
     try:
         moment = datetime.fromisoformat(value)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return int(in_a_zone(moment).timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
         pass  # The time has another notation than ISO 8601.
     window = read_date(value)

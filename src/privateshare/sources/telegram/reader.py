@@ -32,8 +32,12 @@ class TelegramReader(DeclaredReader):
         with file.open() as stream:
             start = stream.read(START_BYTES)
         if is_page(start):
+            is_chat = False
             for message in messages_of(file):
+                is_chat = True
                 yield from self.checked(self._page_message, message)
+            if not is_chat:
+                self.left_out.name_other_file(file.path)
         else:
             yield from super().objects_of_file(file)
 
@@ -54,6 +58,8 @@ class TelegramReader(DeclaredReader):
         if found.key == "messages":
             if text_of(thing.get("type")) == "message":
                 yield self._message(thing)
+            else:  # A note of the app, such as who joined.
+                self.left_out.pass_over()
         elif found.key == "personal_information":
             name = f"{text_of(thing.get('first_name'))} {text_of(thing.get('last_name'))}".strip()
             self.note_owner(text_of(thing.get("user_id")), name)

@@ -3,13 +3,14 @@
 import struct
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import IO, Any
 
 from fitdecode import CrcCheck, ErrorHandling, FitDataMessage, FitReader
 from fitdecode.exceptions import FitError
 from fitdecode.types import DevField
 
+from privateshare.sources.object_building import in_a_zone
 from privateshare.sources.workouts.recording import (
     RUN_CADENCE,
     STEPS_PER_TURN,
@@ -132,7 +133,7 @@ def moment_of(value: object) -> int | None:
     """Return a time of a FIT file in milliseconds since the epoch; None if it is not one."""
     if not isinstance(value, datetime):
         return None
-    moment = round((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() * 1000)
+    moment = round(in_a_zone(value).timestamp() * 1000)
     return moment if is_moment(moment) else None
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
+from privateshare.sources.object_building import in_a_zone
 from privateshare.sources.workouts.recording import Recording, is_moment
 
 MAX_PLACES_IN_TEXT = 500_000
@@ -385,7 +386,7 @@ def moment_of(text: str) -> int | None:
     """
     try:
         moment = datetime.fromisoformat(_FRACTION.sub(lambda found: f".{found[1][:6]}", text.strip()))
-        found = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        found = round(in_a_zone(moment).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
     return found if is_moment(found) else None

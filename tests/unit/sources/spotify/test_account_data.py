@@ -12,8 +12,9 @@ from tests.object_schemas import check_objects
 from privateshare.platform.library.deduplication import Candidate, find_superseded
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, Page
-from privateshare.sources.failures import LeftOut
+from privateshare.sources.failures import OTHER_KIND, LeftOut
 from privateshare.sources.identity import IF_MISSING
+from privateshare.sources.spotify.export import NO_MUSIC
 from privateshare.sources.spotify.source import Spotify
 
 LIBRARY = {
@@ -117,6 +118,8 @@ def test_everything_in_the_account_data_is_read() -> None:
     assert (second["description"], len(second["tracks"])) == ("Older layout", 1)
     assert first["entityid"] != second["entityid"]
     assert left_out.count == 2
+    assert left_out.not_taken[NO_MUSIC] == 3  # A play, a show that was saved, and an episode in a playlist.
+    assert left_out.not_taken[OTHER_KIND] == 1
 
 
 def test_the_account_is_the_one_of_the_history() -> None:

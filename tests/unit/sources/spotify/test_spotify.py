@@ -12,7 +12,8 @@ from tests.archives import HISTORY, play, spotify_zip, zipped
 from privateshare.objects import PlayHistory, parsed_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, Page
-from privateshare.sources.failures import Reason
+from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.spotify.export import NO_MUSIC
 from privateshare.sources.spotify.history import NO_DATE, NOT_A_PLAY
 from privateshare.sources.spotify.sample import songs
 from privateshare.sources.spotify.source import Spotify
@@ -100,6 +101,10 @@ def test_podcasts_and_videos_are_skipped() -> None:
     music = [play(0), play(1, **PODCAST), play(2)]
     entries = {HISTORY: json.dumps(music).encode(), VIDEO: json.dumps([play(3)]).encode()}
     assert [thing["msplayed"] for thing in mapped(zipped(entries))] == [200_000, 200_002]
+    left_out = LeftOut()
+    Spotify().identify(Connection(archive=io.BytesIO(zipped(entries)), left_out=left_out))
+    assert left_out.not_taken == {NO_MUSIC: 1}
+    assert "Streaming_History_Video" in next(iter(left_out.unused))
 
 
 def test_an_archive_with_podcasts_only_is_rejected() -> None:
