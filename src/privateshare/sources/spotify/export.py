@@ -10,7 +10,7 @@ from typing import BinaryIO
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, EncodedObjects, JsonObject
 from privateshare.sources.export_reader import UNREADABLE
-from privateshare.sources.failures import LeftOut, Reason, shown_name
+from privateshare.sources.failures import LeftOut, shown_name
 from privateshare.sources.identity import IF_MISSING
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped, dict_of, list_of, text_of
@@ -25,7 +25,7 @@ from privateshare.sources.spotify.account_data import (
     saved_track,
     search,
 )
-from privateshare.sources.spotify.history import Play, UnreadablePlay, read_brief_play, read_play
+from privateshare.sources.spotify.history import NO_MUSIC, Play, UnreadablePlay, read_brief_play, read_play
 from privateshare.sources.spotify.mapping import PlayIds, SpotifyAccount, play_history
 from privateshare.sources.spotify.plain_plays import PlainPlay, PlayEncoder, decode_plays
 from privateshare.sources.upload_records import read_records
@@ -36,13 +36,6 @@ _WRAPPERS = frozenset({"playlists", *LIBRARY_LISTS})
 _OF_LISTS = {EntryKind.SAVED_TRACK: ObjectType.SAVED_TRACK, EntryKind.SAVED_ALBUM: ObjectType.SAVED_ALBUM}
 _VIDEOS = re.compile(r"Streaming_History_Video_.*", re.IGNORECASE)
 _README = re.compile(r"Read_?Me.*\.pdf", re.IGNORECASE)
-
-NO_MUSIC = Reason(
-    "NoMusic",
-    "%(num)s entry is of a podcast, a video or an audiobook, of which nothing is taken.",
-    "%(num)s entries are of podcasts, videos or audiobooks, of which nothing is taken.",
-    Broken("The archive holds podcasts only. Ask Spotify for your data again when you have played music."),
-)
 
 
 @dataclass(slots=True)

@@ -40,6 +40,12 @@ NO_DATE = Reason(
         "Ask Spotify for your “Extended streaming history” and upload that zip."
     ),
 )
+NO_MUSIC = Reason(
+    "NoMusic",
+    "%(num)s entry is of a podcast, a video or an audiobook, of which nothing is taken.",
+    "%(num)s entries are of podcasts, videos or audiobooks, of which nothing is taken.",
+    Broken("The archive holds podcasts only. Ask Spotify for your data again when you have played music."),
+)
 NOT_A_PLAY = Reason(
     "NotAPlay",
     "%(num)s of %(total)s plays is not in Spotify's form.",

@@ -19,6 +19,7 @@ from privateshare.sources.spotify.history import (
     DETAILS,
     MAX_DETAIL_CHARACTERS,
     MAX_MS_PLAYED,
+    NO_MUSIC,
     NOT_A_PLAY,
     UnreadablePlay,
     read_time,
@@ -124,13 +125,14 @@ class PlayEncoder:
         self._albums: dict[tuple[str, str | None], bytes] = {}
 
     def encode(self, plays: Sequence[PlainPlay], left_out: LeftOut) -> EncodedObjects:
-        """Encode plays. Those that cannot be read are counted in the report; what is not music is left out."""
+        """Encode plays. Those that cannot be read are counted in the report; what is not music is passed over."""
         ids, moments, lines = list[str](), list[int](), list[bytes]()
         midnights, times, id_with = self._midnights, self._times, self._ids.id_with
-        prefix, start = self._account.prefix, self._start
+        prefix, start, others = self._account.prefix, self._start, 0
         for play in plays:
             title, artist, written, played = play.title, play.artist, play.ts, play.ms_played
             if title is None or artist is None:
+                others += 1
                 continue
             try:
                 day, time = midnights.get(written[:_DAY]), times.get(written[_DAY:])
@@ -148,6 +150,7 @@ class PlayEncoder:
             ids.append(f"{prefix}_{own_id}")
             moments.append(began)
         left_out.read += len(ids)
+        left_out.pass_over(NO_MUSIC, others)
         return EncodedObjects(ObjectType.PLAY_HISTORY, ids, moments, lines)
 
     def _read_time(self, written: str) -> int:

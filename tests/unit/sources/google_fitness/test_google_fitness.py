@@ -238,6 +238,24 @@ def test_heart_rates_of_tables_are_read() -> None:
     assert (left_out.read, left_out.count) == (4, 1)
 
 
+PROFILE = {"Takeout/Google Health/Your Profile/Profile.csv": "id,timezone,locale\nX,Asia/Kolkata,en_IN\n"}
+
+
+@pytest.mark.parametrize("where", [{}, PROFILE])
+@pytest.mark.parametrize(("zone", "stored"), [("", "2020-01-20 23:10:30"), ("+05:30", "2020-01-20 17:40:30")])
+def test_what_else_an_export_holds_moves_no_time_without_a_zone(where: dict[str, str], zone: str, stored: str) -> None:
+    """Another export may not have the person's zone, and the same night would come twice. With an offset it is known."""
+    night = {
+        "logId": 1,
+        "dateOfSleep": "2020-01-21",
+        "startTime": f"2020-01-20T23:10:30.000{zone}",
+        "endTime": f"2020-01-21T07:10:30.000{zone}",
+        "minutesAsleep": 400,
+    }
+    (found,) = read(FITBIT, {"sleep-2020-01-01.json": [night]} | where)[ObjectType.SLEEP]
+    assert (utc(found), found["calendardate"]) == (stored, "2020-01-21")
+
+
 @pytest.mark.parametrize(
     "where",
     [

@@ -14,7 +14,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, Page
 from privateshare.sources.failures import OTHER_KIND, LeftOut
 from privateshare.sources.identity import IF_MISSING
-from privateshare.sources.spotify.export import NO_MUSIC
+from privateshare.sources.spotify.history import NO_MUSIC
 from privateshare.sources.spotify.source import Spotify
 
 LIBRARY = {

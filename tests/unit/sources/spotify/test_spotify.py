@@ -13,8 +13,7 @@ from privateshare.objects import PlayHistory, parsed_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, Page
 from privateshare.sources.failures import LeftOut, Reason
-from privateshare.sources.spotify.export import NO_MUSIC
-from privateshare.sources.spotify.history import NO_DATE, NOT_A_PLAY
+from privateshare.sources.spotify.history import NO_DATE, NO_MUSIC, NOT_A_PLAY
 from privateshare.sources.spotify.sample import songs
 from privateshare.sources.spotify.source import Spotify
 
