@@ -298,7 +298,9 @@ def decode_left_out(told: Mapping[str, Any]) -> LeftOut:
     return LeftOut(
         read=told["read"],
         entries=entries,
-        not_taken=Counter({Reason(code, one, many, UNKNOWN.refusal): number for code, one, many, number in told["not_taken"]}),
+        not_taken=Counter(
+            {Reason(code, one, many, UNKNOWN.refusal): number for code, one, many, number in told["not_taken"]}
+        ),
         skipped=Counter(dict(told["skipped"])),
         damaged=damaged,
         unused=unused,
