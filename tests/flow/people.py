@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import ContractRow, JourneyRow, SessionRow
+from privateshare.platform.db.tables import NO_LIBRARY_YET, ContractRow, JourneyRow, SessionRow
 from privateshare.platform.grants import consents, tokens
 from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
 from privateshare.platform.grants.journeys import ReturnTarget, find_journey, return_target
@@ -84,9 +84,8 @@ class People:
                 accounts.append(await connect_account(db, self.platform, library, connected))
             contract = await db.get_one(ContractRow, journey.contract_id)
             consent = await consents.record_consent(db, contract, library.id, [a.id for a in accounts], now)
-            await start_session(
-                db, self.platform, await db.get_one(SessionRow, journey.session_id), contract, consent, now
-            )
+            session = await db.get_one(SessionRow, (NO_LIBRARY_YET, journey.session_id))
+            await start_session(db, self.platform, session, contract, consent, now)
             return await tokens.issue_code(db, self.platform, consent, str(journey.challenge), now)
 
     async def return_target(self, code: str) -> ReturnTarget:

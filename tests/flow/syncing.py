@@ -14,7 +14,7 @@ from privateshare.platform.grants.consents import record_consent
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.sessions import new_session, start_session
+from privateshare.platform.sync.sessions import make_session, start_session
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Connection
 from tests.flow.people import SPOTIFY, People
@@ -32,7 +32,7 @@ async def begun(platform: Platform) -> SessionRow:
         account = await connect_account(db, platform, library, ConnectedSource(source.info, identity, sample="small"))
         contract = await db.get_one(ContractRow, wire.contract_id)
         consent = await record_consent(db, contract, library.id, [account.id], now)
-        session = (await new_session(db, platform, contract, SessionOptions(), now)).row
+        session = make_session(contract, SessionOptions(), now, now + platform.settings.session_lifetime).row
         await start_session(db, platform, session, contract, consent, now)
     return session
 

@@ -43,10 +43,10 @@ async def test_the_status_of_very_many_accounts_is_fast(people: People, platform
         )
         rows = [{"library_id": library.id, "id": uuid4(), "account_id": id_, "finished_at": now} for id_ in accounts]
         await db.execute(insert(SyncRow), rows)
-        waits = [{"session_id": session.row.id, "sync_id": row["id"], "library_id": library.id} for row in rows]
-        await db.execute(insert(SessionSyncRow), waits)
         started = {"consent_id": consent.id, "library_id": library.id, "started_at": now}
         await db.execute(update(SessionRow).where(SessionRow.id == session.row.id).values(started))
+        waits = [{"session_id": session.row.id, "sync_id": row["id"], "library_id": library.id} for row in rows]
+        await db.execute(insert(SessionSyncRow), waits)
     began = cpu_seconds(served)
     listed = wire.get(f"{QUERY}/{session.key}", access_token=tokens.access).json()
     assert len(listed["status"]["details"]) == 300

@@ -119,7 +119,7 @@ async def test_two_libraries_become_one(platform: Platform, wire: Wire, other_wi
     assert not await rows(platform, AccountRow, there.library)
     async with platform.database.transaction() as db:
         assert await db.get(LibraryRow, there.library) is None
-        assert (await db.get_one(FormerLibraryRow, there.library)).library_id == here.library
+        assert (await db.get_one(FormerLibraryRow, (here.library, there.library))).library_id == here.library
         consent = await consent_by_id(db, there.tokens.claims["consentid"])
         assert consent.library_id == here.library
         assert (await verify_log(db, platform.master_key)).problems == []

@@ -1,18 +1,19 @@
 """Tests of codes, tokens and journeys in the database: what each is good for, once, for whom and for how long."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.blobs.sealing import SealBroken
-from privateshare.platform.db.tables import AuthorizationCodeRow, ConsentRow, ContractRow, TokenRow
+from privateshare.platform.db.tables import AuthorizationCodeRow, ConsentRow, ContractRow, FormerLibraryRow, TokenRow
 from privateshare.platform.grants.consents import record_consent, revoke_consent
 from privateshare.platform.grants.journeys import (
     Start,
@@ -33,7 +34,7 @@ from privateshare.platform.grants.tokens import (
     redeem_code,
     rotate_refresh_token,
 )
-from privateshare.platform.keys.hints import HINT_BYTES
+from privateshare.platform.keys.hints import HINT_BYTES, SecretKind
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
@@ -210,6 +211,32 @@ async def test_a_hint_fits_no_other_secret(platform: Platform, grant: Grant) -> 
     assert await grant.is_good(pair)
     assert await other.is_good(other_pair)
     assert await grant.redeem(code)
+
+
+async def test_a_refresh_waits_for_the_move_of_its_library(platform: Platform, grant: Grant) -> None:
+    """Otherwise it could add tokens to a library that is gone. Tokens from before lead to the other library."""
+    pair, other = await grant.redeem(await grant.code()), await of_new_library(platform, grant.contract_id)
+    code, before, after = await grant.code(), grant.consent.library_id, other.consent.library_id
+    async with platform.database.transaction() as moving:
+        this = (ConsentRow.library_id == before, ConsentRow.id == grant.consent.id)
+        await moving.execute(update(ConsentRow).where(*this).values(library_id=after))
+        moving.add(FormerLibraryRow(library_id=after, id=before, log_id=uuid4(), sealed_log_key=b""))
+        await moving.flush()
+        calls = [asyncio.create_task(call) for call in (grant.rotate(pair.refresh.value), grant.redeem(code))]
+        while await waiting_locks(platform) < len(calls):
+            await asyncio.sleep(0.02)
+    for made in await asyncio.gather(*calls):
+        assert platform.hints.library_of(SecretKind.REFRESH, made.refresh.value) == after
+        assert await grant.is_good(made)
+    assert await grant.is_good(pair)
+    with pytest.raises(InvalidToken):  # The second use of the code revokes what it issued.
+        await grant.redeem(code)
+    assert not await grant.is_good(made)
+
+
+async def waiting_locks(platform: Platform) -> int:
+    async with platform.database.transaction() as db:
+        return int(await db.scalar(text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")) or 0)
 
 
 async def refusal(call: Awaitable[object]) -> InvalidToken:

@@ -118,7 +118,7 @@ async def hurry(platform: Platform) -> None:
 async def status(platform: Platform, session: SessionRow) -> dict[str, Any]:
     """Return the session's status as the app sees it. Protocol 6.1."""
     async with platform.database.transaction() as db:
-        row = await db.get_one(SessionRow, session.id)
+        row = await db.get_one(SessionRow, (session.library_id, session.id))
         contract = await db.get_one(ContractRow, row.contract_id)
         consent = await consent_by_id(db, str(row.consent_id))
         library = await open_library(db, platform, consent.library_id)

@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import ContractRow, SessionRow
+from privateshare.platform.db.tables import NO_LIBRARY_YET, ContractRow, SessionRow
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.people import FHIR_FILE, HEALTH_PROVIDER, HEALTH_RECORDS, SPOTIFY, People
 from tests.flow.sessions import QUERY, TRIGGER, read, triggered, wait_until_over
-from tests.flow.wire import Tokens, Wire, check_error
+from tests.flow.wire import Tokens, Wire, check_error, verifier
 from tests.patience import GIVE_UP_SECONDS
 
 
@@ -48,6 +48,24 @@ def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]) 
     assert entry["objectCount"] > 0
     assert entry["name"].startswith("18_5_19_")
     assert {entry["schema"]["standard"] for entry in listed["fileList"]} == {"digime", "fhir"}
+
+
+@pytest.mark.protocol("5.1", "5.3")
+async def test_a_session_moves_to_the_library_at_the_consent(people: People, wire: Wire, platform: Platform) -> None:
+    """Before, it is in none. Afterwards it opens with a token of this person, and with no other."""
+    secret = verifier()
+    answer = wire.authorize(secret)
+    key, other = answer.json()["session"]["key"], (await people.user(wire))[0]
+    places = select(SessionRow.library_id).where(SessionRow.key_hash == hash_secret(key))
+    async with platform.database.transaction() as db:
+        assert list(await db.scalars(places)) == [NO_LIBRARY_YET]
+    code = await people.consent(wire.signed(answer)["preauthorization_code"])
+    tokens = wire.tokens(wire.exchange(code, secret))
+    async with platform.database.transaction() as db:
+        assert list(await db.scalars(places)) == [await people.library_of(tokens)]
+    wait_until_over(wire, tokens, key)
+    check_error(wire.get(f"{QUERY}/{key}", access_token=other.access), 404, "InvalidSession")
+    check_error(wire.get(f"{QUERY}/{key}"), 404, "InvalidSession")
 
 
 @pytest.mark.protocol("6.3", "6.4", "6.5", "6.6")

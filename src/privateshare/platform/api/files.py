@@ -53,31 +53,32 @@ async def get_session_files(
     while True:
         caller = await authenticate(request)
         # This is read first, so that no change after it is missed.
-        version = await _version(caller.platform, session_key, caller.now) if wait else None
+        session = caller.found.session
+        version = await _version(caller.platform, session, caller.now) if wait and session else None
         content, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        if if_none_match != etag or not wait:
+        if if_none_match != etag or not wait or session is None:
             return Response(content, media_type="application/json", headers={"etag": etag})
         if monotonic() >= deadline or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
             return Response(status_code=304, headers={"etag": etag})
         async with place_given_up():
-            await _wait_for_change(caller.platform, session_key, version, deadline)
+            await _wait_for_change(caller.platform, session, version, deadline)
 
 
-async def _wait_for_change(platform: Platform, session_key: str, version: object, deadline: float) -> None:
+async def _wait_for_change(platform: Platform, session: SessionRow, version: object, deadline: float) -> None:
     """Wait until the file list may have changed, by polling with a small query. Raises HungUp."""
     admitted, long_polls = current_request(), platform.admission.long_polls
     with long_polls.counted():
         while (remaining := deadline - monotonic()) > 0:
             await admitted.sleep(min(long_polls.interval_seconds, remaining))
             async with admitted.polling():
-                if await _version(platform, session_key, datetime.now(UTC)) != version:
+                if await _version(platform, session, datetime.now(UTC)) != version:
                     return
 
 
-async def _version(platform: Platform, session_key: str, now: datetime) -> Sequence[object]:
+async def _version(platform: Platform, session: SessionRow, now: datetime) -> Sequence[object]:
     async with platform.database.transaction() as db:
-        return await session_version(db, session_key, now)
+        return await session_version(db, session.library_id, session.id, now)
 
 
 async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from fastapi import APIRouter, Request
+from sqlalchemy import select
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken, NotFound
@@ -114,7 +115,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
 
 
 async def _find_postbox(caller: Caller, postbox_id: str) -> PostboxRow:
-    postbox = await caller.db.get(PostboxRow, postbox_id)
+    postbox = await caller.db.scalar(select(PostboxRow).where(PostboxRow.id == postbox_id))
     if postbox is None or postbox.contract_id != caller.contract.id or not caller.contract.legacy:
         raise NotFound("There is no postbox with this id")
     return postbox

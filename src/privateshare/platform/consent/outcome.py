@@ -12,7 +12,7 @@ from privateshare.platform.consent.previews import finished_previews
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.visit import Visit
-from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
+from privateshare.platform.db.tables import NO_LIBRARY_YET, AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
 from privateshare.platform.grants.consent_events import PERSON, consent_agreed, withdraw_consent
 from privateshare.platform.grants.consents import Agreed, live_consent, record_consent, share_more_accounts
 from privateshare.platform.grants.journeys import find_consent
@@ -193,7 +193,8 @@ async def usable_outcome(visit: Visit) -> str | None:
 
 async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
     """Start the session that waited for this consent; with `triggerQuery=false` the app starts the fetch itself."""
-    session = await visit.db.get(SessionRow, visit.journey.session_id) if visit.journey.session_id else None
+    id_ = visit.journey.session_id
+    session = await visit.db.get(SessionRow, (NO_LIBRARY_YET, id_)) if id_ else None
     if session is None or session.expires_at <= visit.now or visit.contract.kind == "write":
         return
     if not visit.parameters.trigger_query:

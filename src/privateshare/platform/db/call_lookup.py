@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.db.engine import Database, statements_of
 from privateshare.platform.db.former_libraries import FORMER_LIBRARY
 from privateshare.platform.db.statements import CallerWith, Statement, StatementTransaction
-from privateshare.platform.db.tables import Base, ContractRow, SessionRow, TokenRow
+from privateshare.platform.db.tables import NO_LIBRARY_YET, Base, ContractRow, SessionRow, TokenRow
 
 MAX_ROWS = 20_000
 
@@ -129,10 +129,12 @@ class CallLookup:
 
     async def _load(self, db: AsyncSession, names: CallNames, now: FoundNow) -> None:
         of_token = (TokenRow.library_id == names.library_id) & (TokenRow.token_hash == names.token_hash)
+        places = (names.library_id, NO_LIBRARY_YET)
+        of_key = SessionRow.library_id.in_(places) & (SessionRow.key_hash == names.session_hash)
         queries: Iterable[tuple[type[Base], Hashable, ColumnElement[bool]]] = (
             (ContractRow, names.contract_id, ContractRow.id == names.contract_id),
             (TokenRow, names.token_hash, of_token),
-            (SessionRow, names.session_hash, SessionRow.key_hash == names.session_hash),
+            (SessionRow, names.session_hash, of_key),
         )
         for (table, key, which), version in zip(queries, (now.contract, now.token, now.session), strict=True):
             if version is not None and self._get(table, key, version) is None:

@@ -60,6 +60,8 @@ from privateshare.protocol.choice import Choice
 from privateshare.protocol.contract_document import ContractDocument, parse_document
 from privateshare.protocol.messages import SessionOptions
 
+# The library of sessions that nobody has consented to yet. No library has this id.
+NO_LIBRARY_YET = UUID(int=0)
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_idx",
     "uq": "%(table_name)s_%(column_0_N_name)s_key",
@@ -263,7 +265,7 @@ class LibraryRow(Base):
     __tablename__ = "libraries"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     wrapped_key: Mapped[bytes]
-    log_id: Mapped[UUID] = mapped_column(unique=True)
+    log_id: Mapped[UUID] = mapped_column(index=True)
     last_account_number: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = _created()
 
@@ -276,9 +278,9 @@ class FormerLibraryRow(Base):
     """
 
     __tablename__ = "former_libraries"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
-    log_id: Mapped[UUID] = mapped_column(unique=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+    log_id: Mapped[UUID] = mapped_column(index=True)
     sealed_log_key: Mapped[bytes]
     merged_at: Mapped[datetime] = _created()
 
@@ -309,7 +311,7 @@ class LibraryPartnerRow(Base):
     __tablename__ = "library_partners"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
     partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id), primary_key=True)
-    sub: Mapped[str] = mapped_column(unique=True)
+    sub: Mapped[str]
 
 
 class AccountRow(Base):
@@ -328,8 +330,8 @@ class AccountRow(Base):
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     number: Mapped[int]
-    public_id: Mapped[str] = mapped_column(unique=True)
-    reference: Mapped[str] = mapped_column(unique=True)
+    public_id: Mapped[str]
+    reference: Mapped[str]
     source_id: Mapped[int]
     service_type: Mapped[int]
     service_group: Mapped[int]
@@ -347,7 +349,11 @@ class AccountRow(Base):
     paused: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = _created()
     updated_at: Mapped[datetime] = _created()
-    __table_args__ = (UniqueConstraint("library_id", "source_id", "identity_hash"),)
+    __table_args__ = (
+        UniqueConstraint("library_id", "source_id", "identity_hash"),
+        UniqueConstraint("library_id", "public_id"),
+        UniqueConstraint("library_id", "reference"),
+    )
 
 
 class BrowserRow(Base):
@@ -407,7 +413,7 @@ class RecoveryCodeRow(Base):
 
     __tablename__ = "recovery_codes"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
-    code_hash: Mapped[bytes] = mapped_column(unique=True)
+    code_hash: Mapped[bytes] = mapped_column(index=True)
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime | None]
 
@@ -521,8 +527,8 @@ class PostboxRow(Base):
     """
 
     __tablename__ = "postboxes"
-    id: Mapped[str] = mapped_column(primary_key=True)
-    library_id: Mapped[UUID]
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True, index=True)
     consent_id: Mapped[UUID]
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     sealed_private_key: Mapped[bytes]
@@ -650,16 +656,18 @@ class ReceiptRow(Base):
 class SessionRow(Base):
     """An app's session. Library and consent are unknown until the person has consented. Protocol 5.
 
+    Until then, `library_id` is `NO_LIBRARY_YET`. Later the app's access token tells in which library the session is.
+
     `sealed_criteria` selects pushed files. They may name the person, so only the session key can decrypt them.
     `ended_by` is the error code (protocol 8.3) that explains why the session will never start, once that is known.
     """
 
     __tablename__ = "sessions"
+    library_id: Mapped[UUID] = mapped_column(primary_key=True, default=NO_LIBRARY_YET)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    key_hash: Mapped[bytes] = mapped_column(unique=True)
+    key_hash: Mapped[bytes] = mapped_column(index=True)
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     consent_id: Mapped[UUID | None]
-    library_id: Mapped[UUID | None]
     options: Mapped[SessionOptions]
     sealed_criteria: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
@@ -676,10 +684,11 @@ class SessionSyncRow(Base):
     """A sync that a session waits for, or waited for."""
 
     __tablename__ = "session_syncs"
-    session_id: Mapped[UUID] = mapped_column(ForeignKey(SessionRow.id, ondelete="CASCADE"), primary_key=True)
-    sync_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sync_id: Mapped[UUID] = mapped_column(primary_key=True)
     __table_args__ = (
+        _with_its_library(["library_id", "session_id"], [SessionRow.library_id, SessionRow.id], deferrable=True),
         _with_its_library(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id]),
         Index(None, "library_id", "sync_id"),
     )
@@ -696,7 +705,7 @@ class JourneyRow(Base):
     both. `sealed_draft` is what the person has chosen so far on the consent page. `sealed_outcome` is the address at
     which the journey ended, for a form that is sent twice, and `sealed_sign_in` a sign-in at a source in progress; only
     the person's browser has the key of these three. `undone_at` is when what it created was erased because it expired.
-    `consent_id` names a consent of `library_id`.
+    `consent_id` names a consent of `library_id`, and `session_id` a session that waits for one.
     """
 
     __tablename__ = "journeys"
@@ -707,7 +716,7 @@ class JourneyRow(Base):
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="SET NULL"), index=True)
     consent_id: Mapped[UUID | None]
-    session_id: Mapped[UUID | None] = mapped_column(ForeignKey(SessionRow.id, ondelete="SET NULL"), index=True)
+    session_id: Mapped[UUID | None]
     linked_consent_id: Mapped[UUID | None]
     sealed_return: Mapped[bytes]
     sealed_parameters: Mapped[bytes | None]

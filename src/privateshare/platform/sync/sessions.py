@@ -17,6 +17,7 @@ from privateshare.errors import InsufficientScope, InvalidContractDataRequest, I
 from privateshare.platform.db.engine import AnyTransaction, statements_of
 from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.db.tables import (
+    NO_LIBRARY_YET,
     AccountRow,
     ConsentAccountRow,
     ConsentRow,
@@ -87,7 +88,7 @@ class ConsentBefore(NamedTuple):
 
 
 SESSION_ACCOUNTS = Statement("session_accounts", SessionAccount)
-PUT_SESSION = Statement("put_session", NoRows)
+INSERT_SESSION = Statement("insert_session", NoRows)
 USE_CONSENT = Statement("use_consent", ConsentBefore)
 ACCOUNTS_TO_SYNC = Statement("accounts_to_sync", AccountToSync)
 INSERT_SYNC = Statement("insert_sync", _SyncId)
@@ -124,7 +125,7 @@ async def new_session(
 ) -> NewSession:
     """Store a session that waits to be started. Raises ScopeOutOfBounds if it exceeds the contract."""
     session = make_session(contract, options, now, expires_at or now + platform.settings.session_lifetime)
-    await _put_session(await statements_of(db), session.row)
+    await _insert_session(await statements_of(db), session.row)
     return session
 
 
@@ -133,6 +134,7 @@ def make_session(contract: ContractRow, options: SessionOptions, now: datetime, 
     check_scope(contract, options, now)
     key, id_ = new_secret(), uuid4()
     row = SessionRow(
+        library_id=NO_LIBRARY_YET,
         id=id_,
         key_hash=hash_secret(key),
         contract_id=contract.id,
@@ -144,8 +146,7 @@ def make_session(contract: ContractRow, options: SessionOptions, now: datetime, 
     return NewSession(row, key)
 
 
-async def _put_session(sql: StatementTransaction, row: SessionRow) -> None:
-    """Store a session, or what starts it if it is stored already."""
+async def _insert_session(sql: StatementTransaction, row: SessionRow) -> None:
     session = {
         "id": row.id,
         "key_hash": row.key_hash,
@@ -158,7 +159,7 @@ async def _put_session(sql: StatementTransaction, row: SessionRow) -> None:
         "started_at": row.started_at,
         "expires_at": row.expires_at,
     }
-    await sql.write(PUT_SESSION, session)
+    await sql.write(INSERT_SESSION, session)
 
 
 def session_criteria(session: SessionRow, key: str) -> list[Criterion]:
@@ -213,7 +214,10 @@ async def start_session(
     sql = await statements_of(db)
     before = await use_consent(sql, contract, consent, now)
     session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
-    await _put_session(sql, session)
+    if isinstance(db, AsyncSession) and session in db:  # It waited for this consent.
+        await db.flush()
+    else:
+        await _insert_session(sql, session)
     if session.options.source_fetch is not False and contract.kind == "read":
         await _add_syncs(sql, platform, session, previews or {})
     if before.has_webhooks:
@@ -244,7 +248,7 @@ async def _add_syncs(
 async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) -> None:
     """End a session whose consent was declined or never given. `reason` is an error code of protocol 8.3."""
     if session_id is not None:
-        waits = update(SessionRow).where(SessionRow.id == session_id, SessionRow.started_at.is_(None))
+        waits = update(SessionRow).where(SessionRow.library_id == NO_LIBRARY_YET, SessionRow.id == session_id)
         await db.execute(waits.values(ended_by=reason))
 
 
@@ -327,7 +331,7 @@ async def session_status(session: SessionRow, view: SessionView | None, now: dat
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
 
 
-async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence[object]:
+async def session_version(db: AsyncSession, library_id: UUID, session_id: UUID, now: datetime) -> Sequence[object]:
     """Compute a value that changes whenever the status of a session may have changed. Protocol 6.7.
 
     It takes one small query and is cheap to compare, so waiting requests check it often.
@@ -351,9 +355,10 @@ async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence
     query = select(SessionRow, ConsentRow.revoked_at, *parts).outerjoin(
         ConsentRow, (ConsentRow.library_id == SessionRow.library_id) & (ConsentRow.id == SessionRow.consent_id)
     )
-    found = (await db.execute(query.where(SessionRow.key_hash == hash_secret(key)))).one_or_none()
-    if found is None:
-        return ()
+    this = (SessionRow.library_id == library_id, SessionRow.id == session_id)
+    found = (await db.execute(query.where(*this))).one_or_none()
+    if found is None:  # It ended, or it is in another library: the person has consented, or moved theirs.
+        return (now,)
     session, *rest = found
     deadline = _fetch_deadline(session)
     return (session.started_at, session.ended_by, deadline is not None and now >= deadline, *rest)

@@ -90,7 +90,7 @@ async def announce_data(db: AsyncSession, platform: Platform, library_id: UUID, 
     """
     waiting = (
         select(SessionRow.id)
-        .join(SessionSyncRow, SessionSyncRow.session_id == SessionRow.id)
+        .join(SessionSyncRow)
         .where(SessionSyncRow.library_id == library_id, SessionSyncRow.sync_id == sync_id, _is_told(SessionRow))
     )
     sessions = list(await db.scalars(waiting.order_by(SessionRow.id).with_for_update(of=SessionRow)))

@@ -38,48 +38,30 @@ LOCAL_TABLES = {
     "webhook_endpoints",
     "webhook_messages",
 }
-FOUND_BY_SECRET = (
-    "an app or a browser shows a secret, and its hash alone finds the row; a hint in it would find the shard"
-)
-FOUND_BY_PUBLIC_ID = (
-    "an id that apps know must be unique among all people; it is random, so a shard cannot collide alone"
-)
 MOVED_IN_PLACE = (
     "two libraries of a person are merged by changing the ids of rows, instead of copying and deleting them"
 )
 BEFORE_THE_PERSON = "it exists before anybody knows whose library it will be about"
 # What does not hold yet, and why.
 EXCEPTIONS = {
-    "accounts: unique public_id": FOUND_BY_PUBLIC_ID,
-    "accounts: unique reference": FOUND_BY_PUBLIC_ID,
     "archives: changes with accounts": MOVED_IN_PLACE,
     "archives: refers to journeys by journey_id": BEFORE_THE_PERSON,
     "authorization_codes: changes with consents": MOVED_IN_PLACE,
     "consent_accounts: changes with accounts": MOVED_IN_PLACE,
     "consent_accounts: changes with consents": MOVED_IN_PLACE,
     "files: changes with accounts": MOVED_IN_PLACE,
-    "former_libraries: primary key id": "a browser that knows the old id looks for the new library",
-    "former_libraries: unique log_id": FOUND_BY_PUBLIC_ID,
     "journeys: changes with libraries": BEFORE_THE_PERSON,
     "journeys: library_id may be missing": BEFORE_THE_PERSON,
     "journeys: primary key id": BEFORE_THE_PERSON,
-    "journeys: refers to sessions by session_id": BEFORE_THE_PERSON,
-    "journeys: unique browser_hash": FOUND_BY_SECRET,
-    "journeys: unique code_hash": FOUND_BY_SECRET,
-    "libraries: unique log_id": FOUND_BY_PUBLIC_ID,
-    "library_partners: unique sub": FOUND_BY_PUBLIC_ID,
-    "passkeys: unique credential_hash": FOUND_BY_SECRET,
+    "journeys: unique browser_hash": BEFORE_THE_PERSON,
+    "journeys: unique code_hash": BEFORE_THE_PERSON,
+    "passkeys: unique credential_hash": "a passkey that another library has is refused",
     "postboxes: changes with consents": MOVED_IN_PLACE,
-    "postboxes: primary key id": FOUND_BY_PUBLIC_ID,
     "previews: changes with syncs": MOVED_IN_PLACE,
     "previews: refers to journeys by journey_id": BEFORE_THE_PERSON,
-    "recovery_codes: unique code_hash": FOUND_BY_SECRET,
+    "session_syncs: changes with sessions": MOVED_IN_PLACE,
     "session_syncs: changes with syncs": MOVED_IN_PLACE,
-    "session_syncs: refers to sessions by session_id": "a session exists before its consent",
     "sessions: changes with consents": MOVED_IN_PLACE,
-    "sessions: library_id may be missing": BEFORE_THE_PERSON,
-    "sessions: primary key id": BEFORE_THE_PERSON,
-    "sessions: unique key_hash": FOUND_BY_SECRET,
     "storages: library_id may be missing": "an app has storages of no person",
     "storages: primary key id": "an app has storages of no person, and finds all by their ids",
     "stored_files: no library_id": "it belongs to a storage, which may be of no person",

@@ -1,6 +1,6 @@
 -- Find the rows that decide whether a call is allowed, each with its version: the contract with its application, the
--- access token with its consent, and the session. Of the library of the consent find the wrapped key, and the accounts.
--- Find out whether the nonce was used before.
+-- access token with its consent, and the session, which has no library before the consent. Of the library of the consent
+-- find the wrapped key, and the accounts. Find out whether the nonce was used before.
 SELECT
     contracts.xmin::text || ' ' || applications.xmin::text || ' ' || partners.xmin::text,
     tokens.xmin::text || ' ' || consents.xmin::text,
@@ -23,5 +23,7 @@ LEFT JOIN (
 )
     ON tokens.library_id = %(library_id)s AND tokens.token_hash = %(token_hash)s AND tokens.use = 'access'
     AND consents.contract_id = contracts.id
-LEFT JOIN sessions ON sessions.key_hash = %(session_hash)s AND sessions.contract_id = contracts.id
+LEFT JOIN sessions
+    ON sessions.library_id IN (%(library_id)s, '00000000-0000-0000-0000-000000000000')
+    AND sessions.key_hash = %(session_hash)s AND sessions.contract_id = contracts.id
 WHERE contracts.id = %(contract_id)s

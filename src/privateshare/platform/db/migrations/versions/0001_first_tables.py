@@ -114,8 +114,8 @@ def upgrade() -> None:
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("libraries_pkey")),
-        sa.UniqueConstraint("log_id", name=op.f("libraries_log_id_key")),
     )
+    op.create_index(op.f("libraries_log_id_idx"), "libraries", ["log_id"], unique=False)
     op.create_table(
         "nonces",
         sa.Column("client_id", sa.String(), nullable=False),
@@ -227,11 +227,11 @@ def upgrade() -> None:
             ["library_id"], ["libraries.id"], name=op.f("accounts_library_id_fkey"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("library_id", "id", name=op.f("accounts_pkey")),
+        sa.UniqueConstraint("library_id", "public_id", name=op.f("accounts_library_id_public_id_key")),
+        sa.UniqueConstraint("library_id", "reference", name=op.f("accounts_library_id_reference_key")),
         sa.UniqueConstraint(
             "library_id", "source_id", "identity_hash", name=op.f("accounts_library_id_source_id_identity_hash_key")
         ),
-        sa.UniqueConstraint("public_id", name=op.f("accounts_public_id_key")),
-        sa.UniqueConstraint("reference", name=op.f("accounts_reference_key")),
     )
     op.create_table(
         "applications",
@@ -289,18 +289,18 @@ def upgrade() -> None:
     op.create_index(op.f("exports_blob_idx"), "exports", ["blob"], unique=False)
     op.create_table(
         "former_libraries",
-        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("log_id", sa.Uuid(), nullable=False),
         sa.Column("sealed_log_key", sa.LargeBinary(), nullable=False),
         sa.Column("merged_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("former_libraries_library_id_fkey"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("former_libraries_pkey")),
-        sa.UniqueConstraint("log_id", name=op.f("former_libraries_log_id_key")),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("former_libraries_pkey")),
     )
-    op.create_index(op.f("former_libraries_library_id_idx"), "former_libraries", ["library_id"], unique=False)
+    op.create_index(op.f("former_libraries_id_idx"), "former_libraries", ["id"], unique=False)
+    op.create_index(op.f("former_libraries_log_id_idx"), "former_libraries", ["log_id"], unique=False)
     op.create_table(
         "library_partners",
         sa.Column("library_id", sa.Uuid(), nullable=False),
@@ -311,7 +311,6 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["partner_id"], ["partners.id"], name=op.f("library_partners_partner_id_fkey")),
         sa.PrimaryKeyConstraint("library_id", "partner_id", name=op.f("library_partners_pkey")),
-        sa.UniqueConstraint("sub", name=op.f("library_partners_sub_key")),
     )
     op.create_table(
         "merges",
@@ -392,8 +391,8 @@ def upgrade() -> None:
             ["library_id"], ["libraries.id"], name=op.f("recovery_codes_library_id_fkey"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("library_id", name=op.f("recovery_codes_pkey")),
-        sa.UniqueConstraint("code_hash", name=op.f("recovery_codes_code_hash_key")),
     )
+    op.create_index(op.f("recovery_codes_code_hash_idx"), "recovery_codes", ["code_hash"], unique=False)
     op.create_table(
         "contracts",
         sa.Column("id", sa.String(), nullable=False),
@@ -509,6 +508,43 @@ def upgrade() -> None:
     op.create_index(op.f("consents_contract_id_idx"), "consents", ["contract_id"], unique=False)
     op.create_index(op.f("consents_id_idx"), "consents", ["id"], unique=False)
     op.create_table(
+        "journeys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("browser_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=True),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=True),
+        sa.Column("consent_id", sa.Uuid(), nullable=True),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("linked_consent_id", sa.Uuid(), nullable=True),
+        sa.Column("sealed_return", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_parameters", sa.LargeBinary(), nullable=True),
+        sa.Column("challenge", sa.String(), nullable=True),
+        sa.Column("account_ids", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("provisional", sa.Boolean(), nullable=False),
+        sa.Column("proof", sa.String(), nullable=True),
+        sa.Column("sealed_draft", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_outcome", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_sign_in", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("journeys_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("journeys_library_id_fkey"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("journeys_pkey")),
+        sa.UniqueConstraint("browser_hash", name=op.f("journeys_browser_hash_key")),
+        sa.UniqueConstraint("code_hash", name=op.f("journeys_code_hash_key")),
+    )
+    op.create_index(op.f("journeys_expires_at_idx"), "journeys", ["expires_at"], unique=False)
+    op.create_index(op.f("journeys_library_id_idx"), "journeys", ["library_id"], unique=False)
+    op.create_table(
         "pushed_files",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Uuid(), nullable=False),
@@ -595,6 +631,36 @@ def upgrade() -> None:
     )
     op.create_index(op.f("webhook_endpoints_contract_id_idx"), "webhook_endpoints", ["contract_id"], unique=False)
     op.create_table(
+        "archives",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("journey_id", sa.Uuid(), nullable=True),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("imported", sa.Boolean(), nullable=False),
+        sa.Column("was_read", sa.Boolean(), nullable=False),
+        sa.Column("sealed_left_out", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["journey_id"], ["journeys.id"], name=op.f("archives_journey_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id", "account_id"],
+            ["accounts.library_id", "accounts.id"],
+            name=op.f("archives_library_id_account_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("archives_pkey")),
+    )
+    op.create_index(op.f("archives_blob_idx"), "archives", ["blob"], unique=False)
+    op.create_index(op.f("archives_journey_id_idx"), "archives", ["journey_id"], unique=False)
+    op.create_index(op.f("archives_library_id_account_id_idx"), "archives", ["library_id", "account_id"], unique=False)
+    op.create_table(
         "authorization_codes",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
@@ -649,8 +715,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "postboxes",
-        sa.Column("id", sa.String(), nullable=False),
         sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=False),
         sa.Column("contract_id", sa.String(), nullable=False),
         sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
@@ -666,18 +732,38 @@ def upgrade() -> None:
             onupdate="CASCADE",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("postboxes_pkey")),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("postboxes_pkey")),
     )
+    op.create_index(op.f("postboxes_id_idx"), "postboxes", ["id"], unique=False)
     op.create_index(
         op.f("postboxes_library_id_consent_id_idx"), "postboxes", ["library_id", "consent_id"], unique=False
     )
     op.create_table(
+        "previews",
+        sa.Column("journey_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("sync_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journey_id"], ["journeys.id"], name=op.f("previews_journey_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id", "sync_id"],
+            ["syncs.library_id", "syncs.id"],
+            name=op.f("previews_library_id_sync_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("journey_id", "account_id", "library_id", name=op.f("previews_pkey")),
+    )
+    op.create_index(op.f("previews_library_id_sync_id_idx"), "previews", ["library_id", "sync_id"], unique=False)
+    op.create_table(
         "sessions",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("key_hash", sa.LargeBinary(), nullable=False),
         sa.Column("contract_id", sa.String(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=True),
-        sa.Column("library_id", sa.Uuid(), nullable=True),
         sa.Column("options", postgresql.JSONB(), nullable=False),
         sa.Column("sealed_criteria", sa.LargeBinary(), nullable=True),
         sa.Column(
@@ -694,10 +780,10 @@ def upgrade() -> None:
             onupdate="CASCADE",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("sessions_pkey")),
-        sa.UniqueConstraint("key_hash", name=op.f("sessions_key_hash_key")),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("sessions_pkey")),
     )
     op.create_index(op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False)
+    op.create_index(op.f("sessions_key_hash_idx"), "sessions", ["key_hash"], unique=False)
     op.create_index(op.f("sessions_library_id_consent_id_idx"), "sessions", ["library_id", "consent_id"], unique=False)
     op.create_table(
         "stored_files",
@@ -775,51 +861,18 @@ def upgrade() -> None:
         postgresql_where="held_at IS NOT NULL",
     )
     op.create_table(
-        "journeys",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("browser_hash", sa.LargeBinary(), nullable=True),
-        sa.Column("kind", sa.String(), nullable=True),
-        sa.Column("contract_id", sa.String(), nullable=False),
-        sa.Column("library_id", sa.Uuid(), nullable=True),
-        sa.Column("consent_id", sa.Uuid(), nullable=True),
-        sa.Column("session_id", sa.Uuid(), nullable=True),
-        sa.Column("linked_consent_id", sa.Uuid(), nullable=True),
-        sa.Column("sealed_return", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_parameters", sa.LargeBinary(), nullable=True),
-        sa.Column("challenge", sa.String(), nullable=True),
-        sa.Column("account_ids", sa.ARRAY(sa.String()), nullable=False),
-        sa.Column("account_id", sa.Uuid(), nullable=True),
-        sa.Column("provisional", sa.Boolean(), nullable=False),
-        sa.Column("proof", sa.String(), nullable=True),
-        sa.Column("sealed_draft", sa.LargeBinary(), nullable=True),
-        sa.Column("sealed_outcome", sa.LargeBinary(), nullable=True),
-        sa.Column("sealed_sign_in", sa.LargeBinary(), nullable=True),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("journeys_contract_id_fkey")),
-        sa.ForeignKeyConstraint(
-            ["library_id"], ["libraries.id"], name=op.f("journeys_library_id_fkey"), ondelete="SET NULL"
-        ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("journeys_session_id_fkey"), ondelete="SET NULL"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("journeys_pkey")),
-        sa.UniqueConstraint("browser_hash", name=op.f("journeys_browser_hash_key")),
-        sa.UniqueConstraint("code_hash", name=op.f("journeys_code_hash_key")),
-    )
-    op.create_index(op.f("journeys_expires_at_idx"), "journeys", ["expires_at"], unique=False)
-    op.create_index(op.f("journeys_library_id_idx"), "journeys", ["library_id"], unique=False)
-    op.create_index(op.f("journeys_session_id_idx"), "journeys", ["session_id"], unique=False)
-    op.create_table(
         "session_syncs",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
         sa.Column("sync_id", sa.Uuid(), nullable=False),
-        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["library_id", "session_id"],
+            ["sessions.library_id", "sessions.id"],
+            name=op.f("session_syncs_library_id_session_id_fkey"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+            deferrable=True,
+        ),
         sa.ForeignKeyConstraint(
             ["library_id", "sync_id"],
             ["syncs.library_id", "syncs.id"],
@@ -827,79 +880,17 @@ def upgrade() -> None:
             onupdate="CASCADE",
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("session_syncs_session_id_fkey"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("session_id", "sync_id", "library_id", name=op.f("session_syncs_pkey")),
+        sa.PrimaryKeyConstraint("library_id", "session_id", "sync_id", name=op.f("session_syncs_pkey")),
     )
     op.create_index(
         op.f("session_syncs_library_id_sync_id_idx"), "session_syncs", ["library_id", "sync_id"], unique=False
     )
-    op.create_table(
-        "archives",
-        sa.Column("library_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("journey_id", sa.Uuid(), nullable=True),
-        sa.Column("blob", sa.String(), nullable=False),
-        sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
-        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
-        sa.Column("imported", sa.Boolean(), nullable=False),
-        sa.Column("was_read", sa.Boolean(), nullable=False),
-        sa.Column("sealed_left_out", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
-        sa.ForeignKeyConstraint(
-            ["journey_id"], ["journeys.id"], name=op.f("archives_journey_id_fkey"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["library_id", "account_id"],
-            ["accounts.library_id", "accounts.id"],
-            name=op.f("archives_library_id_account_id_fkey"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("archives_pkey")),
-    )
-    op.create_index(op.f("archives_blob_idx"), "archives", ["blob"], unique=False)
-    op.create_index(op.f("archives_journey_id_idx"), "archives", ["journey_id"], unique=False)
-    op.create_index(op.f("archives_library_id_account_id_idx"), "archives", ["library_id", "account_id"], unique=False)
-    op.create_table(
-        "previews",
-        sa.Column("journey_id", sa.Uuid(), nullable=False),
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("library_id", sa.Uuid(), nullable=False),
-        sa.Column("sync_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["journey_id"], ["journeys.id"], name=op.f("previews_journey_id_fkey"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["library_id", "sync_id"],
-            ["syncs.library_id", "syncs.id"],
-            name=op.f("previews_library_id_sync_id_fkey"),
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("journey_id", "account_id", "library_id", name=op.f("previews_pkey")),
-    )
-    op.create_index(op.f("previews_library_id_sync_id_idx"), "previews", ["library_id", "sync_id"], unique=False)
 
 
 def downgrade() -> None:
     """Drop every table."""
-    op.drop_index(op.f("previews_library_id_sync_id_idx"), table_name="previews")
-    op.drop_table("previews")
-    op.drop_index(op.f("archives_library_id_account_id_idx"), table_name="archives")
-    op.drop_index(op.f("archives_journey_id_idx"), table_name="archives")
-    op.drop_index(op.f("archives_blob_idx"), table_name="archives")
-    op.drop_table("archives")
     op.drop_index(op.f("session_syncs_library_id_sync_id_idx"), table_name="session_syncs")
     op.drop_table("session_syncs")
-    op.drop_index(op.f("journeys_session_id_idx"), table_name="journeys")
-    op.drop_index(op.f("journeys_library_id_idx"), table_name="journeys")
-    op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
-    op.drop_table("journeys")
     op.drop_index("webhook_messages_held_idx", table_name="webhook_messages", postgresql_where="held_at IS NOT NULL")
     op.drop_index(op.f("webhook_messages_endpoint_id_idx"), table_name="webhook_messages")
     op.drop_index(op.f("webhook_messages_created_at_idx"), table_name="webhook_messages")
@@ -911,15 +902,23 @@ def downgrade() -> None:
     op.drop_index(op.f("stored_files_blob_idx"), table_name="stored_files")
     op.drop_table("stored_files")
     op.drop_index(op.f("sessions_library_id_consent_id_idx"), table_name="sessions")
+    op.drop_index(op.f("sessions_key_hash_idx"), table_name="sessions")
     op.drop_index(op.f("sessions_expires_at_idx"), table_name="sessions")
     op.drop_table("sessions")
+    op.drop_index(op.f("previews_library_id_sync_id_idx"), table_name="previews")
+    op.drop_table("previews")
     op.drop_index(op.f("postboxes_library_id_consent_id_idx"), table_name="postboxes")
+    op.drop_index(op.f("postboxes_id_idx"), table_name="postboxes")
     op.drop_table("postboxes")
     op.drop_index(op.f("consent_accounts_library_id_account_id_idx"), table_name="consent_accounts")
     op.drop_table("consent_accounts")
     op.drop_index(op.f("authorization_codes_library_id_consent_id_idx"), table_name="authorization_codes")
     op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
     op.drop_table("authorization_codes")
+    op.drop_index(op.f("archives_library_id_account_id_idx"), table_name="archives")
+    op.drop_index(op.f("archives_journey_id_idx"), table_name="archives")
+    op.drop_index(op.f("archives_blob_idx"), table_name="archives")
+    op.drop_table("archives")
     op.drop_index(op.f("webhook_endpoints_contract_id_idx"), table_name="webhook_endpoints")
     op.drop_table("webhook_endpoints")
     op.drop_index(op.f("usage_people_month_contract_id_idx"), table_name="usage_people")
@@ -931,6 +930,9 @@ def downgrade() -> None:
     op.drop_table("references")
     op.drop_index(op.f("pushed_files_blob_idx"), table_name="pushed_files")
     op.drop_table("pushed_files")
+    op.drop_index(op.f("journeys_library_id_idx"), table_name="journeys")
+    op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
+    op.drop_table("journeys")
     op.drop_index(op.f("consents_id_idx"), table_name="consents")
     op.drop_index(op.f("consents_contract_id_idx"), table_name="consents")
     op.drop_table("consents")
@@ -941,6 +943,7 @@ def downgrade() -> None:
     op.drop_table("files")
     op.drop_index(op.f("contracts_application_id_idx"), table_name="contracts")
     op.drop_table("contracts")
+    op.drop_index(op.f("recovery_codes_code_hash_idx"), table_name="recovery_codes")
     op.drop_table("recovery_codes")
     op.drop_table("receipts")
     op.drop_index(op.f("providers_searched_idx"), table_name="providers", postgresql_using="gin")
@@ -950,7 +953,8 @@ def downgrade() -> None:
     op.drop_index(op.f("merges_other_id_idx"), table_name="merges")
     op.drop_table("merges")
     op.drop_table("library_partners")
-    op.drop_index(op.f("former_libraries_library_id_idx"), table_name="former_libraries")
+    op.drop_index(op.f("former_libraries_log_id_idx"), table_name="former_libraries")
+    op.drop_index(op.f("former_libraries_id_idx"), table_name="former_libraries")
     op.drop_table("former_libraries")
     op.drop_index(op.f("exports_blob_idx"), table_name="exports")
     op.drop_table("exports")
@@ -967,6 +971,7 @@ def downgrade() -> None:
     op.drop_table("partners")
     op.drop_index(op.f("nonces_expires_at_idx"), table_name="nonces")
     op.drop_table("nonces")
+    op.drop_index(op.f("libraries_log_id_idx"), table_name="libraries")
     op.drop_table("libraries")
     op.drop_table("keys_to_destroy")
     op.drop_table("hint_keys")
