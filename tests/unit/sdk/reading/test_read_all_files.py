@@ -102,7 +102,7 @@ def test_read_ahead_is_limited() -> None:
 def test_a_file_that_is_updated_during_the_reading_is_read_again() -> None:
     """Each version is read once."""
     states = [file_list(NAMES[:2], "running", 1), file_list(NAMES[:3], "completed", 2)]
-    platform = Scripted(lambda number: states[min(number, 2) - 1])
+    platform = Scripted(lambda number: states[min(number, 2) - 1], hold=0.2)
     with scripted(platform), client_of(platform) as app:
         result = app.read_all_files("session", TOKEN, on_file_data=lambda _: None).result()
         assert platform.asked == {NAMES[0]: 2, NAMES[1]: 2, NAMES[2]: 1}
