@@ -11,17 +11,14 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from tests.flow.browsing import chromium
-from tests.flow.databases import copy_database
 from tests.flow.people import People
-from tests.flow.served import Served, serving_as_people_do
+from tests.flow.served import OPERATOR, Served, serving
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Provide a platform that serves while the tests run."""
-    data = tmp_path_factory.mktemp("platform") / "data"
-    copy_database(data)
-    with serving_as_people_do(data) as running:
+    with serving(tmp_path_factory.mktemp("platform") / "data", environment=OPERATOR) as running:
         yield running
 
 

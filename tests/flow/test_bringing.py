@@ -19,11 +19,10 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of, problem_of_upload, upload
 from tests.flow.consents import consent_by_id
-from tests.flow.databases import copy_database
 from tests.flow.killing import kill_a_reader
 from tests.flow.people import FHIR_FILE, People
 from tests.flow.security.attacking import Victim, victim
-from tests.flow.served import Served, serving_as_people_do
+from tests.flow.served import Served, serving
 from tests.flow.sessions import texts, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
 from tests.patience import wait_for
@@ -55,9 +54,7 @@ def taken(mia: Victim) -> bytes:
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Provide another platform, which has never heard of them."""
-    data = tmp_path_factory.mktemp("elsewhere") / "data"
-    copy_database(data)
-    with serving_as_people_do(data) as running:
+    with serving(tmp_path_factory.mktemp("elsewhere") / "data") as running:
         yield running
 
 

@@ -358,6 +358,7 @@ async def test_a_damaged_row_is_no_erased_library(url: str, tmp_path: Path) -> N
 def test_an_invalid_setting_is_named_in_one_line_without_its_value(tmp_path: Path, value: str) -> None:
     """A server with it does not start."""
     data = tmp_path / "data"
+    copy_database(data)
     done = run_command("serve", "--data", data, "--port", "0", environment={**os.environ, KEY: value})
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

@@ -2,21 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import psycopg
 import pytest
+from tests.flow.databases import new_database
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.db.migrate import check, upgrade
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[str]:
-    """Provide an empty database."""
-    async with EmbeddedPostgres(tmp_path / "postgres") as url:
+@pytest.fixture(scope="module")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """Provide a PostgreSQL for the databases of all tests."""
+    async with EmbeddedPostgres(tmp_path_factory.mktemp("migrate") / "postgres") as url:
         yield url
+
+
+@pytest.fixture
+async def database(postgres: str) -> str:
+    """Provide an empty database."""
+    return await new_database(postgres, migrated=False)
 
 
 async def test_migrations_create_the_tables_of_the_code(database: str) -> None:

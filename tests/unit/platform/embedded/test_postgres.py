@@ -26,9 +26,25 @@ HOLDER = (sys.executable, "-m", "tests.unit.platform.embedded.holder")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Provide a folder for a cluster. Its parents are closed to other users, as pytest creates them."""
+def new_folder(tmp_path: Path) -> Path:
+    """Provide a folder for a new cluster. Its parents are closed to other users, as pytest creates them."""
     return tmp_path / "postgres"
+
+
+@pytest.fixture(scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide a folder with a cluster that is only copied, because PostgreSQL needs a second of CPU to create one."""
+    folder = tmp_path_factory.mktemp("made") / "postgres"
+    async with EmbeddedPostgres(folder):
+        pass
+    return folder
+
+
+@pytest.fixture
+def folder(new_folder: Path, made: Path) -> Path:
+    """Provide a folder with a cluster that was stopped, and is otherwise empty."""
+    subprocess.run(["cp", "--archive", made, new_folder], check=True)
+    return new_folder
 
 
 async def write(url: str, text: str) -> None:
@@ -86,14 +102,14 @@ async def test_keeps_what_was_committed(folder: Path) -> None:
         assert await read(url) == ["kept"]
 
 
-async def test_other_users_have_no_access(folder: Path) -> None:
+async def test_other_users_have_no_access(new_folder: Path) -> None:
     """The server listens on no network, and other users cannot open its folders."""
-    async with EmbeddedPostgres(folder) as url:
+    async with EmbeddedPostgres(new_folder) as url:
         assert await setting(url, "listen_addresses") == ""
         assert await setting(url, "fsync") == "on"
-        for closed in (folder, folder / "cluster"):
+        for closed in (new_folder, new_folder / "cluster"):
             assert closed.stat().st_mode & 0o777 == 0o700
-        assert (folder.parent / "postgres.log").stat().st_mode & 0o777 == 0o600
+        assert (new_folder.parent / "postgres.log").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.skipif(not NAMESPACES, reason="not root, or the system allows no mount namespace")
@@ -110,25 +126,25 @@ async def test_root_starts_it_unprivileged(folder: Path) -> None:
 
 @pytest.mark.skipif(not ROOT, reason="only root has a right to lose")
 @pytest.mark.slow
-async def test_root_without_mount_namespaces(folder: Path) -> None:
+async def test_root_without_mount_namespaces(new_folder: Path) -> None:
     """Root can start it where mount namespaces are not allowed, as in most containers."""
-    with held(folder, "setpriv", "--bounding-set=-sys_admin") as (_, url):
+    with held(new_folder, "setpriv", "--bounding-set=-sys_admin") as (_, url):
         await write(url, "here")
-        assert Path(f"/proc/{server_pid(folder)}").owner() == USER_IF_STARTED_AS_ROOT
+        assert Path(f"/proc/{server_pid(new_folder)}").owner() == USER_IF_STARTED_AS_ROOT
 
 
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
 @pytest.mark.slow
-async def test_ordinary_user(folder: Path) -> None:
+async def test_ordinary_user(new_folder: Path) -> None:
     """An ordinary user's server runs as that user, and root gets an error instead of taking over the folder."""
-    shutil.chown(folder.parent, "daemon", "daemon")
-    folder.parent.parent.chmod(0o755)
+    shutil.chown(new_folder.parent, "daemon", "daemon")
+    new_folder.parent.parent.chmod(0o755)
     reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # The interpreter may be below /root.
-    with held(folder, "setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", *reach_python) as (_, url):
+    with held(new_folder, "setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", *reach_python) as (_, url):
         await write(url, "mine")
-        assert Path(f"/proc/{server_pid(folder)}").owner() == "daemon"
+        assert Path(f"/proc/{server_pid(new_folder)}").owner() == "daemon"
     with pytest.raises(ConfigurationError, match="belongs to daemon"):
-        await EmbeddedPostgres(folder).start()
+        await EmbeddedPostgres(new_folder).start()
 
 
 async def test_ends_with_its_parent(folder: Path) -> None:
@@ -185,15 +201,15 @@ async def test_a_stale_process_id_is_ignored(folder: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_killed_while_it_creates_its_cluster(folder: Path) -> None:
+async def test_killed_while_it_creates_its_cluster(new_folder: Path) -> None:
     """A first start that was killed does not block the next one."""
-    process = subprocess.Popen([*HOLDER, str(folder)], stdout=subprocess.DEVNULL)
-    while process.poll() is None and not (folder / "cluster.new" / "base").exists():
+    process = subprocess.Popen([*HOLDER, str(new_folder)], stdout=subprocess.DEVNULL)
+    while process.poll() is None and not (new_folder / "cluster.new" / "base").exists():
         time.sleep(0.001)
     process.kill()
     process.wait()
-    assert not (folder / "cluster").exists()
-    async with EmbeddedPostgres(folder) as url:
+    assert not (new_folder / "cluster").exists()
+    async with EmbeddedPostgres(new_folder) as url:
         await write(url, "fine")
 
 
@@ -208,15 +224,15 @@ async def test_any_path(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("seen", ["cluster.new/base", "cluster/postmaster.pid"])
 @pytest.mark.slow
-async def test_cancelled_start_leaves_no_server(folder: Path, seen: str) -> None:
+async def test_cancelled_start_leaves_no_server(new_folder: Path, seen: str) -> None:
     """A cancelled start leaves no process, whether it was creating the cluster or waiting for the server."""
-    start = asyncio.create_task(EmbeddedPostgres(folder).start())
-    while not start.done() and not (folder / seen).exists():
+    start = asyncio.create_task(EmbeddedPostgres(new_folder).start())
+    while not start.done() and not (new_folder / seen).exists():
         await asyncio.sleep(0.001)
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
-    with FileLock(folder / "lock") as lock:
+    with FileLock(new_folder / "lock") as lock:
         lock.acquire()
 
 
