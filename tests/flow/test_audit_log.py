@@ -33,7 +33,7 @@ from privateshare.protocol import jwt
 from tests.flow.command_line import OperatorCommand
 from tests.flow.consenting import asking_contract
 from tests.flow.databases import copy_database
-from tests.flow.people import People
+from tests.flow.people import SPOTIFY, People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving
 from tests.flow.sessions import read, triggered, wait_until_over
@@ -357,7 +357,7 @@ async def wire(people: People) -> Wire:
 @pytest.fixture(scope="module")
 async def mia(platform: Platform, wire: Wire) -> Victim:
     """Provide a person who shares Spotify with an app, which reads it."""
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     wait_until_over(wire, person.tokens, person.session)
     return person
 
@@ -397,7 +397,7 @@ async def test_what_an_app_does_is_logged(platform: Platform, wire: Wire, mia: V
 
 async def test_looking_at_headers_is_no_read(platform: Platform, wire: Wire) -> None:
     """A file's headers hold no content. The list of accounts names the person, so it counts as a read."""
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     listed = wait_until_over(wire, person.tokens, person.session)
     path = f"permission-access/query/{person.session}/{listed['fileList'][0]['name']}"
     assert wire.call("HEAD", path, access_token=person.tokens.access).status_code == 200
@@ -409,7 +409,7 @@ async def test_looking_at_headers_is_no_read(platform: Platform, wire: Wire) -> 
 async def test_withdrawal_is_logged_with_who_did_it(
     served: Served, platform: Platform, wire: Wire, tmp_path: Path
 ) -> None:
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     OperatorCommand(served.data).json("person", "withdraw", person.tokens.claims["consentid"], "--yes")
     (facts,) = await _until_logged(platform, person.library, EventKind.CONSENT_WITHDRAWN)
     assert facts["by"] == "the operator"
@@ -417,7 +417,7 @@ async def test_withdrawal_is_logged_with_who_did_it(
 
 async def test_erasure_leaves_the_chain_and_no_content(served: Served, platform: Platform, wire: Wire) -> None:
     """The entries of an erased person stay in the chain as digests; nothing of their content is left."""
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     async with platform.database.transaction() as db:
         log_id = (await open_library(db, platform, person.library)).log.id
         await erase_library(db, platform, person.library)
@@ -432,7 +432,7 @@ async def test_erasure_leaves_the_chain_and_no_content(served: Served, platform:
 
 async def test_one_person_cannot_read_the_entries_of_another(platform: Platform, wire: Wire, mia: Victim) -> None:
     """The content is sealed with each person's key, and bound to the entry."""
-    other = await victim(platform, wire)
+    other = await victim(platform, wire, sources=[SPOTIFY])
     async with platform.database.session() as db:
         library = await open_library(db, platform, other.library)
         robbed = await open_library(db, platform, mia.library)

@@ -23,8 +23,8 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture
 async def mia(platform: Platform, wire: Wire) -> Victim:
-    """Provide a person who shares Spotify, and not their health record."""
-    return await victim(platform, wire)
+    """Provide a person who shares Spotify."""
+    return await victim(platform, wire, sources=[SPOTIFY])
 
 
 def at_home(person: Victim) -> Browser:
@@ -39,8 +39,9 @@ def html(browser: Browser) -> str:
     return browser.page.html
 
 
-def test_what_is_shared_is_listed(mia: Victim) -> None:
+async def test_what_is_shared_is_listed(platform: Platform, wire: Wire) -> None:
     """The app, which data, from which source, since when, when it last read; the sources; the browser."""
+    mia = await victim(platform, wire)
     wait_until_over(mia.wire, mia.tokens, mia.session)
     text = re.sub(r"<[^>]+>|\s+", " ", html(at_home(mia)))
     text = re.sub(r"\s+", " ", text)
@@ -169,7 +170,7 @@ def test_a_recovery_code_signs_in_another_browser(mia: Victim) -> None:
 async def test_what_came_without_proof_is_told_and_can_be_stopped(platform: Platform, people: People) -> None:
     """The person sees that somebody agreed in a strange browser, and not whose account it is."""
     wire = await asking_contract(people)
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     asking = ask(wire, access_token=person.tokens.access)
     got = asking.tokens(str(walked(asking, FHIR_FILE).left_to))
     browser = at_home(person)

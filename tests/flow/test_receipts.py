@@ -16,7 +16,7 @@ from privateshare.platform.db.tables import ReceiptRow
 from privateshare.platform.runtime import Platform
 from tests.flow.command_line import OperatorCommand, run_command
 from tests.flow.consenting import ask, asking_contract, at_consent, opened, page_of
-from tests.flow.people import People
+from tests.flow.people import SPOTIFY, People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served
 from tests.flow.sessions import read, wait_until_over
@@ -32,7 +32,7 @@ async def wire(people: People) -> Wire:
 @pytest.fixture(scope="module")
 async def mia(platform: Platform, wire: Wire) -> Victim:
     """Provide a person who agreed."""
-    return await victim(platform, wire)
+    return await victim(platform, wire, sources=[SPOTIFY])
 
 
 def history(person: Victim) -> Browser:
@@ -104,7 +104,7 @@ def test_the_notice_is_the_page_as_it_was_filled_in(wire: Wire) -> None:
 
 async def test_withdrawing_gives_a_receipt(platform: Platform, wire: Wire) -> None:
     """It says who withdrew, and repeats the notice of the consent."""
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     browser = opened(f"{wire.origin}/me", http=person.http)
     browser.submit("stop")
     assert len(receipts(person)) == 2
@@ -115,7 +115,7 @@ async def test_withdrawing_gives_a_receipt(platform: Platform, wire: Wire) -> No
 
 
 async def test_the_operator_cannot_withdraw_without_a_receipt(served: Served, platform: Platform, wire: Wire) -> None:
-    person = await victim(platform, wire)
+    person = await victim(platform, wire, sources=[SPOTIFY])
     OperatorCommand(served.data).json("person", "withdraw", person.tokens.claims["consentid"], "--yes")
     assert record_of(download(person))["dpv:hasConsentStatus"]["dpv:isIndicatedBy"] == "dpv:DataProcessor"
 
@@ -132,7 +132,7 @@ def test_a_receipt_is_a_page_to_print(mia: Victim) -> None:
 
 async def test_nobody_else_gets_a_receipt(platform: Platform, wire: Wire, mia: Victim) -> None:
     """Another person, who knows its id, and a browser that proves nothing, get nothing."""
-    other, stranger = await victim(platform, wire), httpx2.Client(timeout=GIVE_UP_SECONDS)
+    other, stranger = await victim(platform, wire, sources=[SPOTIFY]), httpx2.Client(timeout=GIVE_UP_SECONDS)
     receipt_id = receipts(mia)[0].rsplit("/", 1)[1]
     foreign = receipts(other)[0].rsplit("/", 1)[0]
     for path in (f"{foreign}/{receipt_id}", f"{foreign}/{receipt_id}/file", f"{foreign}/{uuid4()}"):

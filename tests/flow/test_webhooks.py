@@ -35,7 +35,7 @@ from privateshare.protocol.webhooks import sign_webhook
 from tests.flow.command_line import CommandProcess, OperatorCommand
 from tests.flow.consenting import asking_contract, opened, page_of
 from tests.flow.consents import consent_by_id
-from tests.flow.people import People
+from tests.flow.people import SPOTIFY, People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving
 from tests.flow.sessions import triggered, wait_until_over
@@ -129,7 +129,7 @@ async def ids(inside: Platform, person: Victim, app: Wire) -> dict[str, str]:
 async def test_an_app_is_told_from_consent_to_deletion(inside: Platform, app: Wire, receiver: Receiver) -> None:
     """Consent, data, withdrawal, and the person's wish that the app deletes what it has; the app confirms it."""
     await told(inside, receiver, app)
-    person = await victim(inside, app)
+    person = await victim(inside, app, sources=[SPOTIFY])
     expected = await ids(inside, person, app)
     given = await asyncio.to_thread(receiver.next, "consent.given")
     assert given["data"] == expected
@@ -186,7 +186,7 @@ async def test_every_read_is_told_once_its_data_is_there(inside: Platform, app: 
 async def test_an_account_that_needs_a_sign_in_is_named(inside: Platform, app: Wire, receiver: Receiver) -> None:
     """The message names the account by the id that the app knows."""
     await told(inside, receiver, app)
-    person = await victim(inside, app)
+    person = await victim(inside, app, sources=[SPOTIFY])
     consent_id = UUID(person.tokens.claims["consentid"])
     async with inside.database.transaction() as db:
         consent = await consent_by_id(db, consent_id)
@@ -201,7 +201,7 @@ async def test_an_account_that_needs_a_sign_in_is_named(inside: Platform, app: W
 async def test_apps_are_told_when_a_person_is_erased(inside: Platform, app: Wire, receiver: Receiver) -> None:
     """The messages outlive the library, and hold only the ids that the app has."""
     await told(inside, receiver, app)
-    person = await victim(inside, app)
+    person = await victim(inside, app, sources=[SPOTIFY])
     expected = await ids(inside, person, app)
     OperatorCommand(inside.settings.data).json("person", "erase", expected["user_id"], "--yes")
     assert (await asyncio.to_thread(receiver.next, "consent.withdrawn"))["data"] == expected
@@ -274,7 +274,7 @@ async def test_a_suspended_app_is_told_nothing_until_it_is_resumed(
     inside: Platform, app: Wire, receiver: Receiver, message: str
 ) -> None:
     """What waits, what happens meanwhile, and what the operator sends again: all of it is held, and nothing is lost."""
-    person = await victim(inside, app)
+    person = await victim(inside, app, sources=[SPOTIFY])
     await asyncio.to_thread(receiver.next, "data.ready")
     receiver.status = 500
     with pytest.raises(NotDelivered):
