@@ -10,7 +10,8 @@ import pytest
 from coverage.config import CoverageConfig
 from xdist.scheduler import LoadFileScheduling
 
-import tests.certificates  # noqa: F401 - clients share what they load
+import tests.certificates
+import tests.loaded_keys  # noqa: F401 - clients share what these two load
 from tests.patience import GIVE_UP_SECONDS
 
 # A platform of one process starts fastest. Those of several have tests of their own.
