@@ -8,4 +8,4 @@ from functools import cache
 
 from cryptography.hazmat.primitives import serialization
 
-serialization.load_pem_private_key = cache(serialization.load_pem_private_key)
+serialization.load_pem_private_key = cache(serialization.load_pem_private_key)  # type: ignore[assignment]

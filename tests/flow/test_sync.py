@@ -62,11 +62,11 @@ async def syncs(platform: Platform, library_id: UUID) -> list[SyncRow]:
 
 async def cancel_retries(platform: Platform, account_id: UUID) -> None:
     """Cancel the retries of an account's syncs, which later syncs would wait for."""
-    jobs, of_account = platform.queue.job_manager, {"task": "sync_account", "lock": f"account {account_id}"}
+    jobs, lock = platform.queue.job_manager, f"account {account_id}"
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        while await jobs.list_jobs_async(**of_account, status="doing"):
+        while await jobs.list_jobs_async(task="sync_account", lock=lock, status="doing"):
             await asyncio.sleep(0.02)
-    for job in await jobs.list_jobs_async(**of_account, status="todo"):
+    for job in await jobs.list_jobs_async(task="sync_account", lock=lock, status="todo"):
         assert job.id is not None
         await jobs.cancel_job_by_id_async(job.id)
 
