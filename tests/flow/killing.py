@@ -26,11 +26,12 @@ def kill_a_reader(served: Served) -> bool:
     """Kill the next reader of this platform, and return whether there was one."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
-        for pid in descendants(served.process.pid):
+        for server in descendants(served.process.pid):
             with suppress(OSError):
-                if b"archive_reader" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
-                    return True
+                if b"reader_server" in Path(f"/proc/{server}/cmdline").read_bytes():
+                    for pid in descendants(server):
+                        os.kill(pid, signal.SIGKILL)
+                        return True
         time.sleep(0.005)
     return False
 

@@ -33,6 +33,7 @@ from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import running_platform
+from privateshare.platform.sync import object_writing
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.platform.sync.blob_check import check_blobs
 from privateshare.platform.sync.retries import RetryLater
@@ -50,6 +51,7 @@ from tests.flow.people import SPOTIFY
 from tests.flow.syncing import begun
 
 JANUARY, FEBRUARY = 1_704_100_000_000, 1_706_800_000_000
+DAY = 24 * 3600 * 1000
 PLAYS = ObjectType.PLAY_HISTORY
 
 
@@ -165,6 +167,27 @@ async def test_a_sync_that_asks_for_new_objects_fetches_everything_of_a_lost_fil
     assert {file.lost for file in now.values()} == {None}
     assert (await sync(platform, session)).error is None
     assert source.asked[-2:] == [None, "4"]
+
+
+@pytest.mark.parametrize("limit", ["MAX_SLOTS_OF_TRANSACTION", "MAX_SECONDS_OF_TRANSACTION"])
+async def test_months_are_written_in_several_transactions(
+    platform: Platform, source: Incremental, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """None is lost where one transaction ends and the next begins, at first and when there is more for each."""
+    monkeypatch.setattr(object_writing, limit, 2 if "SLOTS" in limit else -1)
+    session = await begun(platform)
+    for count in (7, 14):
+        source.plays += [play(number, JANUARY + 31 * DAY * (number % 7)) for number in range(count - 7, count)]
+        source.plays.append({"entityid": f"undated {count}", "number": -count})
+        assert (await sync(platform, session)).error is None
+        assert await numbers(platform, session) == sorted([*range(count), *range(-count, 0, 7)])
+    found = await files(platform, session)
+    assert len(found) == 8
+    async with platform.database.transaction() as db:
+        replaced = await db.scalars(
+            select(BlobToDeleteRow.key).where(BlobToDeleteRow.key.contains(str(session.library_id)))
+        )
+        assert len(set(replaced)) == 8
 
 
 async def test_a_missing_file_is_noticed_even_if_the_source_has_nothing_new(

@@ -19,6 +19,7 @@ from typing import IO, Any, BinaryIO, TypeVar
 
 import structlog
 
+from privateshare.platform.reader_processes import ReaderForks, ReaderProcess, start_process
 from privateshare.sources.archive_sources import package_of_source
 from privateshare.sources.contract import Broken, FileMark, Identity, Source, SourceInfo, TryLater
 from privateshare.sources.failures import LeftOut, decode_left_out, takes_too_much
@@ -38,9 +39,6 @@ from privateshare.sources.object_counts import CountedObjects, ObjectCounts
 from privateshare.sources.recognition import MAX_SHOWN, Recognition, SeenFiles
 
 MEGABYTE = 1024 * 1024
-COMMAND = (sys.executable, "-I", "-B", "-m", "privateshare.sources.archive_reader")
-# Python may need these variables to start. The reader gets no others, which could hold secrets.
-ENVIRONMENT_VARIABLES = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 BASE_CPU_SECONDS = 20
 CPU_SECONDS_PER_MEGABYTE = 20  # A megabyte can decompress to 200 megabytes.
 MEMORY_MEGABYTES = 1024
@@ -90,19 +88,23 @@ class OwnedAccount:
 
 
 class ArchiveReaders:
-    """Runs readers, a few at a time, while others wait for their turn. It must be closed."""
+    """Runs readers, a few at a time, while others wait for their turn. It must be closed.
 
-    def __init__(self, max_readers: int = MAX_READERS, command: Sequence[str] = COMMAND) -> None:
-        self._command = command
+    A `command` runs in place of our own reader.
+    """
+
+    def __init__(self, max_readers: int = MAX_READERS, command: Sequence[str] = ()) -> None:
+        self._command, self._forks = tuple(command), ReaderForks()
         self._turns = asyncio.Semaphore(max_readers)
         self._background: set[asyncio.Task[None]] = set()
         # Readers have their own threads, so that other work does not wait for archives.
         self._threads = ThreadPoolExecutor(max_readers, thread_name_prefix="archive-reader")
 
     def close(self) -> None:
-        """Stop the threads, and what runs in the background."""
+        """Stop the threads and readers, and what runs in the background."""
         for task in self._background:
             task.cancel()
+        self._forks.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
@@ -183,13 +185,16 @@ class ArchiveReaders:
     @asynccontextmanager
     async def _reader(self, source: Source | None, archive: BinaryIO, task: "ReaderTask") -> AsyncIterator["_Reader"]:
         async with self._turns:
-            reader = _Reader(self._command, source.info if source is not None else None, archive, task)
+            reader = _Reader(self._start_process, source.info if source is not None else None, archive, task)
             try:
                 await self._run(reader.start)
                 yield reader
             finally:
                 reader.kill()
                 await asyncio.shield(self._run(reader.close))
+
+    def _start_process(self, package: str | None) -> ReaderProcess:
+        return start_process(self._command) if self._command else self._forks.start(package)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -230,9 +235,15 @@ class _Ended(FrameError):
 class _Reader:
     """A reader process. Its methods block and are called on one thread at a time, except `kill`."""
 
-    def __init__(self, command: Sequence[str], source: SourceInfo | None, archive: BinaryIO, task: ReaderTask) -> None:
-        self._command, self._source, self._archive, self._task = command, source, archive, task
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(
+        self,
+        start_process: Callable[[str | None], ReaderProcess],
+        source: SourceInfo | None,
+        archive: BinaryIO,
+        task: ReaderTask,
+    ) -> None:
+        self._start_process, self._source, self._archive, self._task = start_process, source, archive, task
+        self._process: ReaderProcess | None = None
         self._is_killed = self._is_out_of_time = False
         self._timer: threading.Timer | None = None
         self._size, self._bytes_read = 1, 0
@@ -247,16 +258,9 @@ class _Reader:
         size = self._archive.seek(0, io.SEEK_END)
         self._size = max(1, size)
         seconds = BASE_CPU_SECONDS + CPU_SECONDS_PER_MEGABYTE * size // MEGABYTE
-        environment = {name: os.environ[name] for name in ENVIRONMENT_VARIABLES if name in os.environ}
+        package = package_of_source().get(self._source_id or 0)
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - The command is constant and has no input of users.
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                cwd=os.path.abspath(os.sep),
-            )
+            self._process = self._start_process(package)
         except OSError as error:  # The system may be out of processes or memory.
             log.error("cannot start a reader of archives", error=type(error).__name__)
             raise ReaderFailed("the reader of the archive cannot be started", RETRY_SECONDS) from error
@@ -268,7 +272,7 @@ class _Reader:
         marks = self._task.marks
         message = {
             "source": self._source_id,
-            "package": package_of_source().get(self._source_id or 0),
+            "package": package,
             "schema": None if self._source is None else [self._source.schema.standard, self._source.schema.version],
             "size": size,
             "provider_account_id": self._task.provider_account_id,

@@ -1,4 +1,4 @@
-"""The process that reads one archive: `python -m privateshare.sources.archive_reader`.
+"""The process that reads one archive: a fork of `reader_server.py`.
 
 It exchanges frames with the platform (`frames.py`). It gets no key, no open files and no environment variables of the
 platform. Before it reads the first byte of the archive, it limits its own CPU time and memory, and gives up the ability
@@ -128,11 +128,11 @@ def main() -> None:
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
     """Return the pipes to the platform's process, and discard everything else that is printed."""
-    sink = os.fdopen(os.dup(1), "wb")
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    return sys.stdin.buffer, sink
+    return source, sink
 
 
 def _limit(order: dict[str, Any]) -> None:
@@ -254,7 +254,3 @@ def _place(error: BaseException) -> str:
     if traceback is None:
         return "?"
     return f"{traceback.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{traceback.tb_lineno}"
-
-
-if __name__ == "__main__":
-    main()

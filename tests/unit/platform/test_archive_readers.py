@@ -17,7 +17,8 @@ import pytest
 from tests.archives import play, small_record, spotify_zip, zipped
 
 from privateshare.platform import archive_readers
-from privateshare.platform.archive_readers import COMMAND, ArchiveReaders, ReaderFailed, ReadExport
+from privateshare.platform.archive_readers import ArchiveReaders, ReaderFailed, ReadExport
+from privateshare.platform.reader_processes import COMMAND
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Source
 from privateshare.sources.entries import page_entries
@@ -298,12 +299,13 @@ async def test_cancelling_ends_the_reader() -> None:
     readers.close()
 
 
-def children() -> set[int]:
-    """Return the processes that this one started."""
+def children(parent: int | str = "self") -> set[int]:
+    """Return the processes that a process started, this one unless another is named."""
     found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # Threads of other tests end meanwhile.
-            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    with suppress(FileNotFoundError, ProcessLookupError):  # Processes, and threads of other tests, end meanwhile.
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found |= {int(pid) for pid in (task / "children").read_text().split()}
     return found
 
 
@@ -316,7 +318,7 @@ async def test_few_archives_are_read_at_a_time() -> None:
     async def watch() -> None:
         nonlocal most
         while True:
-            most = max(most, len(children() - of_others))
+            most = max([most, *(len(children(server)) for server in children() - of_others)])
             await asyncio.sleep(0.01)
 
     watching = asyncio.create_task(watch())
@@ -348,16 +350,12 @@ async def test_a_reader_ends_with_the_platform(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     await process.stdout.readline()
-    pids = [
-        int(pid)
-        for task in Path(f"/proc/{process.pid}/task").iterdir()
-        for pid in (task / "children").read_text().split()
-    ]
-    assert len(pids) == 1
+    (server,) = children(process.pid)
+    (reader,) = children(server)
     process.send_signal(signal.SIGKILL)
     await process.wait()
     give_up = time.monotonic() + GIVE_UP_SECONDS
-    while is_alive(pids[0]):
+    while is_alive(server) or is_alive(reader):
         assert time.monotonic() < give_up
         await asyncio.sleep(0.02)
 
@@ -376,12 +374,12 @@ def test_the_reader_ignores_the_current_folder_and_environment() -> None:
 
 def test_a_reader_loads_nothing_of_the_platform() -> None:
     """A reader starts fast, and has no code that could do more than read archives."""
-    code = "import sys, privateshare.sources.archive_reader; print(' '.join(sys.modules))"
+    code = "import sys, privateshare.sources.reader_server; print(' '.join(sys.modules))"
     loaded: Any = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not [name for name in loaded if name.startswith(("privateshare.platform", "privateshare.sdk"))]
-    assert not {"httpx2", "sqlalchemy", "psycopg", "cryptography", "socket"} & set(loaded)
+    assert not {"httpx2", "sqlalchemy", "psycopg", "cryptography", "ssl"} & set(loaded)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits there")

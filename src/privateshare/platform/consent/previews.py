@@ -6,6 +6,7 @@ the journey created itself, because then declining can remove it again.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import exists, select, update
@@ -13,12 +14,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.consent.visit import REVIEWED, Visit
+from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow, JourneyRow, PreviewRow, SyncRow
 from privateshare.platform.sync.outcomes import DONE
 from privateshare.platform.sync.sessions import join_or_start_sync
 
 # A person waits for a preview no longer than this. Then they see the kinds of data by name.
 MAX_WAIT = timedelta(seconds=60)
+
+
+class _PreviewSync(NamedTuple):
+    sync_id: UUID
+
+
+RUNNING_PREVIEW = Statement("running_preview", _PreviewSync)
 
 
 async def start_preview(visit: Visit, account: AccountRow) -> None:
@@ -82,6 +91,19 @@ async def is_preview_running(visit: Visit) -> bool:
         )
     )
     return await visit.db.scalar(running.limit(1)) is not None
+
+
+async def may_preview_be_running(visit: Visit) -> bool:
+    """Return whether `is_preview_running` may still hold, by a query that is cheap enough to repeat often.
+
+    The visit's transaction may have ended. Whether the journey is still usable is not checked.
+    """
+    parameters = {
+        "library_id": visit.journey.library_id,
+        "journey_id": visit.journey.id,
+        "after": visit.now - MAX_WAIT,
+    }
+    return bool(await visit.platform.database.rows(RUNNING_PREVIEW, parameters))
 
 
 async def finished_previews(db: AsyncSession, journey_id: UUID) -> Mapping[UUID, UUID]:

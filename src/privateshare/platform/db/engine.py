@@ -2,10 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from select import POLLIN, poll
 from time import perf_counter
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from privateshare.platform.db.slow_statements import log_slow_statements, note_statement
@@ -40,10 +44,10 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_SECONDS,
-            pool_pre_ping=True,
             connect_args={"prepare_threshold": None} if has_pooler else {},
             hide_parameters=True,  # Errors are logged, and stored values must not appear in logs.
         )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_lost_connection)
         self._slow_seconds = slow_statement_ms / 1000 if slow_statement_ms is not None else None
         if self._slow_seconds is not None:
             log_slow_statements(self.engine, self._slow_seconds)
@@ -136,6 +140,22 @@ class Database:
         """Close all connections."""
         self._connections.close()
         await self.engine.dispose()
+
+
+def _refuse_lost_connection(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Have the pool replace a connection that PostgreSQL or the network closed while nothing used it.
+
+    PostgreSQL sends nothing to an idle connection except that it ends, and keepalives find out about dead networks. So
+    it is enough to look whether there is something to read: a query would cost as much as each of the others.
+    """
+    driver = connection.driver_connection
+    assert isinstance(driver, AsyncConnection)
+    if driver.closed:
+        raise DisconnectionError("the connection is closed")
+    received = poll()
+    received.register(driver.fileno(), POLLIN)
+    if received.poll(0):
+        raise DisconnectionError("PostgreSQL has closed the connection")
 
 
 def after_commit(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:

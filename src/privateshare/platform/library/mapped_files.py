@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import structlog
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import check_ends, put_sealed, read_sealed
@@ -212,13 +212,27 @@ def _with_origin(entry: Entry, stored: Entry) -> Entry:
 
 async def slot_files(db: AsyncSession, account: AccountRow, slot: Slot) -> list[FileRow]:
     """Return the files of a slot, ordered by part."""
+    return (await files_of_slots(db, account, slot.object_type, [slot]))[slot]
+
+
+async def files_of_slots(
+    db: AsyncSession, account: AccountRow, object_type: int, slots: Collection[Slot]
+) -> Mapping[Slot, list[FileRow]]:
+    """Return the files of some slots of one object type, ordered by part."""
+    months = [slot.month for slot in slots if slot.month]
+    in_slots: ColumnElement[bool] = FileRow.month.in_(months)
+    if len(months) < len(slots):
+        in_slots |= FileRow.month.is_(None)
     query = select(FileRow).where(
         FileRow.library_id == account.library_id,
         FileRow.account_id == account.id,
-        FileRow.object_type == slot.object_type,
-        FileRow.month == (slot.month or None),
+        FileRow.object_type == object_type,
+        in_slots,
     )
-    return list(await db.scalars(query.order_by(FileRow.part)))
+    found: dict[Slot, list[FileRow]] = {slot: [] for slot in slots}
+    for file in await db.scalars(query.order_by(FileRow.part)):
+        found[Slot(object_type, file.month or 0)].append(file)
+    return found
 
 
 async def files_of_type(db: AsyncSession, account: AccountRow, object_type: int) -> list[FileRow]:
@@ -227,6 +241,14 @@ async def files_of_type(db: AsyncSession, account: AccountRow, object_type: int)
         FileRow.library_id == account.library_id, FileRow.account_id == account.id, FileRow.object_type == object_type
     )
     return list(await db.scalars(query))
+
+
+async def types_with_files(db: AsyncSession, account: AccountRow) -> set[int]:
+    """Return the object types of an account's files."""
+    query = select(FileRow.object_type).where(
+        FileRow.library_id == account.library_id, FileRow.account_id == account.id
+    )
+    return set(await db.scalars(query.distinct()))
 
 
 async def has_files(db: AsyncSession, account: AccountRow) -> bool:
@@ -238,11 +260,24 @@ async def has_files(db: AsyncSession, account: AccountRow) -> bool:
 async def record_files(
     db: AsyncSession, account: AccountRow, slot: Slot, schema: ObjectSchema, written: Sequence[WrittenFile]
 ) -> None:
-    """Record written files as the current ones, and list the blobs that they replace for deletion.
+    """Record written files as the current ones of a slot. See `replace_files`."""
+    replace_files(db, account, slot, schema, await slot_files(db, account, slot), written)
+    await db.flush()
 
-    `updated_at` always increases, even if the clock does not.
+
+def replace_files(
+    db: AsyncSession,
+    account: AccountRow,
+    slot: Slot,
+    schema: ObjectSchema,
+    existing: Iterable[FileRow],
+    written: Iterable[WrittenFile],
+) -> None:
+    """Let written files replace the existing ones of a slot, and list the blobs that are not needed for deletion.
+
+    The rows are stored when the session is flushed. `updated_at` always increases, even if the clock does not.
     """
-    current = {file.part: file for file in await slot_files(db, account, slot)}
+    current = {file.part: file for file in existing}
     for new in written:
         file = current.get(new.part)
         if file is None:
@@ -263,7 +298,6 @@ async def record_files(
         file.object_count, file.blob, file.size = new.object_count, new.blob, new.size
         file.sealed_sha256, file.sealed_dates = new.sealed_sha256, new.sealed_dates
         file.sealed_origins = new.sealed_origins
-    await db.flush()
 
 
 def _new_file(account: AccountRow, slot: Slot, schema: ObjectSchema, part: int) -> FileRow:

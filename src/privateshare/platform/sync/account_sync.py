@@ -63,8 +63,8 @@ from privateshare.platform.sync.sync_run import (
     AccountSync,
     SyncCancelled,
     check_may_fetch,
+    is_waited_for,
     require_waiting_session,
-    waiting_sync,
 )
 from privateshare.platform.webhooks.messages import announce_data, announce_login
 from privateshare.sources.contract import (
@@ -168,7 +168,7 @@ async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str
         sync = await db.get(SyncRow, (library_id, sync_id), with_for_update=True)
         if sync is None or sync.finished_at is not None:
             return
-        if outcome == STOPPED and await db.scalar(waiting_sync(library_id, sync_id)) is not None:
+        if outcome == STOPPED and await is_waited_for(db, library_id, sync_id):
             # A session joined the sync after it was cancelled, so it needs a new job.
             await defer_sync(db, platform.queue, library_id, sync_id, sync.account_id)
             return
@@ -307,7 +307,8 @@ async def _fetch_part(run: AccountSync, pages: AsyncIterator[Page | Skipped]) ->
     with ObjectBuffer(run.source.info.schema) as buffer:
         try:
             async for page in pages:
-                await check_may_fetch(run)
+                if run.token is not None:  # A sample asks nobody for anything, and writing checks it anyway.
+                    await check_may_fetch(run)
                 await asyncio.to_thread(_add_page, run, buffer, page)
                 run.require_time()
                 is_large = time.monotonic() > begun + SECONDS_BETWEEN_PARTS or buffer.count > OBJECTS_OF_PART

@@ -1,15 +1,23 @@
 """Writing fetched objects into the files of an account, beside files that are lost."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import FileRow
 from privateshare.platform.library.lost_files import FOUND, can_be_fetched, unmark_lost
-from privateshare.platform.library.mapped_files import MappedFiles, files_of_type, record_files, slot_files
-from privateshare.platform.library.merging import plan_merge
+from privateshare.platform.library.mapped_files import (
+    MappedFiles,
+    files_of_slots,
+    files_of_type,
+    replace_files,
+    types_with_files,
+)
+from privateshare.platform.library.merging import Merge, plan_merge
 from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
 from privateshare.platform.library.remembered import forget_imports
 from privateshare.platform.library.unreadable import report_unreadable
@@ -20,6 +28,9 @@ from privateshare.sources.entries import Entry
 
 FIRST_STAGE_OBJECTS = 16_000
 STAGE_GROWTH = 8
+# A transaction costs as much as writing several small files, so each writes a few, and readers see them together.
+MAX_SECONDS_OF_TRANSACTION = 0.2
+MAX_SLOTS_OF_TRANSACTION = 50
 
 
 @dataclass(slots=True)
@@ -42,16 +53,19 @@ class Stages:
 
 
 async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: bool) -> None:
-    """Write the objects slot by slot, so that readers see each file as soon as it is complete.
+    """Write the objects slot by slot, so that readers see each file soon after it is complete.
 
     A stored file that cannot be read is reported, and counts as empty: it is replaced by what the source or the archive
     has for its slot. If the source was asked only for what is new, everything of the type is fetched again before
     anything of it is written, so that nothing is lost that the source still has.
     """
+    async with run.platform.database.transaction() as db:
+        stored_types = await types_with_files(db, run.account)
     for object_type in buffer.object_types():
         while True:
             try:
-                await _write_type(run, buffer, object_type, from_source=from_source)
+                has_files = object_type in stored_types
+                await _write_type(run, buffer, object_type, has_files=has_files, from_source=from_source)
                 break
             except UnreadableBlob as error:
                 if error.blob in run.lost_blobs:
@@ -60,10 +74,12 @@ async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: 
                 run.lost_blobs.add(error.blob)
 
 
-async def _write_type(run: AccountSync, buffer: ObjectBuffer, object_type: int, *, from_source: bool) -> None:
+async def _write_type(
+    run: AccountSync, buffer: ObjectBuffer, object_type: int, *, has_files: bool, from_source: bool
+) -> None:
     mapped_files, schema = MappedFiles(run.platform.blobs, run.library), run.source.info.schema
     async with run.platform.database.transaction() as db:
-        files = await files_of_type(db, run.account, object_type)
+        files = await files_of_type(db, run.account, object_type) if has_files else []
     if any(file.lost == FOUND and file.blob in run.lost_blobs for file in files) and can_be_fetched(run.account):
         run.types_to_refetch.add(object_type)
         if from_source and object_type not in run.fully_fetched_types():
@@ -76,20 +92,41 @@ async def _write_type(run: AccountSync, buffer: ObjectBuffer, object_type: int, 
         partial(_stored_objects, mapped_files, schema, readable),
         writes_unchanged=len(readable) < len(files),
     )
-    for slot in merge.slots:
-        async with run.platform.database.transaction() as db:
-            await require_waiting_session(db, run)
-            await require_access(db, run)
-            existing = await slot_files(db, run.account, slot)
-            keeps, lost = partial(merge.keeps, slot), run.lost_blobs
-            written = await asyncio.to_thread(
-                mapped_files.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps, lost
-            )
-            if written:
-                await forget_imports(db, run.account, run.imports)
-            await record_files(db, run.account, slot, schema, written)
+    slots = deque(merge.slots)
+    while slots:
+        await _write_some_slots(run, mapped_files, merge, slots)
     async with run.platform.database.transaction() as db:
         await unmark_lost(db, [file.blob for file in readable if file.lost is not None])
+
+
+async def _write_some_slots(run: AccountSync, mapped_files: MappedFiles, merge: Merge, slots: deque[Slot]) -> None:
+    """Write the first of the slots in one transaction, and remove them from `slots`.
+
+    The transaction is short, because erasing the library waits for it.
+    """
+    schema, is_changed = run.source.info.schema, False
+    async with run.platform.database.transaction() as db:
+        await require_waiting_session(db, run)
+        await require_access(db, run)
+        next_slots = [slots[number] for number in range(min(len(slots), MAX_SLOTS_OF_TRANSACTION))]
+        existing = await files_of_slots(db, run.account, next_slots[0].object_type, next_slots)
+        give_up = monotonic() + MAX_SECONDS_OF_TRANSACTION
+        for slot in next_slots:
+            keeps, lost = partial(merge.keeps, slot), run.lost_blobs
+            written = await asyncio.to_thread(
+                mapped_files.write_slot, run.account.id, schema, existing[slot], merge.entries(slot), keeps, lost
+            )
+            replace_files(db, run.account, slot, schema, existing[slot], written)
+            is_changed |= bool(written)
+            slots.popleft()
+            if monotonic() > give_up:
+                break
+        if is_changed:
+            await forget_imports(db, run.account, run.imports)
+        if slot is not next_slots[0]:  # Nothing is kept of what was written after the person withdrew.
+            await db.flush()
+            await require_waiting_session(db, run)
+            await require_access(db, run)
 
 
 async def report_lost_blob(run: AccountSync, error: UnreadableBlob) -> None:

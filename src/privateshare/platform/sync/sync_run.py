@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import (
@@ -121,8 +121,7 @@ async def require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
         LibraryGone: The library was erased.
     """
     await lock_library(db, run.library.id)
-    waiting = waiting_sync(run.library.id, run.sync_id)
-    if await db.scalar(waiting.with_for_update(read=True, of=SyncRow)) is None:
+    if await db.scalar(_WAITING_SYNC_LOCKED, {"library_id": run.library.id, "sync_id": run.sync_id}) is None:
         raise SyncCancelled
     ids = [archive.id for archive in run.archives]
     present = select(func.count()).where(ArchiveRow.library_id == run.library.id, ArchiveRow.id.in_(ids))
@@ -132,13 +131,17 @@ async def require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
 
 async def require_access(db: AsyncSession, run: AccountSync) -> None:
     """Raise NeedsLogin if the person withdrew access to the source since the sync began."""
-    account = await db.get_one(AccountRow, (run.library.id, run.account.id))
-    if account.needs_login:
+    this = (AccountRow.library_id == run.library.id, AccountRow.id == run.account.id)
+    if (await db.execute(select(AccountRow.needs_login).where(*this))).scalar_one():
         raise NeedsLogin("The person withdrew access to this source")
 
 
-def waiting_sync(library_id: UUID, sync_id: UUID) -> Select[UUID]:
-    """Select a sync that its person asked for, or that a session with a live consent or a journey waits for."""
+async def is_waited_for(db: AsyncSession, library_id: UUID, sync_id: UUID) -> bool:
+    """Return whether a person asked for a sync, or a session with a live consent or a journey waits for it."""
+    return await db.scalar(_WAITING_SYNC, {"library_id": library_id, "sync_id": sync_id}) is not None
+
+
+def _waiting_sync() -> Select[UUID]:
     session = exists().where(
         SessionSyncRow.library_id == SyncRow.library_id,
         SessionSyncRow.sync_id == SyncRow.id,
@@ -155,5 +158,10 @@ def waiting_sync(library_id: UUID, sync_id: UUID) -> Select[UUID]:
         JourneyRow.finished_at.is_(None),
         JourneyRow.expires_at > func.now(),
     )
-    this = (SyncRow.library_id == library_id, SyncRow.id == sync_id)
+    this = (SyncRow.library_id == bindparam("library_id"), SyncRow.id == bindparam("sync_id"))
     return select(SyncRow.id).where(*this, session | person | SyncRow.by_person.is_(True))
+
+
+# Building such a statement takes longer than PostgreSQL takes to answer it, and it is needed for each transaction.
+_WAITING_SYNC = _waiting_sync()
+_WAITING_SYNC_LOCKED = _WAITING_SYNC.with_for_update(read=True, of=SyncRow)

@@ -5,7 +5,7 @@ from time import monotonic
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from privateshare.platform.consent.previews import is_preview_running
+from privateshare.platform.consent.previews import is_preview_running, may_preview_be_running
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.visit import (
     REVIEWED,
@@ -38,8 +38,18 @@ async def show_preview(request: Request) -> Response:
                 return redirect(visit.address("consent"))
             if monotonic() > give_up:
                 break
-            await admitted.sleep(POLL_SECONDS)
+            await _wait_for_preview(visit, give_up)
     return journey_page(visit, "preview.html", {"refresh": RENEWAL_SECONDS})
+
+
+async def _wait_for_preview(visit: Visit, give_up: float) -> None:
+    """Wait until the preview has probably ended, by polling with a small query. Raises HungUp."""
+    admitted = current_request()
+    while True:
+        await admitted.sleep(POLL_SECONDS)
+        async with admitted.polling():
+            if monotonic() > give_up or not await may_preview_be_running(visit):
+                return
 
 
 async def _look(request: Request) -> tuple[Visit, bool]:
