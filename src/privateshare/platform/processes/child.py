@@ -22,6 +22,9 @@ from privateshare.platform.processes.web import listen
 from privateshare.platform.processes.worker import work
 from privateshare.platform.runtime import open_platform
 
+# Workers import and fetch for minutes, while people and apps wait for the processes that answer requests.
+WORKER_NICENESS = 5
+
 log = structlog.get_logger()
 
 
@@ -39,6 +42,8 @@ def run_child(settings: Settings, role: ProcessRole, port: int) -> None:
     )  # Ctrl-C reaches all processes of a terminal. The parent stops this one.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     configure_logging(settings)
+    if role is ProcessRole.WORKER and sys.platform != "win32":
+        os.nice(WORKER_NICENESS)
     try:
         start_telemetry(role)
         uvloop.run(_run(settings, role, port))
