@@ -30,7 +30,7 @@ import httpx2
 import psutil
 from examples.walking import Browser
 from sqlalchemy import func, select
-from tests.flow.consenting import Asking, ask, asking_contract, page_of, refer
+from tests.flow.consenting import Asking, add_found, ask, asking_contract, page_of, refer
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving_as_people_do
 from tests.flow.wire import Tokens, Wire
@@ -172,6 +172,7 @@ class Uploader:
         self.browser.submit("continue")
         assert page_of(self.browser) == "connect"
         self.browser.submit("continue", file=path)
+        add_found(self.browser)
 
     def _wait(self, session: str, tokens: Tokens) -> int:
         while True:

@@ -107,10 +107,18 @@ def object_times(standard: str, thing: Mapping[str, Any]) -> tuple[int | None, W
     if standard == DIGIME:
         moment = thing.get("createddate")
         # Most objects have only this date, in milliseconds.
-        is_simple = type(moment) is int and MIN_EPOCH_MILLISECONDS <= moment < END_OF_YEAR_9999_MILLISECONDS
-        if is_simple and not any(name != "createddate" and _is_date_name(name) for name in thing):
+        if (
+            type(moment) is int
+            and is_exact_moment(moment)
+            and not any(name != "createddate" and _is_date_name(name) for name in thing)
+        ):
             return moment, Window(moment, moment)
     return object_time(standard, thing), object_window(standard, thing)
+
+
+def is_exact_moment(milliseconds: int) -> bool:
+    """Return whether a number in a date's place is certainly a time in milliseconds since the epoch."""
+    return MIN_EPOCH_MILLISECONDS <= milliseconds < END_OF_YEAR_9999_MILLISECONDS
 
 
 def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:

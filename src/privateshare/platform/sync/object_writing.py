@@ -143,4 +143,4 @@ def _stored_objects(
 ) -> Iterator[tuple[Slot, Entry]]:
     for file in files:
         slot = Slot(file.object_type, file.month or 0)
-        yield from ((slot, entry) for entry in mapped_files.entries(schema, file))
+        yield from ((slot, entry) for entry in mapped_files.undated_entries(schema, file))
