@@ -29,9 +29,16 @@ class CountedObjects:
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Count objects."""
-        plain = [entry.entity_id for entry in entries if entry.provenance is None]
-        self.add_plain(plain, [entry.moment for entry in entries if entry.moment is not None])
-        self.number += len(entries) - len(plain)
+        moments = [entry.moment for entry in entries if entry.moment is not None]
+        if all(entry.provenance is None for entry in entries):
+            self.add_plain([entry.entity_id for entry in entries], moments)
+            return
+        for entry in entries:  # Those with a provenance are all counted, and known to those without one.
+            before = self.number
+            self.add_plain([entry.entity_id], [])
+            if entry.provenance is not None:
+                self.number = before + 1
+        self.add_plain([], moments)
 
     def add_plain(self, ids: Sequence[str], moments: Sequence[int]) -> None:
         """Count objects without a provenance, and take note of the dates of objects."""

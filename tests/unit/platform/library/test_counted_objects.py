@@ -4,6 +4,7 @@ import pytest
 
 from privateshare.sources import object_counts
 from privateshare.sources.entries import Entry
+from privateshare.sources.identity import ObjectProvenance
 from privateshare.sources.object_counts import CountedObjects
 
 
@@ -17,6 +18,15 @@ def counted(*ids: str) -> int:
 def test_an_object_that_comes_again_is_counted_once() -> None:
     """A track of several playlists comes for each, and is stored once."""
     assert counted("a", "b", "a", "a", "c") == 3
+
+
+def test_objects_with_a_provenance_are_all_counted() -> None:
+    """They may be different objects of one id, such as those of two hospitals."""
+    kind = CountedObjects()
+    marks = [ObjectProvenance(), None, ObjectProvenance(), None]
+    for part in (slice(2), slice(2, None)):
+        kind.add([Entry("a", 5 * len(marks), None, b"{}", provenance=mark) for mark in marks[part]])
+    assert (kind.number, kind.first, kind.last) == (2, 20, 20)
 
 
 def test_beyond_a_number_of_objects_each_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
