@@ -144,7 +144,8 @@ def packed(content):
     say(PAGE, zstd.compress(content))
 kind, length = struct.unpack(">BQ", sys.stdin.buffer.read(9))
 order = json.loads(sys.stdin.buffer.read(length))
-left_out = {"read": 1, "entries": [], "damaged": [], "unused": [], "more": [0, 0, 0]}
+left_out = {"read": 1, "entries": [], "not_taken": [], "skipped": [], "damaged": [], "unused": []}
+left_out["more"] = [0, 0, 0]
 """
 
 
