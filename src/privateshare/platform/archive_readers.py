@@ -1,7 +1,7 @@
 """Reading archives in separate processes, so that a hostile archive can neither block the platform nor access data.
 
 A reader (`sources/archive_reader.py`) requests pieces of the archive over a pipe and returns frames, which are checked
-here; the pages of an export that is not imported yet are checked when it is (ADR 72). The time and memory of a reader
+here; the pages of an export that is not imported yet are checked when it is (ADR 74). The time and memory of a reader
 are limited, it runs at low priority, and only a few readers run at once.
 """
 
