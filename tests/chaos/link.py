@@ -27,6 +27,7 @@ class Link:
         self.is_cutting, self.cut, self.port = False, 0, 0
         self._platform_port, self._chance = platform_port, random.Random(seed)
         self._ready = threading.Event()
+        self._open: set[StreamWriter] = set()
 
     @property
     def origin(self) -> str:
@@ -52,10 +53,9 @@ class Link:
         self._ready.set()
         await stopping.wait()
         server.close()
-        carrying = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in carrying:
-            task.cancel()
-        await asyncio.gather(*carrying, return_exceptions=True)
+        for writer in tuple(self._open):
+            _reset(writer)
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
     async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:
@@ -64,11 +64,13 @@ class Link:
             _reset(writer)
             return
         both = (writer, below)
+        self._open.update(both)
         async with asyncio.TaskGroup() as directions:
             directions.create_task(self._copy(reader, below, both))
             directions.create_task(self._copy(above, writer, both))
         for one in both:
             one.close()
+        self._open.difference_update(both)
 
     async def _copy(self, source: StreamReader, target: StreamWriter, both: tuple[StreamWriter, ...]) -> None:
         """Carry what one side sends until it ends, or until the connection is cut after a part of a piece."""

@@ -17,8 +17,9 @@ MIN_ARRIVALS_PER_SERVED = 1.1  # Clients that wait for answers send as many as a
 BURST_ARRIVALS_PER_SERVED = 16
 BURST_WEIGHT = 1 / 4
 # A busy machine accepts what arrived in some seconds at once. A sample ends with an arrival, so it has both: such a
-# group, and what was served until the next. It counts for at most this many, since it may be the end of a burst.
-MAX_WEIGHT = 2.0
+# group, and what was served until the next. It counts for at most two if half of those that wait are of one caller: it
+# may be the end of a burst. By others it counts for more, but for no whole overload: it may follow a short stall.
+MAX_WEIGHT, MAX_WEIGHT_OF_MANY = 2.0, 4.0
 
 
 class Load:
@@ -57,8 +58,10 @@ class Load:
         # During an overload few wait, since the others are refused.
         if self._arrived <= MIN_ARRIVALS_PER_SERVED * self._served or not (is_late or self.is_overloaded):
             return -min(MAX_WEIGHT, samples) if waiting else -samples
-        is_burst = self._arrived > BURST_ARRIVALS_PER_SERVED * self._served and 2 * longest() >= waiting
-        return BURST_WEIGHT if is_burst else min(MAX_WEIGHT, samples)
+        is_of_one = 2 * longest() >= waiting
+        if is_of_one and self._arrived > BURST_ARRIVALS_PER_SERVED * self._served:
+            return BURST_WEIGHT
+        return min(MAX_WEIGHT if is_of_one else MAX_WEIGHT_OF_MANY, samples)
 
     @property
     def served_per_second(self) -> float:
