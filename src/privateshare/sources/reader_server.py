@@ -10,6 +10,7 @@ forked (errno). When the platform closes its end of the lifeline for writing, th
 ended, its exit code is sent there. All readers end with the platform.
 """
 
+import encodings.cp437  # noqa: F401 - zipfile imports it when it reads a name.
 import gc
 import os
 import resource

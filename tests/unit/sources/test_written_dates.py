@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
+from scripts.date_names import date_names
 
-from privateshare.sources.written_dates import WrittenDates
+from privateshare.sources.written_dates import NAMES_FILE, WrittenDates
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -16,6 +17,11 @@ def read(*texts: str) -> list[str | None]:
         dates.learn(text)
     found = [dates.read(text) for text in texts]
     return [None if one is None else f"{datetime.fromtimestamp(one / 1000, UTC):%Y-%m-%d %H:%M:%S}" for one in found]
+
+
+def test_the_names_are_those_of_babel() -> None:
+    """`python scripts/date_names.py` writes them anew."""
+    assert NAMES_FILE.read_bytes() == date_names()
 
 
 @pytest.mark.parametrize(

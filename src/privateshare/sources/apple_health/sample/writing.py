@@ -5,6 +5,7 @@ What happens on a day depends on the day only: an export of another date says th
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from random import Random
 from xml.sax.saxutils import quoteattr
 
@@ -190,7 +191,7 @@ def _run_start(day: datetime) -> datetime:
 
 
 def _stamp(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} {OFFSET}"
+    return f"{moment.isoformat(' ', 'seconds')} {OFFSET}"
 
 
 def _statistics(start: datetime, end: datetime, kind: str, values: str) -> str:
@@ -208,9 +209,16 @@ def _category(kind: str, source: str, start: datetime, end: datetime, value: str
 
 
 def _element(kind: str, source: str, start: datetime, end: datetime, value: str, unit: str) -> str:
-    device = DEVICES.get(source)
-    described = f" device={quoteattr(device)}" if device else ""
+    name, device = _described(source)
+    ended = _stamp(end)
     return (
-        f' <Record type="{kind}" sourceName={quoteattr(source)} sourceVersion="11.2"{described}{unit}'
-        f' creationDate="{_stamp(end)}" startDate="{_stamp(start)}" endDate="{_stamp(end)}" value="{value}"/>\n'
+        f' <Record type="{kind}" sourceName={name} sourceVersion="11.2"{device}{unit}'
+        f' creationDate="{ended}" startDate="{_stamp(start)}" endDate="{ended}" value="{value}"/>\n'
     )
+
+
+@cache
+def _described(source: str) -> tuple[str, str]:
+    """Return the name of a source and the attribute of its device, as they are written."""
+    device = DEVICES.get(source)
+    return quoteattr(source), f" device={quoteattr(device)}" if device else ""
