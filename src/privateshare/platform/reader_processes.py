@@ -1,4 +1,4 @@
-"""Starting the processes that read archives, by forking them from a process that has imported what they need. ADR 71.
+"""Starting the processes that read archives, by forking them from a process that has imported what they need. ADR 73.
 
 That process (`sources/reader_server.py`) is started with the first reader, and anew if it was killed.
 """
