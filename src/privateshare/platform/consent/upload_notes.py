@@ -46,7 +46,7 @@ def _skipped(words: Translator, left_out: LeftOut) -> list[str]:
     number = left_out.skipped.total()
     if not number:
         return []
-    endings = [f"{ending or '–'} ({words.number(count)})" for ending, count in left_out.skipped.most_common()]
+    endings = [f"{ending or '–'} ({words.number(files)})" for ending, files in left_out.skipped.most_common()]
     return [
         words.count(
             "%(num)s file of a kind of which nothing is taken: %(endings)s",
