@@ -1,7 +1,7 @@
 """Reading archives that a source fetches, such as those in a folder of the person's server, as a part of a sync.
 
 They are read in processes of their own, as uploads are (ADR 19). What each has is written before the next is fetched,
-with the position, so that an interrupted sync continues with the next archive (ADR 74).
+with the position, so that an interrupted sync continues with the next archive (ADR 75).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The route "a folder of my server" of sources of exports: what a person's phone or program puts into a WebDAV folder.
 
-The account is the same as that of uploads, if these do not say whose they are, and the same code reads both. ADR 74.
+The account is the same as that of uploads, if these do not say whose they are, and the same code reads both. ADR 75.
 """
 
 from collections.abc import Generator, Iterator, Mapping
