@@ -52,6 +52,8 @@ async def test_what_lies_in_a_folder_is_shared(people: People, tmp_path: Path) -
         shown(browser).choose("source-id", str(CALENDAR))
         browser.submit("continue")
         browser.submit("continue", file=tmp_path / "dav" / "a.ics", extra={"way": "upload"})
+        assert "Add it to the account that is here" in shown(browser).html
+        browser.submit("continue")
         assert page_of(browser) == "consent", shown(browser).html
         browser.submit("continue")
         tokens = asking.tokens(str(browser.left_to))
