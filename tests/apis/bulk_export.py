@@ -1,7 +1,8 @@
 """A FHIR server that exports the record of the patient who signed in, as FHIR Bulk Data Access 2.0 describes it.
 
-The export has several files for a type, is ready after some requests for its state, limits how often that is asked, and
-ends when the client says so. Faults are made by `fail`, as of all local servers.
+People sign in there with OAuth, after the platform registered itself. The export has several files for a type, is ready
+after some requests for its state, limits how often that is asked, and ends when the client says so. Faults are made by
+`fail`, as of all local servers.
 """
 
 import json
@@ -42,6 +43,9 @@ class ExportServer(ApiServer):
         errors: What could not be exported, as outcomes.
         ended: Whether the client ended the export.
         kick_offs: The requests that began an export.
+        lists_export: Whether the capability statement names the operation.
+        version: The version of FHIR.
+        moment: When the export was made, as it says.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -58,6 +62,7 @@ class ExportServer(ApiServer):
     kick_offs: list[dict[str, str]] = field(default_factory=list)
     lists_export: bool = True
     version: str = "4.0.1"
+    moment: str = MOMENT
 
     def answer(self, call: Call) -> Answer:
         if call.path.startswith((FILES, JOB)) or call.path.endswith("$export"):
@@ -67,16 +72,20 @@ class ExportServer(ApiServer):
                 return failures.pop(0)
             if (call.path.startswith(FILES) and not self.needs_token) != ("authorization" not in call.headers):
                 return 400, {}, {"resourceType": "OperationOutcome"}
-            if call.headers.get("authorization", f"Bearer {TOKEN}") != f"Bearer {TOKEN}":
-                return 401, {}, {}
-            return self._export(call)
+            return self._export(call) if self._is_known(call) else (401, {}, {})
         if call.path == "/metadata":
             return 200, {}, self._statement()
         if call.path == "/.well-known/smart-configuration":
             names = ("authorization", "token", "registration")
             return 200, {}, {f"{name}_endpoint": f"{self.address}/{name}" for name in names}
+        if call.path == "/registration":
+            client = {"client_id": "c1", "client_secret": "s1", "token_endpoint_auth_method": "client_secret_post"}
+            self.clients["c1"] = "s1"
+            return 201, {}, client
+        if call.path in (self.api.authorize, self.api.token):
+            return super().answer(call)
         self.asked.append(call)
-        if call.headers.get("authorization") != f"Bearer {TOKEN}" or TOKEN not in self.tokens:
+        if not call.headers.get("authorization") or not self._is_known(call):
             return 401, {}, {}
         if call.path == f"/Patient/{PATIENT}":
             return 200, {}, next(one for one in self.records if one["resourceType"] == "Patient")
@@ -84,6 +93,11 @@ class ExportServer(ApiServer):
         entries = [{"resource": one} for one in found]
         date = {"Date": "Mon, 05 Jan 2026 09:00:00 GMT"}
         return 200, date, {"resourceType": "Bundle", "type": "searchset", "total": len(found), "entry": entries}
+
+    def _is_known(self, call: Call) -> bool:
+        """Return whether a call has no token, as for files that need none, or one that is valid."""
+        _, _, token = call.headers.get("authorization", "").partition(" ")
+        return not token or token in self.tokens
 
     def _statement(self) -> dict[str, Any]:
         resources: list[dict[str, Any]] = [{"type": kind, "searchParam": [{"name": "patient"}]} for kind in TYPES]
@@ -94,7 +108,7 @@ class ExportServer(ApiServer):
 
     def _export(self, call: Call) -> Answer:
         if call.path == f"/Patient/{PATIENT}/$export":
-            if call.headers.get("prefer") != "respond-async" or TOKEN not in self.tokens:
+            if call.headers.get("prefer") != "respond-async":
                 return 403, {}, {"resourceType": "OperationOutcome"}
             self.kick_offs.append(call.query)
             self.ended = False
@@ -127,7 +141,7 @@ class ExportServer(ApiServer):
                 output.append({"type": kind, "url": f"{at}/{kind}.{start}"} | count)
         deleted = [{"type": "Bundle", "url": f"{at}/deleted"}] if self.deleted else []
         errors = [{"type": "OperationOutcome", "url": f"{at}/errors"}] if self.errors else []
-        told: dict[str, Any] = {"transactionTime": MOMENT, "request": "…", "requiresAccessToken": self.needs_token}
+        told: dict[str, Any] = {"transactionTime": self.moment, "request": "…", "requiresAccessToken": self.needs_token}
         return told | {"output": output, "deleted": deleted, "error": errors}
 
     def file(self, name: str) -> bytes:
@@ -142,7 +156,10 @@ class ExportServer(ApiServer):
 
 
 def export_server() -> ExportServer:
-    server = ExportServer(Api())
+    def of_patient(token: dict[str, Any]) -> dict[str, Any]:
+        return token | {"patient": PATIENT, "scope": "launch/patient patient/*.read"}
+
+    server = ExportServer(Api(authorize="/authorization", token="/token", wrap_token=of_patient))
     server.tokens.add(TOKEN)
     server.records = [resource("Patient", PATIENT), *(resource("Observation", f"o{one}") for one in range(100))]
     server.records += [resource("Condition", "c1")]

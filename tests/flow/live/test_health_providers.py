@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,8 @@ from privateshare.platform.db.tables import ServerClientRow
 from privateshare.platform.library.providers import import_list, imported_lists, remove_list, search_providers
 from privateshare.platform.library.server_clients import NEW_REGISTRATION
 from privateshare.sources.health_provider.brands import BrandList, Provider
+from tests.apis.bulk_export import export_server, resource
+from tests.apis.server import serving as serving_export
 from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.command_line import run_command
 from tests.flow.consenting import Asking, ask, asking_contract, known_person, opened, page_of
@@ -97,6 +100,32 @@ def test_a_person_connects_any_hospital_by_its_address(wire: Wire, city: Hospita
     assert {one["id"] for one in found} >= {f"o{number}" for number in range(OBSERVATIONS)}
     lent(wire, city)
     assert city.do("told").count("registration") == registrations
+
+
+def test_a_record_that_a_hospital_exports_comes_by_files(wire: Wire) -> None:
+    """The first session has everything, a later one what changed and was deleted, and each export is ended."""
+    with serving_export(export_server()) as server:
+        server.moment = datetime.now(UTC).isoformat()
+        asking, browser = at_address(wire, server.address)
+        elsewhere = opened(way_there(browser))
+        browser.open(str(elsewhere.left_to))
+        assert page_of(browser) == "consent", shown(browser).html
+        browser.submit("continue")
+        tokens = asking.tokens(str(browser.left_to))
+        state, found = synced(wire, tokens)
+        assert state["state"] == "completed", state
+        assert len(found) == 102
+        server.records.append(resource("Observation", "new", meta={"lastUpdated": "2999-01-01T00:00:00Z"}))
+        server.records = [one for one in server.records if one["id"] != "o7"]
+        server.deleted = ["Observation/o7"]
+        state, found = synced(wire, tokens)
+        assert state["state"] == "completed", state
+        assert {one["id"] for one in found if one["resourceType"] == "Observation"} >= {"o1", "new"}
+        assert "o7" not in {one["id"] for one in found}
+        assert len(found) == 102
+        assert "_since" not in server.kick_offs[0]
+        assert "_since" in server.kick_offs[-1]
+        assert server.ended
 
 
 def test_what_was_not_allowed_is_told(wire: Wire, city: Hospital) -> None:
