@@ -451,7 +451,7 @@ class FetchedArchive:
 class ArchiveFetchingSource(Source, Protocol):
     """A source whose archives lie where the person keeps them, such as in a folder of their server.
 
-    The platform reads them as uploads are read, in a process of its own. ADR 19, 70.
+    The platform reads them as uploads are read, in a process of its own. ADR 19, 75.
     """
 
     def archives(self, connection: Connection, cursor: str | None) -> Generator[FetchedArchive, None, None]:
