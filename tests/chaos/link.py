@@ -74,7 +74,7 @@ class Link:
 
     async def _copy(self, source: StreamReader, target: StreamWriter, both: tuple[StreamWriter, ...]) -> None:
         """Carry what one side sends until it ends, or until the connection is cut after a part of a piece."""
-        with suppress(OSError):
+        try:
             while piece := await source.read(PIECE_BYTES):
                 cuts = self.is_cutting and self._chance.random() < CUT_PIECES
                 target.write(piece[: self._chance.randrange(len(piece))] if cuts else piece)
@@ -85,6 +85,9 @@ class Link:
                         _reset(one)
                     return
             target.write_eof()
+        except OSError:  # One side is gone, so the other one must learn of it.
+            for one in both:
+                _reset(one)
 
 
 def _reset(writer: StreamWriter) -> None:

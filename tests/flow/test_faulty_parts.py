@@ -102,6 +102,19 @@ async def linked(received: list[bytes]) -> AsyncIterator[Link]:
             yield link
 
 
+async def test_a_link_passes_on_that_the_platform_is_gone() -> None:
+    """When the platform's process ends before it has answered, the app's connection ends too."""
+
+    async def end(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.read(10_000)
+        writer.transport.abort()  # Some of the request was not read, so the connection is reset.
+
+    async with await asyncio.start_server(end, "127.0.0.1", 0) as server:
+        with Link(server.sockets[0].getsockname()[1]).carrying() as link:
+            async with asyncio.timeout(10):
+                assert await call(link) == b""
+
+
 async def call(link: Link) -> bytes:
     """Send the request, and return what comes back until the connection ends in whatever way."""
     reader, writer = await asyncio.open_connection("127.0.0.1", link.port)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from select import POLLIN, poll
 from time import perf_counter
 
-from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg import AsyncConnection
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -14,7 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from privateshare.platform.db.slow_statements import log_slow_statements, note_statement
 from privateshare.platform.db.statement_connections import StatementConnections
-from privateshare.platform.db.statements import ResultT, Runnable, StatementTransaction, run_statement
+from privateshare.platform.db.statements import (
+    CONNECTION_ERRORS,
+    ResultT,
+    Runnable,
+    StatementTransaction,
+    run_statement,
+)
 from privateshare.platform.operating.settings import statement_connections
 
 POOL_TIMEOUT_SECONDS = 5
@@ -66,7 +72,7 @@ class Database:
         """
         try:
             return await self._rows(statement, parameters)
-        except (OperationalError, InterfaceError):
+        except CONNECTION_ERRORS:
             self._connections.discard_free()
             return await self._rows(statement, parameters)
 

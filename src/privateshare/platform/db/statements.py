@@ -11,13 +11,17 @@ from importlib.resources import files
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
 from psycopg.errors import InFailedSqlTransaction
 from psycopg.rows import args_row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db import queries
 from privateshare.platform.db.slow_statements import note_statement
+
+# The connection was lost, or the server cannot do now what was asked. psycopg raises InternalError if a connection ends
+# between two results, and if a server that was the primary does not write any more.
+CONNECTION_ERRORS = (OperationalError, InterfaceError, InternalError)
 
 RowT = TypeVar("RowT", bound=NamedTuple)
 FirstT = TypeVar("FirstT", bound=NamedTuple)
@@ -187,7 +191,7 @@ class StatementTransaction:
         """Take everything back, unless it was committed. A connection that was lost has done so itself."""
         if self._has_begun and not self._has_ended:
             self._has_ended = True
-            with suppress(OperationalError, InterfaceError):
+            with suppress(*CONNECTION_ERRORS):
                 await self.connection.execute(b"ROLLBACK")
 
     async def _write(self) -> None:
@@ -204,7 +208,7 @@ class StatementTransaction:
         try:
             await self.connection.cursor().execute(sql, parameters)
             self._note(sql, began)
-        except (OperationalError, InterfaceError):
+        except CONNECTION_ERRORS:
             if not is_first or not self.connection.closed or self._reconnect is None:
                 raise
             self.connection = await self._reconnect()

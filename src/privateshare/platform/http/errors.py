@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from obstore.exceptions import BaseError as StoreError
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import InternalError as DatabaseInternalError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -27,6 +28,7 @@ from privateshare.errors import (
 )
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.blobs.store_errors import BlobStoreUnavailable, describe_store_error
+from privateshare.platform.db.statements import CONNECTION_ERRORS
 from privateshare.platform.http.requests import add_safe_headers, is_secure
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone, LibraryGone, LibraryMoved
@@ -46,8 +48,8 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
 TEMPORARY_ERRORS = (
     OperationalError,
     InterfaceError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
+    DatabaseInternalError,
+    *CONNECTION_ERRORS,
     TimeoutError,
     IntegrityError,
     StaleDataError,

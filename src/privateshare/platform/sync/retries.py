@@ -2,16 +2,16 @@
 
 from asyncio import CancelledError
 
-import psycopg
 from obstore.exceptions import BaseError as StoreError
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError, TimeoutError
 
 from privateshare.errors import PrivateShareError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.blobs.store_errors import STORE_ERRORS, BlobStoreUnavailable, describe_store_error
+from privateshare.platform.db.statements import CONNECTION_ERRORS
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone, KeyNotOpened
 
@@ -27,7 +27,8 @@ TEMPORARY_ERRORS = (
     InterfaceError,
     TimeoutError,
     IntegrityError,
-    psycopg.OperationalError,
+    InternalError,
+    *CONNECTION_ERRORS,
     StoreError,
     KeyStoreUnavailable,
     BlobStoreUnavailable,
