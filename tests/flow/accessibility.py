@@ -33,13 +33,15 @@ class Inspection:
         Args:
             page: The browser's page.
             name: The template that it was made from.
-            thorough: Whether to look at it in each look and by keyboard. If not, only as it is, and whether it
-                fits on a phone.
+            thorough: Whether to look at it in each look and by keyboard, and each time. If not, axe looks at it once
+                and as it is, and each time it has to fit on a phone.
         """
+        known = name in self.seen
         self.seen.add(name)
         await page.wait_for_load_state("load")  # Without its style, a page has smaller buttons.
-        await page.evaluate(AXE)
-        await self._axe(page, name, EVERYTHING)
+        if thorough or not known:
+            await page.evaluate(AXE)
+            await self._axe(page, name, EVERYTHING)
         if thorough:
             await page.emulate_media(color_scheme="dark")
             await self._axe(page, f"{name}, dark", COLOURS)

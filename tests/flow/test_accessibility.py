@@ -29,6 +29,7 @@ TEMPLATES = Path(rendered_page.__code__.co_filename).parent / "templates"
 PARTS = {
     "connect-provider",
     "connect-questions",
+    "connect-sign-in",
     "drop-offered",
     "found-exports",
     "layout",
@@ -346,7 +347,6 @@ PASSED_QUICKLY: dict[str, dict[str, object]] = {
     "leave": {"onward": "/me/", "kind": "authorize"},
     "me-leave": {"onward": "/me/"},
     "preview": {"kind": "authorize"},
-    "upload": {"upload": {"id": 1, "read": "40 plays.", "left_out": ["2 files are damaged."], "unused": ["a.txt"]}},
 }
 
 

@@ -347,8 +347,8 @@ def test_errors_take_one_line(signed_in: Path, tmp_path: Path) -> None:
 def test_deletion_reaches_the_folder(signed_in: Path, wire: Wire, tmp_path: Path) -> None:
     """What is gone is listed, and with --prune deleted from the files and from the tables that had it."""
     into = ("read", "--into", str(tmp_path), "--json")
-    run(signed_in, *into, "--format", "parquet", "--type", "playhistory", "--type", "condition")
-    run(signed_in, *into, "--format", "sqlite")
+    for form in ("parquet", "sqlite"):
+        run(signed_in, *into, "--format", form, "--type", "playhistory", "--type", "condition")
     kept = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["token"]
     with client_of(wire) as app:
         token = UserAccessToken.from_json(kept)

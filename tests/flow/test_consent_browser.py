@@ -93,6 +93,7 @@ async def test_a_person_shares_their_own_history(browser: Browser, app: str, tmp
         assert page.url == f"{app}/you"
 
 
+@pytest.mark.slow  # test_two_sources_are_shared_together shows it without a browser.
 async def test_a_person_shares_two_sources(browser: Browser, app: str) -> None:
     """Music and a health record are shared together, and the app shows both."""
     async with visiting(browser) as page:

@@ -172,6 +172,7 @@ def test_a_person_declines(app: RunningApp) -> None:
     assert app.tokens == before
 
 
+@pytest.mark.slow  # test_cookies.py shows it for each framework.
 def test_a_foreign_return_is_rejected(app: RunningApp, tmp_path: Path) -> None:
     """A foreign state or another person's browser shows nothing. A second return shows one's own data."""
     visitor, other = Visitor(app), Visitor(app)
@@ -271,6 +272,7 @@ def test_pages_and_cookies_are_private(app: RunningApp, lender: Lender) -> None:
         assert "secure" not in cookie
 
 
+@pytest.mark.slow  # test_cookies.py shows it for each framework.
 @pytest.mark.parametrize("name", EACH_APP)
 async def test_cookies_of_a_site_with_tls_stay_on_tls(name: str, people: People, tmp_path: Path) -> None:
     """An app with an https address marks every cookie as Secure and sends people back to that address."""

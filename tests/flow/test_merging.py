@@ -184,7 +184,7 @@ async def person_of(platform: Platform, wire: Wire, tokens: Tokens, http: httpx2
 async def test_ids_pushed_files_and_unfinished_journeys_go_on(platform: Platform, people: People) -> None:
     """A partner that knows both keeps both ids; what an app pushed is read by it; a journey ends where it began."""
     wire = await asking_contract(people, name="Both")
-    here, there = await victim(platform, wire), await victim(platform, wire)
+    here, there = [await victim(platform, wire, sources=[SPOTIFY]) for _ in range(2)]
     subs = here.tokens.claims["sub"], there.tokens.claims["sub"]
     assert len(set(subs)) == 2
     write = await people.contract(kind="write", partner="A writer")
@@ -252,7 +252,7 @@ async def test_a_move_that_is_interrupted_ends_well(platform: Platform, wire: Wi
 
 async def test_nobody_else_merges(platform: Platform, wire: Wire, other_wire: Wire) -> None:
     """Not a link, a strange browser, an app, another site, nor a person who proved one of the two only."""
-    here, there = await victim(platform, wire), await victim(platform, other_wire)
+    here, there = [await victim(platform, one, sources=[SPOTIFY]) for one in (wire, other_wire)]
     home = str(at_home(here).page.url)  # type: ignore[union-attr]
     theirs = str(at_home(there).page.url).rsplit("/", 1)[1]  # type: ignore[union-attr]
     token = str(re.search(r'name="token" value="([^"]+)"', html(at_home(here)))[1])  # type: ignore[index]

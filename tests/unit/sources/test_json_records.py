@@ -160,7 +160,7 @@ def outcome(text: bytes, plain_records: PlainRecords | None) -> Outcome:
     cut=st.floats(0.5, 1),
     noise=st.binary(max_size=3),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_records_whose_text_is_not_needed_are_the_same(
     sizes: None, records: list[str], cut: float, noise: bytes
 ) -> None:
@@ -362,17 +362,17 @@ HOSTILE: dict[str, bytes] = {
     "escapes": b'[{"kind": "R1", "x": "' + rb"\\" * 2_000_000 + b'"}]',
     "escape without end": b'["' + b"\\" * 4_000_001,
     "key": b'[{"' + b"y" * 4_000_000 + b'": 1, "kind": "R1"}]',
-    "keys": b"[{" + b",".join(b'"%d":0' % number for number in range(200_000)) + b"}]",
+    "keys": b"[{" + b",".join(b'"%d":0' % number for number in range(100_000)) + b"}]",
     "deep": b"[" * 4_000_000,
     "deep objects": b'{"":' * 500_000,
     "deep and closed": b"[" * 500_000 + b"]" * 500_000,
-    "empty arrays": b"[" + b"[]," * 300_000 + b"1]",
-    "empty strings": b"[" + b'"",' * 300_000 + b"1]",
+    "empty arrays": b"[" + b"[]," * 150_000 + b"1]",
+    "empty strings": b"[" + b'"",' * 150_000 + b"1]",
     "commas": b"[" + b"," * 4_000_000 + b"]",
     "spaces": b"[" + b" " * 4_000_000 + b"]",
     "quotes": b'"' * 4_000_001,
     "broken lines": b'{"kind\n' * 200_000,
-    "lines with quotes": b'{"}\n{"}\n' * 200_000,
+    "lines with quotes": b'{"}\n{"}\n' * 50_000,
     "halves of characters": b'[{"kind": "R1", "x": "' + rb"\ud800" * 200_000 + b'"}]',
 }
 
