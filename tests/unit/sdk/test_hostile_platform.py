@@ -409,12 +409,12 @@ def test_time_spent_in_the_app_does_not_count_as_delay() -> None:
 
     def slow_pieces() -> Iterator[bytes]:
         for _ in range(3):
-            time.sleep(0.4)
+            time.sleep(0.5)
             yield b"x"
 
-    settings = SETTINGS | {"timeout": 0.5}
+    settings = SETTINGS | {"timeout": 0.7}
     with hostile_platform(file_answer(GOOD * 50_000, {})) as api, PrivateShare("a", base_url=api, **settings) as app:
-        app.read_file("session", "file", TOKEN, on_progress=lambda *_: time.sleep(0.15))
+        app.read_file("session", "file", TOKEN, on_progress=lambda *_: time.sleep(0.2))
         app.push_data(TOKEN, slow_pieces(), DESCRIPTOR)
 
 
@@ -446,4 +446,4 @@ def test_errors_say_what_the_platform_did(hostile: Hostile, behaviour: str, kind
     """The texts distinguish a slow connection from an attack."""
     hostile.behaviour = BEHAVIOURS[behaviour]
     with pytest.raises(kind, match=words):
-        CALLS["accounts"](hostile.app_for(behaviour))
+        CALLS["accounts"](hostile.app)
