@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import AccountRow, JourneyRow, MergeRow
+from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.accounts import (
     ConnectedSource,
     account_identity,
@@ -18,11 +19,13 @@ from privateshare.platform.library.accounts import (
     is_proof_of_person,
     is_same,
 )
+from privateshare.platform.library.archives import StoredArchive, add_archive, agree_to_archives
 from privateshare.platform.library.erasure import undo_journey
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.me.merge_job import merge_libraries
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Identity
+from privateshare.sources.failures import LeftOut
 from tests.flow.people import SPOTIFY, People
 
 ALICE, MALLORY = Identity("alice", "Alice"), Identity("mallory", "Mallory")
@@ -153,6 +156,39 @@ async def test_an_upload_leaves_a_sign_in_as_it_is(platform: Platform) -> None:
         again = await connected(db, platform, library, ALICE)
         assert again.sealed_credentials is None
         assert not again.needs_login
+
+
+@pytest.mark.parametrize("older", [True, False])
+async def test_an_upload_that_can_be_declined_leaves_an_older_account_as_it_is(
+    platform: Platform, people: People, older: bool
+) -> None:
+    """Neither its sign-in nor its name changes before the person has agreed. Then it goes on with the file."""
+    wire, now = await people.contract(), datetime.now(UTC)
+    begun = now + timedelta(minutes=1 if older else -1)
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform)
+        account = await connected(db, platform, library, replace(ALICE, named=False), signs_in=True)
+        account.needs_login, known = True, account.sealed_details
+        info = platform.sources.connectable[account.source_id].info
+        same = ConnectedSource(info, replace(ALICE, provider_account_id="alice-2"), keeps_older_than=begun)
+        assert (await connect_account(db, platform, library, same)).id == account.id
+        assert (account.sealed_credentials is not None) is older
+        assert account.needs_login is older
+        assert (account.sealed_details == known) is older
+        journey = JourneyRow(
+            code_hash=secrets.token_bytes(32),
+            contract_id=wire.contract_id,
+            library_id=library.id,
+            sealed_return=b"",
+            expires_at=now + timedelta(hours=1),
+        )
+        db.add(journey)
+        await db.flush()
+        stored = StoredArchive(library.blob(uuid4()), new_data_key(), b"content")
+        await add_archive(db, library, account, stored, LeftOut(), journey)
+        await agree_to_archives(db, journey)
+        await db.refresh(account)
+        assert (account.sealed_credentials, account.needs_login) == (None, False)
 
 
 async def test_a_proof_adopts_what_its_journey_connected(platform: Platform) -> None:

@@ -14,6 +14,7 @@ from privateshare.platform.runtime import Platform
 from tests.archives import bundle, play, spotify_zip, zipped
 from tests.flow.consenting import (
     accounts,
+    again,
     ask,
     asking_contract,
     journey_of,
@@ -196,6 +197,44 @@ async def test_skipped_records_are_shown_before_adding_a_source(wire: Wire, tmp_
         browser.submit(decision)
         assert browser.left_to is not None
         assert len(accounts(wire, tokens.access)) == (1 if decision == "decline" else 2)
+
+
+async def test_a_file_connects_an_account_again_only_if_it_is_of_that_account(wire: Wire, tmp_path: Path) -> None:
+    """The page says so before anything is added. The right file is added, and nothing else is asked."""
+    asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client(timeout=60)
+    browser = opened(asking.url, http=home)
+    upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
+    tokens = agreed(browser, asking)
+    assert plays(wire, tokens, asking.session) == [1]
+    (account,) = accounts(wire, tokens.access)
+    link = await again(wire, tokens, account)
+    browser = opened(link.url, http=home)
+    browser.submit("continue", file=history(tmp_path, 2, username="bob"))
+    assert "This is another account" in problem_of_upload(browser)
+    assert browser.page is not None
+    browser.open(browser.page.links["Upload another file"])
+    upload(browser, SPOTIFY, history(tmp_path, 3, username="ann"))
+    assert browser.left_to is not None
+    assert len(accounts(wire, tokens.access)) == 1
+    assert plays(wire, tokens, triggered(wire, tokens)) == [1, 3]
+
+
+async def test_nobody_connects_an_account_again_with_a_file_who_did_not_prove_who_they_are(
+    wire: Wire, tmp_path: Path
+) -> None:
+    """In another browser, a file proves nothing."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url, http=httpx2.Client(timeout=60))
+    upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
+    tokens = agreed(browser, asking)
+    (account,) = accounts(wire, tokens.access)
+    stranger = opened((await again(wire, tokens, account)).url)
+    assert stranger.page is not None
+    stranger.open(f"{stranger.page.url.rsplit('/', 1)[0]}/connect/{SPOTIFY}")
+    assert page_of(stranger) == "connect"
+    assert not any(entry.kind == "file" for form in stranger.page.forms for entry in form.inputs)
+    stranger.submit("continue", extra={"way": "upload"})
+    assert page_of(stranger) == "connect"
 
 
 async def test_skipped_records_are_explained_in_the_persons_language(wire: Wire, tmp_path: Path) -> None:
