@@ -20,7 +20,7 @@ from privateshare.sources.contract import Covered, JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, entry_of, pack_entries, unpack_entries
 from privateshare.sources.identity import ObjectProvenance
 
-MAX_MEMORY_BYTES = 32 * 1024 * 1024
+MAX_MEMORY_BYTES = 16 * 1024 * 1024
 # The memory that one entry takes in addition to its data.
 ENTRY_OVERHEAD_BYTES = 350
 ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES = 650

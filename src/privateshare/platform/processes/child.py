@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from enum import StrEnum
 from multiprocessing.connection import wait
 
@@ -21,9 +22,6 @@ from privateshare.platform.processes.stop_signals import until_stop_signal
 from privateshare.platform.processes.web import listen
 from privateshare.platform.processes.worker import work
 from privateshare.platform.runtime import open_platform
-
-# Workers import and fetch for minutes, while people and apps wait for the processes that answer requests.
-WORKER_NICENESS = 5
 
 log = structlog.get_logger()
 
@@ -42,8 +40,10 @@ def run_child(settings: Settings, role: ProcessRole, port: int) -> None:
     )  # Ctrl-C reaches all processes of a terminal. The parent stops this one.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     configure_logging(settings)
-    if role is ProcessRole.WORKER and sys.platform != "win32":
-        os.nice(WORKER_NICENESS)
+    if role is ProcessRole.WORKER and sys.platform == "linux":
+        # Workers import and fetch for minutes. They get their share, but do not interrupt who answers requests.
+        with suppress(OSError):  # A container may forbid it.
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     try:
         start_telemetry(role)
         uvloop.run(_run(settings, role, port))

@@ -1,6 +1,5 @@
 """The mapping of Spotify's data to objects of schema digime."""
 
-import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -10,7 +9,7 @@ from privateshare.sources.spotify.history import Play
 
 SERVICE_TYPE = 19
 MINUTE_MILLISECONDS = 60_000
-_ADDRESS = re.compile(r"spotify:(track|album):([A-Za-z0-9]{1,64})")
+MAX_ID_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,10 @@ def account_of(provider_account_id: str) -> SpotifyAccount:
 
 def id_in_address(address: object, kind: str) -> str:
     """Return the id in an address such as `spotify:track:…`; empty if it is none of this kind."""
-    found = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
-    return found[2] if found and found[1] == kind else ""
+    if not isinstance(address, str) or not address.startswith(start := f"spotify:{kind}:"):
+        return ""
+    found = address[len(start) :]
+    return found if len(found) <= MAX_ID_CHARACTERS and found.isalnum() and found.isascii() else ""
 
 
 @dataclass(slots=True)

@@ -121,8 +121,7 @@ class PlayEncoder:
         self._times: dict[str, int] = {}
         self._details: dict[tuple[bool | str | None, ...], bytes] = {}
         self._tracks: dict[tuple[str, ...], bytes] = {}
-        self._artists: dict[str, bytes] = {}
-        self._albums: dict[tuple[str, str | None], bytes] = {}
+        self._ends: dict[tuple[str, str], bytes] = {}
 
     def encode(self, plays: Sequence[PlainPlay], left_out: LeftOut) -> EncodedObjects:
         """Encode plays. Those that cannot be read are counted in the report; what is not music is passed over."""
@@ -146,7 +145,7 @@ class PlayEncoder:
             own_id, began = id_with(ended, played, artist, title, uri), ended - played
             track = self._tracks.get((uri, title, artist, play.album or "")) or self._track(play, title, artist)
             middle = f'{own_id}","createddate":{began},"msplayed":{played}'.encode()
-            lines.append(b"%b%b%b%b" % (start, middle, self._details_of(play), track))
+            lines.append(b"".join((start, middle, self._details_of(play), track)))
             ids.append(f"{prefix}_{own_id}")
             moments.append(began)
         left_out.read += len(ids)
@@ -183,24 +182,22 @@ class PlayEncoder:
 
     def _track(self, play: PlainPlay, title: str, artist: str) -> bytes:
         """Return the track of a play, and the end of the object."""
-        album = play.album or ""
-        uri = play.spotify_track_uri or ""
+        album, uri = play.album or "", play.spotify_track_uri or ""
         track_id = (id_in_address(uri, "track") or stable_id(artist, album, title)).encode()
-        artists = self._artists.get(artist)
-        if artists is None:
-            artists = orjson.dumps([artist_object(self._account, artist)])
-            _keep(self._artists, artist, artists)
-        found = self._albums.get((artist, album))
-        if found is None:
-            thing = album_object(self._account, artist, album)
-            found = b',"album":' + orjson.dumps(thing) if thing else b""
-            _keep(self._albums, (artist, album), found)
+        end = self._ends.get((artist, album)) or self._end(artist, album)
         encoded = (
-            b'{"accountentityid":%b,"entityid":%b%b","id":"%b","name":%b,'
-            b'"link":"https://open.spotify.com/track/%b","artists":%b%b}}'
-        ) % (self._owner, self._id_start, track_id, track_id, orjson.dumps(title), track_id, artists, found)
+            b'{"accountentityid":%b,"entityid":%b%b","id":"%b","name":%b,"link":"https://open.spotify.com/track/%b"%b'
+        ) % (self._owner, self._id_start, track_id, track_id, orjson.dumps(title), track_id, end)
         _keep(self._tracks, (uri, title, artist, album), encoded)
         return encoded
+
+    def _end(self, artist: str, album: str) -> bytes:
+        """Return the artists and the album of a track, and the end of the object."""
+        thing = album_object(self._account, artist, album)
+        albums = b',"album":' + orjson.dumps(thing) if thing else b""
+        end = b',"artists":%b%b}}' % (orjson.dumps([artist_object(self._account, artist)]), albums)
+        _keep(self._ends, (artist, album), end)
+        return end
 
 
 def _keep(cache: dict[_Key, bytes], key: _Key, value: bytes) -> None:
