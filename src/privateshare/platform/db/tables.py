@@ -665,7 +665,7 @@ class SessionRow(Base):
     __tablename__ = "sessions"
     library_id: Mapped[UUID] = mapped_column(primary_key=True, default=NO_LIBRARY_YET)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    key_hash: Mapped[bytes] = mapped_column(index=True)
+    key_hash: Mapped[bytes]
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     consent_id: Mapped[UUID | None]
     options: Mapped[SessionOptions]
@@ -677,6 +677,7 @@ class SessionRow(Base):
     __table_args__ = (
         _with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
         Index(None, "library_id", "consent_id"),
+        Index(None, "key_hash", "library_id"),
     )
 
 

@@ -783,7 +783,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("library_id", "id", name=op.f("sessions_pkey")),
     )
     op.create_index(op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False)
-    op.create_index(op.f("sessions_key_hash_idx"), "sessions", ["key_hash"], unique=False)
+    op.create_index(op.f("sessions_key_hash_library_id_idx"), "sessions", ["key_hash", "library_id"], unique=False)
     op.create_index(op.f("sessions_library_id_consent_id_idx"), "sessions", ["library_id", "consent_id"], unique=False)
     op.create_table(
         "stored_files",
@@ -902,7 +902,7 @@ def downgrade() -> None:
     op.drop_index(op.f("stored_files_blob_idx"), table_name="stored_files")
     op.drop_table("stored_files")
     op.drop_index(op.f("sessions_library_id_consent_id_idx"), table_name="sessions")
-    op.drop_index(op.f("sessions_key_hash_idx"), table_name="sessions")
+    op.drop_index(op.f("sessions_key_hash_library_id_idx"), table_name="sessions")
     op.drop_index(op.f("sessions_expires_at_idx"), table_name="sessions")
     op.drop_table("sessions")
     op.drop_index(op.f("previews_library_id_sync_id_idx"), table_name="previews")
