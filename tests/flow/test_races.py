@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -117,9 +117,10 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
             update(TokenRow).where(TokenRow.token_hash == hash_secret(first.refresh)).values(rotated_at=earlier)
         )
     replay = partial(wire.exchange, code, secret) if stolen == "code" else partial(wire.refresh, first.refresh)
-    async with platform.database.transaction() as db:
+    async with platform.database.statements() as sql:
         now = datetime.now(UTC)
-        issued = await rotate_refresh_token(db, platform, wire.contract_id, second.refresh, now)
+        issued = await rotate_refresh_token(sql, platform, wire.contract_id, second.refresh, now)
+        await sql.write_now()
         replaying = asyncio.create_task(asyncio.to_thread(replay))
         await waiting_for_locks(platform, 1)
     check_error(await replaying, 401, "InvalidToken")
@@ -128,20 +129,41 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
 
 
 @pytest.mark.protocol("4.3")
+async def test_a_refresh_that_ends_after_its_family_is_revoked(people: People, platform: Platform) -> None:
+    """It waits for the revocation, and issues no tokens. The family has none that work."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire, sources=())
+    async with platform.database.transaction() as db:
+        row = (await db.scalars(select(TokenRow).where(TokenRow.token_hash == hash_secret(tokens.refresh)))).one()
+        family = TokenRow.family_id == row.family_id
+        await db.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:family, 0))"), {"family": str(row.family_id)}
+        )
+        refreshing = asyncio.create_task(asyncio.to_thread(wire.refresh, tokens.refresh))
+        await waiting_for_locks(platform, 1)
+        await db.execute(update(TokenRow).where(family).values(revoked_at=datetime.now(UTC)))
+    check_error(await refreshing, 401, "InvalidToken")
+    async with platform.database.transaction() as db:
+        assert await db.scalar(select(func.count()).where(family, TokenRow.revoked_at.is_(None))) == 0
+        assert await db.scalar(select(func.count()).where(family)) == 2
+
+
+@pytest.mark.protocol("4.3")
 async def test_a_queued_refresh_counts_from_its_arrival(people: People, platform: Platform) -> None:
     """Parallel downloads refresh together and may wait in the queue for longer than the grace period."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     rotated = datetime.now(UTC)
-    async with platform.database.transaction() as db:
-        refresh = partial(rotate_refresh_token, db, platform, wire.contract_id, tokens.refresh)
+    async with platform.database.statements() as sql:
+        refresh = partial(rotate_refresh_token, sql, platform, wire.contract_id, tokens.refresh)
         await refresh(rotated)
+        await sql.write_now()
         now = rotated + timedelta(seconds=119)
         last = await refresh(now, arrived=rotated + timedelta(seconds=59))
     assert wire.get("permission-access/accounts", access_token=last.access.value).status_code == 200
-    async with platform.database.transaction() as db:
+    async with platform.database.statements() as sql:
         with pytest.raises(InvalidToken):
-            await rotate_refresh_token(db, platform, wire.contract_id, tokens.refresh, now)
+            await rotate_refresh_token(sql, platform, wire.contract_id, tokens.refresh, now)
     check_error(wire.get("permission-access/accounts", access_token=last.access.value), 401, "InvalidToken")
 
 

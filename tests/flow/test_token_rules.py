@@ -27,10 +27,12 @@ from privateshare.platform.grants.journeys import (
 from privateshare.platform.grants.tokens import (
     MAX_REFRESH_DURATION,
     ROTATION_GRACE,
+    TokenChanged,
     TokenPair,
     find_access_token,
     find_token_of_partner,
     issue_code,
+    noticing_change,
     redeem_code,
     rotate_refresh_token,
 )
@@ -67,9 +69,13 @@ class Grant:
     async def rotate(
         self, token: str, now: datetime = NOW, contract_id: str = "", arrived: datetime | None = None
     ) -> TokenPair:
-        async with self.platform.database.transaction() as db:
-            chosen = contract_id or self.contract_id
-            return await rotate_refresh_token(db, self.platform, chosen, token, now, arrived=arrived)
+        chosen = contract_id or self.contract_id
+        try:
+            with noticing_change():
+                async with self.platform.database.statements() as sql:
+                    return await rotate_refresh_token(sql, self.platform, chosen, token, now, arrived=arrived)
+        except TokenChanged:  # As the endpoint does, this looks once more.
+            return await self.rotate(token, now, contract_id, arrived)
 
     async def find(self, token: str, now: datetime = NOW) -> TokenRow:
         async with self.platform.database.transaction() as db:

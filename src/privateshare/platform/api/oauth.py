@@ -1,5 +1,6 @@
 """The OAuth endpoints: pre-authorization, tokens and references. Protocol 4."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,7 +15,7 @@ from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import ConsentRow, TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri, default_redirect_uri
-from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.libraries import open_with_key
 from privateshare.platform.sync.sessions import NewSession, new_session
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions
@@ -81,6 +82,16 @@ async def issue_tokens(call: Writing) -> Response:
     issue = grants.get(call.caller.claim("grant_type"))
     if issue is None:
         raise InvalidRequest("The claim grant_type must be authorization_code or refresh_token")
+    try:
+        return await _issue(call, issue)
+    except tokens.TokenChanged:
+        if call.sql.has_begun:
+            raise
+        return await _issue(call, issue)  # This finds the token as it is now.
+
+
+async def _issue(call: WritingCall, issue: Callable[[WritingCall], Awaitable[tokens.TokenPair]]) -> Response:
+    """Issue tokens, store them, and make the response. Raises TokenChanged."""
     pair = await issue(call)
     partner_id = call.caller.contract.application.partner_id
     sub = pair.grant.sub or await consents.public_user_id(call.sql, pair.grant.library_id, partner_id)
@@ -92,7 +103,10 @@ async def issue_tokens(call: Writing) -> Response:
         "consentid": str(pair.grant.consent_id),
         "token_type": "Bearer",
     }
-    return await call.once.respond({"token": call.caller.sign(claims)})
+    response = await call.once.respond({"token": call.caller.sign(claims)})
+    with tokens.noticing_change():
+        await call.sql.commit()
+    return response
 
 
 async def _exchange_code(call: WritingCall) -> tokens.TokenPair:
@@ -109,7 +123,8 @@ async def _refresh(call: WritingCall) -> tokens.TokenPair:
     pair = await tokens.rotate_refresh_token(
         call.sql, platform, caller.contract.id, refresh_token, caller.now, arrived=caller.arrived
     )
-    library = await open_library(call.sql, platform, pair.grant.library_id)
+    assert pair.wrapped_key is not None
+    library = await open_with_key(platform, pair.grant.library_id, pair.wrapped_key)
     facts = {"consent": str(pair.grant.consent_id), "contract": caller.contract.id}
     await record_event(call.sql, library, Event(EventKind.ACCESS_RENEWED, facts))
     return pair

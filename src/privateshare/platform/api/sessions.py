@@ -36,7 +36,8 @@ async def trigger_session(call: Writing, body: TriggerBody | None = None) -> Res
     options = SessionOptions.model_validate(dict(body)) if body else SessionOptions()
     expires_at = caller.now + caller.platform.settings.session_lifetime
     session = make_session(caller.contract, options, caller.now, expires_at)
-    # The same request, sent again at the same time, must wait: it would look like a second use of the consent.
-    await call.once.claim()
+    if caller.contract.once or caller.consent.once:
+        # The same request, sent again at the same time, must wait: it would look like a second use of the consent.
+        await call.once.claim()
     await start_session(call.sql, caller.platform, session.row, caller.contract, caller.consent, caller.now)
     return await call.once.respond({"session": session.to_message().to_wire()}, 202)

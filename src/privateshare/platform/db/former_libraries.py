@@ -15,14 +15,16 @@ FORMER_LIBRARY = Statement("former_library", _LibraryNow)
 
 
 async def first_of_library(
-    sql: StatementTransaction, statement: Statement[RowT], parameters: Mapping[str, object]
+    sql: StatementTransaction, statement: Statement[RowT], parameters: Mapping[str, object], *, begin: bool = True
 ) -> RowT | None:
     """Run a statement of a library, `library_id`, and return its first row.
 
-    If there is none, look in the library into which that one was moved.
+    If there is none, look in the library into which that one was moved. Without `begin`, the transaction need not begin
+    for it, since it only reads.
     """
-    found = await sql.first(statement, parameters)
-    if found is not None:
+    rows = sql.rows if begin else sql.read
+    for found in await rows(statement, parameters):
         return found
-    moved = await sql.first(FORMER_LIBRARY, {"id": parameters["library_id"]})
-    return await sql.first(statement, {**parameters, **moved._asdict()}) if moved is not None else None
+    for moved in await rows(FORMER_LIBRARY, {"id": parameters["library_id"]}):
+        return next(iter(await rows(statement, {**parameters, **moved._asdict()})), None)
+    return None

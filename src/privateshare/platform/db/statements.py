@@ -114,10 +114,16 @@ async def run_statement(
 def combined(names: tuple[str, ...]) -> bytes:
     """Combine statements that only write into one, in which each parameter has the number of its statement before it.
 
-    PostgreSQL runs all of them or none, and checks foreign keys after the last one.
+    PostgreSQL runs all of them or none, and checks foreign keys after the last one. A statement may use what one before
+    it returns, by its name.
     """
     parts = (
-        b"w%d AS (%s)" % (number, _read(name).replace(b"%(", b"%%(%d_" % number)) for number, name in enumerate(names)
+        b"%s AS (%s)"
+        % (
+            name.encode() if names.index(name) == number else b"%s_%d" % (name.encode(), number),
+            _read(name).replace(b"%(", b"%%(%d_" % number),
+        )
+        for number, name in enumerate(names)
     )
     return b"WITH " + b", ".join(parts) + b" SELECT"
 
@@ -144,6 +150,10 @@ class StatementTransaction:
     async def rows(self, statement: Runnable[ResultT], parameters: Mapping[str, object]) -> list[ResultT]:
         """Run a statement, and return its rows."""
         await self.begin()
+        return await self.read(statement, parameters)
+
+    async def read(self, statement: Runnable[ResultT], parameters: Mapping[str, object]) -> list[ResultT]:
+        """Run a statement that only reads and locks nothing, and return its rows. The transaction need not begin."""
         began = perf_counter()
         rows = await run_statement(self.connection, statement, parameters)
         self._note(statement.sql, began)
@@ -167,6 +177,11 @@ class StatementTransaction:
         """Begin the transaction, and write what waits, since a statement that follows reads it or refers to it."""
         await self.begin()
         await self._write()
+
+    @property
+    def has_begun(self) -> bool:
+        """Return whether the transaction has begun. Otherwise it can go on after a statement that failed."""
+        return self._has_begun
 
     async def begin(self) -> None:
         """Begin the transaction, if it has not begun."""

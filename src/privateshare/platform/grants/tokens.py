@@ -1,14 +1,17 @@
 """Authorization codes, access tokens and refresh tokens. Protocol 4.2, 4.3."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID, uuid4
 
+from psycopg.errors import NotNullViolation
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.errors import InvalidRequest, InvalidToken
+from privateshare.errors import InvalidRequest, InvalidToken, Unavailable
 from privateshare.platform.db.engine import AnyTransaction, statements_of
 from privateshare.platform.db.former_libraries import first_of_library
 from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
@@ -31,6 +34,10 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 ADVICE = "Ask the person for consent again, and replace the stored tokens with each new pair"
 # All token pairs for one refresh token are issued within this time: its grace, and the wait for a place.
 MAX_REFRESH_DURATION = ROTATION_GRACE + timedelta(seconds=PATIENCE_SECONDS)
+
+
+class TokenChanged(Unavailable):
+    """A refresh token was revoked, or moved with its library, while it was being used. A retry finds out which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class _RefreshToken(NamedTuple):
     consent_expires_at: datetime | None
     consent_revoked_at: datetime | None
     sub: str | None
+    wrapped_key: bytes
 
     @property
     def consent(self) -> GrantedConsent:
@@ -114,20 +122,24 @@ AUTHORIZATION_CODE = Statement("authorization_code", _Code)
 TokenT = TypeVar("TokenT", TokenRow, _RefreshToken)
 
 LOCK_FAMILY = Statement("lock_family", _Locked)
-LOCK_FAMILY_OF_TOKEN = Statement("lock_family_of_token", _Locked)
 USE_CODE = Statement("use_code", NoRows)
 ROTATE_TOKEN = Statement("rotate_token", NoRows)
 ISSUE_TOKENS = Statement("issue_tokens", NoRows)
+ISSUE_NEXT_TOKENS = Statement("issue_next_tokens", NoRows)
 REVOKE_FAMILY = Statement("revoke_family", NoRows)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """The access token and refresh token that are issued for a code or a refresh token."""
+    """The access token and refresh token that are issued for a code or a refresh token.
+
+    `wrapped_key` is that of the library, if it was read with the refresh token.
+    """
 
     grant: GrantedConsent
     access: IssuedToken
     refresh: IssuedToken
+    wrapped_key: bytes | None = field(default=None, repr=False)
 
 
 async def issue_code(
@@ -182,7 +194,7 @@ async def redeem_code(
 
 
 async def rotate_refresh_token(
-    db: AnyTransaction,
+    sql: StatementTransaction,
     platform: Platform,
     contract_id: str,
     refresh_token: str,
@@ -193,13 +205,15 @@ async def rotate_refresh_token(
     """Issue a new pair of tokens for a refresh token. Protocol 4.3.
 
     A rotated token is accepted again during its grace period; afterwards it revokes its family. The time at which the
-    request arrived counts, since requests that came together may have waited for each other. Raises InvalidToken.
+    request arrived counts, since requests that came together may have waited for each other.
+
+    The pair is stored at the end of the transaction, which fails if the token is revoked or moved before: commit it
+    within `noticing_change`. Raises InvalidToken.
     """
-    sql, token_hash = await statements_of(db), hash_secret(refresh_token)
-    # Lock the family of the token, if there is one, and then read the token: it may be revoked while this waits.
-    named = {"library_id": platform.hints.library_of(SecretKind.REFRESH, refresh_token), "token_hash": token_hash}
-    await first_of_library(sql, LOCK_FAMILY_OF_TOKEN, named)
-    found = await first_of_library(sql, REFRESH_TOKEN, {**named, "contract_id": contract_id})
+    token_hash = hash_secret(refresh_token)
+    library_id = platform.hints.library_of(SecretKind.REFRESH, refresh_token)
+    named = {"library_id": library_id, "token_hash": token_hash, "contract_id": contract_id}
+    found = await first_of_library(sql, REFRESH_TOKEN, named, begin=False)
     token = check_known(found, "refresh")
     if token.expires_at <= now:
         raise InvalidToken("The token (refresh_token) is expired")
@@ -209,7 +223,19 @@ async def rotate_refresh_token(
         await _revoke_family(sql, token.library_id, token.family_id, now)
         detail = "a rotated refresh token was used again"
         raise InvalidToken("The token (refresh_token) is invalid", detail=detail, hint=hint)
-    return await _issue_pair(sql, platform, token.consent, token.family_id, now, replaced_hash=token_hash)
+    pair = await _issue_pair(sql, platform, token.consent, token.family_id, now, replaced_hash=token_hash)
+    return replace(pair, wrapped_key=token.wrapped_key)
+
+
+@contextmanager
+def noticing_change() -> Iterator[None]:
+    """Turn the failure to store a pair of tokens, whose refresh token was changed meanwhile, into TokenChanged."""
+    try:
+        yield
+    except NotNullViolation as error:
+        if (error.diag.table_name, error.diag.column_name) != (TokenRow.__tablename__, "consent_id"):
+            raise
+        raise TokenChanged("The tokens are being changed. Try again", retry_after=1) from error
 
 
 def check_known(token: TokenT | None, use: str) -> TokenT:
@@ -329,9 +355,12 @@ async def _issue_pair(
         "refresh_hash": hash_secret(refresh.value),
         "refresh_expires_at": refresh.expires_at,
     }
-    if replaced_hash is not None:
-        await sql.write(ROTATE_TOKEN, {"library_id": grant.library_id, "token_hash": replaced_hash, "now": now})
-    await sql.write(ISSUE_TOKENS, pair)
+    if replaced_hash is None:
+        await sql.write(ISSUE_TOKENS, pair)
+    else:
+        replaced = {name: pair[name] for name in ("library_id", "consent_id", "family_id")}
+        await sql.write(ROTATE_TOKEN, {**replaced, "token_hash": replaced_hash, "now": now})
+        await sql.write(ISSUE_NEXT_TOKENS, {name: value for name, value in pair.items() if name != "consent_id"})
     return TokenPair(grant, access, refresh)
 
 

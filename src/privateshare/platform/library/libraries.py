@@ -183,6 +183,11 @@ async def open_found_library(platform: Platform, library_id: UUID, found: CallRo
     return await _open(platform, library_id, keys)
 
 
+async def open_with_key(platform: Platform, library_id: UUID, wrapped_key: bytes) -> OpenLibrary:
+    """Open a library whose wrapped key was found, without its accounts. Raises what `open_library` raises."""
+    return await _open(platform, library_id, _LibraryKeys(wrapped_key, ()))
+
+
 async def _open(platform: Platform, library_id: UUID, found: _LibraryKeys | None) -> OpenLibrary:
     if found is None:
         raise await _gone(platform, library_id)

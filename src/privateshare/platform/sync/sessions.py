@@ -263,9 +263,9 @@ async def use_consent(db: AnyTransaction, contract: ContractRow, consent: Consen
         LibraryGone: The library was erased.
     """
     sql = await statements_of(db)
-    await lock_library(sql, consent.library_id)
     before = await sql.first(USE_CONSENT, {"library_id": consent.library_id, "consent_id": consent.id, "now": now})
     if before is None:
+        await lock_library(sql, consent.library_id)  # This fails if the library is gone, and not only the consent.
         raise InvalidToken("The token (access_token) is invalid")
     check_live(before, now, "access_token")
     if (contract.once or before.once) and before.used_at is not None:
