@@ -316,18 +316,20 @@ async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform
     """For a year it can renew a lapsed grant. Earlier and revoked tokens are deleted."""
     session = await begun(alone)
     now, lapsed = datetime.now(UTC), datetime.now(UTC) - timedelta(days=200)
-    async with alone.database.transaction() as db:
-        consent = await consent_by_id(db, str(session.consent_id))
-        wire_id = consent.contract_id
-        for revoked in (False, True):
+    for revoked in (False, True):
+        async with alone.database.transaction() as db:
+            consent = await consent_by_id(db, str(session.consent_id))
+            wire_id = consent.contract_id
             code = await issue_code(db, alone, consent, b64(sha256(b"v" * 43).digest()), lapsed)
             first = await redeem_code(db, alone, wire_id, code, "v" * 43, lapsed)
-            second = await rotate_refresh_token(db, alone, wire_id, first.refresh.value, lapsed + DAYS)
-            if revoked:
+        async with alone.database.statements() as sql:
+            second = await rotate_refresh_token(sql, alone, wire_id, first.refresh.value, lapsed + DAYS)
+        if revoked:
+            async with alone.database.transaction() as db:
                 of_family = TokenRow.token_hash == hash_secret(second.access.value)
                 await db.execute(update(TokenRow).where(of_family).values(revoked_at=now))
-            else:
-                last = second.access.value
+        else:
+            last = second.access.value
     await sweep(alone)
     async with alone.database.session() as db:
         assert [token.token_hash for token in await db.scalars(select(TokenRow))] == [hash_secret(last)]
