@@ -3,8 +3,10 @@
 import asyncio
 import os
 from asyncio import StreamReader, StreamWriter
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from obstore.exceptions import BaseError
@@ -12,6 +14,7 @@ from obstore.exceptions import BaseError
 from privateshare.platform.blobs.cloud import PART_BYTES, CloudBlobs
 from privateshare.platform.blobs.store import BlobNotFound, put
 from tests.chaos.link import Link
+from tests.chaos.overload import Overload
 from tests.chaos.s3_server import Faults
 from tests.chaos.store import FaultyStore
 
@@ -140,3 +143,11 @@ async def test_a_link_carries_everything_or_a_part() -> None:
         assert any(0 < len(one) < len(REQUEST) and REQUEST.startswith(one) for one in received)
         link.is_cutting = False
         assert await call(link) == REQUEST
+
+
+def test_what_is_too_slow_depends_on_the_processor_and_promises_do_not() -> None:
+    """With half of the processor, everything may take twice as long. An answer with 500 is wrong on any machine."""
+    found = Overload(admitted=[3.0] * 100, refused=[0.1], retry_after=[1], recovered_after=15.0)
+    assert (len(found.slowness()), found.violations()) == (2, [])
+    half = replace(found, free_share=0.5, statuses=Counter({"200": 100, "429": 1, "500": 2}))
+    assert (half.slowness(), len(half.violations())) == ([], 1)
