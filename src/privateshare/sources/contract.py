@@ -286,8 +286,8 @@ class Connection:
         left_out: The report to which the source adds what it cannot read.
         complete: The object types of which an archive proves to hold everything that the source has. The source adds
             them while it reads. What the library has of them, and a newer archive has not, was deleted at the source.
-        admit: Is called before each request to a source that declares limits. It raises TryLater if the limits allow
-            none at the moment.
+        admit: Is called before each request to a source that declares limits, or whose server may name requests without
+            end. It raises TryLater if the limits allow none at the moment, and ends a sync that takes too long.
         open_temporary: Opens a temporary file, which can be appended to and then read, and is gone once it is closed.
     """
 

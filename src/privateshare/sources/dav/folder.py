@@ -5,7 +5,7 @@ into one archive, so that a folder of a thousand workouts is read at once.
 """
 
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from privateshare.sources.contract import Broken, FetchedArchive
+from privateshare.sources.contract import Broken, Connection, FetchedArchive
 from privateshare.sources.dav.client import DAV, DavClient, DavResource, NoFile, NotDav
 from privateshare.sources.failures import LeftOut, shown_name
 from privateshare.sources.web import same_origin
@@ -53,10 +53,11 @@ class DavFile:
     mark: str
 
 
-def files_of(client: DavClient, address: str, endings: Sequence[str], left_out: LeftOut) -> list[DavFile]:
+def files_of(client: DavClient, address: str, endings: Sequence[str], connection: Connection) -> list[DavFile]:
     """Return the files with some endings in a folder and in those below it, the oldest first.
 
-    What is too deep, or too much, is reported.
+    What is too deep, or too much, is reported. `connection.admit` is called before each request, since a server may
+    answer slowly, and name folders without end.
 
     Raises:
         NotDav: There is no such folder.
@@ -64,8 +65,10 @@ def files_of(client: DavClient, address: str, endings: Sequence[str], left_out: 
     """
     start = address.rstrip("/") + "/"
     found, waiting, seen = dict[str, DavFile](), [(start, 0)], {_path_of(start)}
+    left_out = connection.left_out
     while waiting:
         folder, depth = waiting.pop()
+        connection.admit()
         for one in _content(client, folder, is_first=depth == 0):
             path = _path_of(one.address)
             is_inside = same_origin(one.address, start) and path.startswith(_path_of(start))
@@ -136,18 +139,18 @@ class FolderReading:
     """Fetches the files of a folder that are new or changed, as archives.
 
     Attributes:
-        client: A client for the files.
+        small: A client for small files, of which many are fetched for one archive: with limits that fit them.
+        large: A client for large ones.
         files: All files of the folder, the oldest first.
         cursor: What was fetched before.
-        open_temporary: Opens a temporary file.
-        left_out: The report to which files are added that cannot be fetched.
+        connection: Opens temporary files, and has the report to which files are added that cannot be fetched.
     """
 
-    client: DavClient
+    small: DavClient
+    large: DavClient
     files: Sequence[DavFile]
     cursor: str | None
-    open_temporary: Callable[[], BinaryIO]
-    left_out: LeftOut
+    connection: Connection
     _done: set[str] = field(default_factory=set)
 
     def archives(self) -> Iterator[FetchedArchive]:
@@ -172,9 +175,10 @@ class FolderReading:
         if file.size is not None and file.size > MAX_FILE_BYTES:
             self._leave_out(file)
             return
-        temporary = self.open_temporary()
+        self.connection.admit()
+        temporary = self.connection.open_temporary()
         try:
-            for piece in self.client.read(file.address):
+            for piece in self.large.read(file.address):
                 temporary.write(piece)
         except NoFile:
             temporary.close()
@@ -189,12 +193,13 @@ class FolderReading:
         """Yield an archive with some small files."""
         if not files:
             return
-        temporary, count = self.open_temporary(), 0
+        temporary, count = self.connection.open_temporary(), 0
         try:
             with zipfile.ZipFile(cast(IO[bytes], _Appending(temporary)), "w") as archive:
                 for file in files:
+                    self.connection.admit()
                     try:
-                        content = b"".join(self.client.read(file.address))
+                        content = b"".join(self.small.read(file.address))
                     except NoFile:
                         self._leave_out(file)
                     else:
@@ -220,7 +225,7 @@ class FolderReading:
             "%(name)s cannot be fetched from your server, or is too large. Look whether you can open it there.",
             name=name,
         )
-        self.left_out.name_damaged(name, problem)
+        self.connection.left_out.name_damaged(name, problem)
 
 
 class _Appending:

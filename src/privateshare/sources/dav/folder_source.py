@@ -22,7 +22,7 @@ from privateshare.sources.contract import (
     SourceInfo,
 )
 from privateshare.sources.dav.client import DAV, DavClient, NotDav
-from privateshare.sources.dav.folder import MAX_FILE_BYTES, MAX_FILE_SECONDS, FolderReading, files_of
+from privateshare.sources.dav.folder import MAX_FILE_BYTES, MAX_FILE_SECONDS, SMALL_BYTES, FolderReading, files_of
 from privateshare.sources.routes import UploadOrAnswers
 from privateshare.sources.typed_servers import TypedServers, host_of
 
@@ -79,12 +79,14 @@ class DavFolder:
         assert upload is not None
         try:
             with DavClient(self._servers, known) as client:
-                files = files_of(client, known["server"], upload.accept.split(","), connection.left_out)
+                files = files_of(client, known["server"], upload.accept.split(","), connection)
         except NotDav as error:
             raise _no_folder(known) from error
-        with DavClient(self._servers, known, MAX_FILE_SECONDS, MAX_FILE_BYTES) as client:
-            reading = FolderReading(client, files, cursor, connection.open_temporary, connection.left_out)
-            yield from reading.archives()
+        with (
+            DavClient(self._servers, known, max_bytes=SMALL_BYTES) as small,
+            DavClient(self._servers, known, MAX_FILE_SECONDS, MAX_FILE_BYTES) as large,
+        ):
+            yield from FolderReading(small, large, files, cursor, connection).archives()
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
         """Yield the objects of the archives, read in this process: for trials. The platform uses `archives`."""

@@ -151,7 +151,7 @@ class _Reading:
 
     def _resources(self, file: ExportedFile, object_type: int) -> Iterator[tuple[JsonObject, bytes]]:
         """Yield the resources of a file with their texts. Raises Refused if one is about somebody else."""
-        for found in read_file(self.files, file):
+        for found in self._lines(file):
             if found is None or found[0]["resourceType"] != file.resource_type:
                 self.left_out.leave_out(UNKNOWN, object_type)
             elif is_of_another(found[0], self.patient):
@@ -159,11 +159,15 @@ class _Reading:
             else:
                 yield found
 
+    def _lines(self, file: ExportedFile) -> Iterator[tuple[JsonObject, bytes] | None]:
+        self.export.connection.admit()  # A server may name files without end, and send each slowly.
+        yield from read_file(self.files, file)
+
     def _failures(self) -> int:
         """Count what the server could not export, which it says in files of their own."""
         count = 0
         for file in self.manifest.errors:
-            for outcome in read_file(self.files, file):
+            for outcome in self._lines(file):
                 issues = list_of((outcome[0] if outcome else {}).get("issue")) or [{}]
                 count += any(text_of(dict_of(issue).get("severity")) not in HARMLESS for issue in issues)
         self.left_out.leave_out(NOT_EXPORTED, None, count)
@@ -173,7 +177,7 @@ class _Reading:
         """Return the ids of what was deleted, by type. The server names it in Bundles, as entries of deletions."""
         found: dict[str, list[str]] = {}
         for file in self.manifest.deleted:
-            for bundle in read_file(self.files, file):
+            for bundle in self._lines(file):
                 for entry in list_of((bundle[0] if bundle else {}).get("entry")):
                     one = deleted_resource(dict_of(entry))
                     name = self.names.get(one.type or "") if one is not None else None

@@ -238,6 +238,39 @@ def test_a_limit_of_the_server_is_kept(server: WebDav, method: str) -> None:
     assert (told.value.retry_after, told.value.limited) == (17, True)
 
 
+class OutOfTime(Exception):
+    """The sync takes too long."""
+
+
+def test_a_sync_that_takes_too_long_ends_before_the_next_request(server: WebDav) -> None:
+    """A server could otherwise occupy a worker with slow answers for as long as it names files."""
+    put(server, "a.ics", calendar(1))
+    put(server, "deep/b.ics", calendar(2))
+    account, count = Folder(server), 3
+    server.asked.clear()
+
+    def admit() -> None:
+        if len(server.asked) == count:
+            raise OutOfTime
+
+    connection = Connection(token=account.token, provider_account_id="x", admit=admit)
+    with pytest.raises(OutOfTime):
+        list(account.source.archives(connection, None))
+    assert [method for method, _ in server.asked] == ["PROPFIND", "PROPFIND", "GET"]
+
+
+def test_a_file_that_is_larger_than_the_server_says_is_not_read() -> None:
+    """What is small by its own account is put together with others, so its limit is kept while it is read."""
+    with serving(Scripted()) as scripted:
+        scripted.answers["/f/"] = (207, {}, multistatus(("/f/", FOLDER), ("/f/a.ics", FILE)))
+        scripted.answers["/f/a.ics"] = (200, {}, b"x" * (folder.SMALL_BYTES + 1))
+        source = UploadOrFolder(CalendarFile(), PRIVATE)
+        token = source.prepare({"server": f"{scripted.address}/f", "username": "u", "password": "p"}, "")
+        connection = Connection(token=token, provider_account_id="x")
+        assert list(source.archives(connection, None)) == []
+        assert list(connection.left_out.damaged) == ["a.ics"]
+
+
 def test_an_address_without_a_folder_is_explained(server: WebDav) -> None:
     put(server, "a.ics", calendar(1))
     for typed in ("Nothing", "Backups/a.ics"):

@@ -179,6 +179,22 @@ def test_a_line_that_cannot_be_read_is_counted(server: ExportServer, junk: bytes
     assert found.covered(OBSERVATION) == [None]
 
 
+def test_a_sync_that_takes_too_long_ends_before_the_next_file(server: ExportServer) -> None:
+    class OutOfTime(Exception):
+        pass
+
+    def admit() -> None:
+        raise OutOfTime
+
+    known = {"server": server.address, "name": "City", "access_token": TOKEN, "patient": PATIENT}
+    connection = Connection(token=known, provider_account_id="x", admit=admit)
+    source = HealthProvider(HERE, sleep=lambda _: None)
+    with pytest.raises(OutOfTime):
+        list(source.fetch(connection, dict.fromkeys(source.info.object_types)))
+    assert not any(call.path.startswith(FILES) for call in server.asked)
+    assert server.ended
+
+
 def test_a_record_without_counts_proves_no_deletion(server: ExportServer) -> None:
     server.counts = False
     assert Reading(server).covered(OBSERVATION) == [None]
