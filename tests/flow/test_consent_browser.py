@@ -67,10 +67,8 @@ async def to_consent(page: Page, url: str) -> None:
     await at(page, "consent")
 
 
-@pytest.mark.parametrize(
-    "scripts",
-    [pytest.param(True, id="with scripts", marks=pytest.mark.slow), pytest.param(False, id="without scripts")],
-)
+@pytest.mark.slow  # test_a_persons_own_history_is_read shows it without a browser.
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 async def test_a_person_shares_their_own_history(browser: Browser, app: str, tmp_path: Path, scripts: bool) -> None:
     """They upload an archive, agree and return to the app, which shows the archive's content."""
     archive = spotify_archive(tmp_path / "my_spotify_data.zip", artist="The Unmistakables", plays=50)

@@ -55,37 +55,51 @@ async def is_right_of(first: Locator, second: Locator) -> None:
     assert one["x"] >= other["x"] + other["width"] - 1
 
 
-async def test_a_person_reads_arabic(browser: Browser, wire: Wire, landing: Landing, tmp_path: Path) -> None:
-    """Every page, from an app's link to the erasure of everything, is mirrored and fits the narrowest phone."""
-    asking = ask(wire, "&lng=ar", redirect_uri=f"{landing.address}/back")
+async def test_a_person_reads_arabic(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """Every page, from an app's link to the person's own data, is mirrored and fits the narrowest phone."""
     async with visiting(browser, viewport=NARROWEST) as page:
-        await page.goto(asking.url)
-        await is_arabic(page, "pick-source")
-        steps = page.locator(".steps li")
-        await is_right_of(steps.nth(0), steps.nth(2))
-        await page.click('[data-source-id="9001"]')
-        await page.click(CONTINUE)
-        await is_arabic(page, "connect")
-        await page.click('[data-dataset="default"]')
-        await page.click(CONTINUE)
-        await is_arabic(page, "consent")
-        kind = page.locator(".kind > label").first
-        await is_right_of(kind.locator("input"), kind.locator(".kind-name"))
-        await is_right_of(page.locator(".agree-bar button"), page.locator('[data-action="decline"]'))
-        # The app's name is one unit: its number stays at its right, as in the name itself.
-        name = await page.locator("h1 bdi").first.evaluate("e => [getComputedStyle(e).direction, e.textContent]")
-        assert name == ["ltr", "Genrefy 2"]
-        await page.locator(".when input[type=radio]").last.check()
-        ended = page.url.removesuffix("consent") + "done"
-        await page.click(f"#agree {CONTINUE}")
-        await expect(page.locator("body")).to_have_attribute("data-page", "app")
-        await page.goto(asking.url)
-        await fits(page)  # The link is used up.
-        await page.goto(ended)
-        await is_arabic(page, "done")
-        await page.click("main a[href*='/me/']")
-        await is_arabic(page, "me")
+        await shares(page, wire, landing)
+
+
+@pytest.mark.slow
+async def test_a_person_looks_after_their_data_in_arabic(
+    browser: Browser, wire: Wire, landing: Landing, tmp_path: Path
+) -> None:
+    """So is every page of their own, to the erasure of everything."""
+    async with visiting(browser, viewport=NARROWEST) as page:
+        await shares(page, wire, landing)
         await looks_after_it(page, tmp_path)
+
+
+async def shares(page: Page, wire: Wire, landing: Landing) -> None:
+    """Walks from an app's link over the end of the consent to the person's own data."""
+    asking = ask(wire, "&lng=ar", redirect_uri=f"{landing.address}/back")
+    await page.goto(asking.url)
+    await is_arabic(page, "pick-source")
+    steps = page.locator(".steps li")
+    await is_right_of(steps.nth(0), steps.nth(2))
+    await page.click('[data-source-id="9001"]')
+    await page.click(CONTINUE)
+    await is_arabic(page, "connect")
+    await page.click('[data-dataset="default"]')
+    await page.click(CONTINUE)
+    await is_arabic(page, "consent")
+    kind = page.locator(".kind > label").first
+    await is_right_of(kind.locator("input"), kind.locator(".kind-name"))
+    await is_right_of(page.locator(".agree-bar button"), page.locator('[data-action="decline"]'))
+    # The app's name is one unit: its number stays at its right, as in the name itself.
+    name = await page.locator("h1 bdi").first.evaluate("e => [getComputedStyle(e).direction, e.textContent]")
+    assert name == ["ltr", "Genrefy 2"]
+    await page.locator(".when input[type=radio]").last.check()
+    ended = page.url.removesuffix("consent") + "done"
+    await page.click(f"#agree {CONTINUE}")
+    await expect(page.locator("body")).to_have_attribute("data-page", "app")
+    await page.goto(asking.url)
+    await fits(page)  # The link is used up.
+    await page.goto(ended)
+    await is_arabic(page, "done")
+    await page.click("main a[href*='/me/']")
+    await is_arabic(page, "me")
 
 
 async def looks_after_it(page: Page, folder: Path) -> None:

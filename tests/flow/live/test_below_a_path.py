@@ -236,6 +236,7 @@ def test_the_sdk_works_below_the_path(wire: Wire) -> None:
         assert app.read_all_files(asked.session, token).result().files
 
 
+@pytest.mark.slow  # test_a_person_goes_the_whole_way shows the paths without a browser.
 async def test_a_real_browser_goes_the_whole_way(
     browser: Chromium, wire: Wire, landing: Landing, tmp_path: Path
 ) -> None:
