@@ -81,11 +81,13 @@ def withdraw(
     consent_id: Annotated[UUID, typer.Argument()], yes: Yes = False, data: Data = None, as_json: AsJson = False
 ) -> None:
     """Withdraw a consent for a person: the app can read nothing more, and running syncs for it stop."""
+    from sqlalchemy import select
+
     from privateshare.platform.db.tables import ConsentRow
     from privateshare.platform.grants.consent_events import OPERATOR, withdraw_consent
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
-        consent = await db.get(ConsentRow, consent_id)
+        consent = await db.scalar(select(ConsentRow).where(ConsentRow.id == consent_id))
         if consent is None:
             raise ConfigurationError(
                 f"there is no consent {consent_id}",

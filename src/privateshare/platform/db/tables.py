@@ -311,7 +311,7 @@ class LibraryPartnerRow(Base):
     __tablename__ = "library_partners"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
     partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id), primary_key=True)
-    sub: Mapped[str]
+    sub: Mapped[str] = mapped_column(index=True)
 
 
 class AccountRow(Base):

@@ -312,6 +312,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["partner_id"], ["partners.id"], name=op.f("library_partners_partner_id_fkey")),
         sa.PrimaryKeyConstraint("library_id", "partner_id", name=op.f("library_partners_pkey")),
     )
+    op.create_index(op.f("library_partners_sub_idx"), "library_partners", ["sub"], unique=False)
     op.create_table(
         "merges",
         sa.Column("library_id", sa.Uuid(), nullable=False),
@@ -952,6 +953,7 @@ def downgrade() -> None:
     op.drop_table("passkeys")
     op.drop_index(op.f("merges_other_id_idx"), table_name="merges")
     op.drop_table("merges")
+    op.drop_index(op.f("library_partners_sub_idx"), table_name="library_partners")
     op.drop_table("library_partners")
     op.drop_index(op.f("former_libraries_log_id_idx"), table_name="former_libraries")
     op.drop_index(op.f("former_libraries_id_idx"), table_name="former_libraries")
