@@ -94,7 +94,7 @@ class _Server:
         self._control.settimeout(FORK_TIMEOUT_SECONDS)
         with theirs:
             try:
-                self._process = start_process((*COMMAND, str(theirs.fileno())), theirs.fileno())
+                self._process = start_process(COMMAND, theirs.fileno())
             except OSError:
                 self._control.close()
                 raise
@@ -139,16 +139,17 @@ class _Server:
             self._process.wait()
 
 
-def start_process(command: tuple[str, ...], *kept: int) -> "subprocess.Popen[bytes]":
-    """Start a process with the smallest environment, no files but these, and nothing to say. Raises OSError."""
+def start_process(command: tuple[str, ...], control: int | None = None) -> "subprocess.Popen[bytes]":
+    """Start a process with the smallest environment, and no files but two pipes. Raises OSError.
+
+    With a socket that controls it, the process has this as its standard input, and no pipes.
+    """
     environment = {name: os.environ[name] for name in ENVIRONMENT_VARIABLES if name in os.environ}
-    pipe = subprocess.DEVNULL if kept else subprocess.PIPE
     return subprocess.Popen(  # noqa: S603 - The command is constant and has no input of users.
         command,
-        stdin=pipe,
-        stdout=pipe,
+        stdin=subprocess.PIPE if control is None else control,
+        stdout=subprocess.PIPE if control is None else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment,
         cwd=os.path.abspath(os.sep),
-        pass_fds=kept,
     )

@@ -2,7 +2,7 @@
 
 It exchanges frames with the platform (`frames.py`). It gets no key, no open files and no environment variables of the
 platform. Before it reads the first byte of the archive, it limits its own CPU time and memory, and gives up the ability
-to write files.
+to write files, to open sockets and to reach other processes (`confinement.py`).
 """
 
 import gc
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from privateshare.protocol.object_time import FHIR
 from privateshare.sources.archive_sources import source_of
+from privateshare.sources.confinement import confine
 from privateshare.sources.contract import (
     OWNER_UNKNOWN_YET,
     Broken,
@@ -136,7 +137,8 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _limit(order: dict[str, Any]) -> None:
-    """Limit the resources of this process, and lower its priority."""
+    """Limit the resources of this process, and lower its priority. Give up what a hostile archive could use."""
+    confine()
     gc.set_threshold(GC_THRESHOLD_OBJECTS)
     if sys.platform == "win32":
         return

@@ -1,13 +1,13 @@
-"""The process that forks the readers of archives: `python -m privateshare.sources.reader_server DESCRIPTOR`.
+"""The process that forks the readers of archives: `python -m privateshare.sources.reader_server`.
 
 Python needs far longer to start and to import a source than most archives take to be read. So this process does both
 once, and each reader (`archive_reader.py`) is a fork of it. It has no key, no environment variable of the platform and
 no content of any archive, so neither has a reader when it begins: a process that has read an archive reads no other.
 
-The descriptor is a socket to the platform's process. A request is the package of a source, or `-`, with three
-descriptors: the two pipes of the reader, and its *lifeline*, a socket. The answer is one byte: 0, or why it cannot be
-forked (errno). When the platform closes its end of the lifeline for writing, the reader is killed. When the reader has
-ended, its exit code is sent there. All readers end with the platform.
+Its standard input is a socket to the platform's process, which a reader's own input replaces. A request is the package
+of a source, or `-`, with three descriptors: the two pipes of the reader, and its *lifeline*, a socket. The answer is
+one byte: 0, or why it cannot be forked (errno). When the platform closes its end of the lifeline for writing, the
+reader is killed. When the reader has ended, its exit code is sent there. All readers end with the platform.
 """
 
 import encodings.cp437  # noqa: F401 - zipfile imports it when it reads a name.
@@ -136,4 +136,4 @@ if __name__ == "__main__":
     most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     gc.freeze()
-    ReaderServer(socket.socket(fileno=int(sys.argv[1]))).run()
+    ReaderServer(socket.socket(fileno=sys.stdin.fileno())).run()

@@ -1,8 +1,11 @@
 """Tests of the processes that read archives, and of the one that they are forked from."""
 
 import os
+import resource
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +15,9 @@ import pytest
 from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform.reader_processes import ForkedReader, ReaderForks
+from privateshare.sources.confinement import REFUSED_CALLS
+from privateshare.sources.frames import FrameKind, encode_json, read_frame, write_frame
+from privateshare.sources.reader_server import MAX_DESCRIPTORS
 
 
 @pytest.fixture
@@ -125,3 +131,84 @@ def test_closing_ends_all_readers(forks: ReaderForks) -> None:
     assert all(reader.wait(GIVE_UP_SECONDS) == -signal.SIGKILL for reader in readers)
     with pytest.raises(OSError, match="closed"):
         forks.start(None)
+
+
+def test_a_reader_of_a_platform_with_many_connections_inherits_no_socket(forks: ReaderForks) -> None:
+    """Whatever number the socket to the process that forks has in the platform, no reader keeps it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2 * MAX_DESCRIPTORS:
+        pytest.skip("this system allows too few open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * MAX_DESCRIPTORS), hard))
+    used = [os.open(os.devnull, os.O_RDONLY) for _ in range(MAX_DESCRIPTORS)]
+    try:
+        reader = forks.start(None)
+    finally:
+        for descriptor in used:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (pid,) = children(server())
+    assert not [name for name in files_of(pid).values() if name.startswith("socket:")]
+    assert end(reader) == 0
+
+
+def test_a_reader_is_confined_before_it_reads(forks: ReaderForks) -> None:
+    """Its calls are filtered, and it cannot gain rights, when it asks for the first byte."""
+    reader = forks.start(None)
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    order = {"package": None, "source": None, "schema": None, "size": 100, "provider_account_id": "", "types": None}
+    limits = {"stages": False, "marks": None, "cpu_seconds": 20, "memory_megabytes": 1024}
+    write_frame(reader.stdin, FrameKind.START, encode_json({**order, **limits}))
+    frame = read_frame(reader.stdout, 100)
+    assert frame is not None
+    assert frame[0] is FrameKind.READ
+    (pid,) = children(server())
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == ("2" if os.uname().machine in REFUSED_CALLS else "0")
+    end(reader)
+
+
+HOSTILE = """
+import mmap, os, signal, socket, subprocess, sys, zoneinfo
+from privateshare.sources.confinement import confine
+
+confine()
+
+def tried(name, attack):
+    try:
+        attack()
+    except (OSError, subprocess.SubprocessError):
+        return
+    print(name)
+
+platform, address, key_file, lock = sys.argv[1:]
+tried("environment", lambda: open(f"/proc/{platform}/environ", "rb").read())
+tried("memory", lambda: open(f"/proc/{platform}/mem", "rb"))
+tried("own parent", lambda: os.readlink(f"/proc/{os.getppid()}/fd/1"))
+tried("kill", lambda: os.kill(int(platform), 0))
+tried("database", lambda: socket.socket(socket.AF_UNIX).connect(address))
+tried("network", lambda: socket.socket())
+tried("program", lambda: os.execv("/bin/true", ["true"]))
+tried("file", lambda: open(key_file).read())
+tried("folder", lambda: os.listdir(os.path.dirname(key_file)))
+tried("write", lambda: open(lock, "w"))
+tried("remove", lambda: os.remove(key_file))
+import wave  # A module that is loaded late, and a time zone.
+print(zoneinfo.ZoneInfo("Europe/Amsterdam"))
+"""
+
+
+def test_a_reader_that_was_taken_over_reaches_nothing(tmp_path: Path) -> None:
+    """Neither the platform's environment, memory and process, nor its database, files, sockets and programs."""
+    key_file, address = tmp_path / "master.key", tmp_path / "database"
+    key_file.write_text("a secret of ours")
+    with socket.socket(socket.AF_UNIX) as database:
+        database.bind(str(address))
+        database.listen()
+        arguments = (str(os.getpid()), str(address), str(key_file), str(tmp_path / "new"))
+        ran = subprocess.run(
+            (sys.executable, "-I", "-B", "-c", HOSTILE, *arguments), capture_output=True, text=True, check=False
+        )
+    assert (ran.stdout.splitlines(), ran.stderr) == (["Europe/Amsterdam"], "")
+    assert key_file.exists()

@@ -1,0 +1,142 @@
+"""Giving up what a hostile archive could use if it took over the process that reads it.
+
+The process has no keys, but it runs as the same user as the platform: without this module, it could read the platform's
+environment and memory in /proc, connect to its database, and start programs. So Linux is asked to refuse that: Landlock
+limits files, signals and the access to other processes, and a seccomp filter refuses sockets and programs. Both are
+final, and each is used where the kernel offers it.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from zoneinfo import TZPATH
+
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # These have the same numbers on all architectures.
+RULESET_VERSION_FLAG, PATH_BENEATH = 1, 1
+READ_FILE, READ_FOLDER = 1 << 2, 1 << 3
+FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}  # How many rights there are since a version of Landlock.
+TCP_RIGHTS, TCP_VERSION = 0b11, 4
+SCOPES, SCOPES_VERSION = 0b11, 6  # Abstract UNIX sockets, and signals.
+SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", os.devnull)
+
+# For each architecture, its number in filters, and those of the calls that a reader of archives never needs.
+REFUSED_CALLS = {
+    "x86_64": (
+        0xC000003E,
+        {
+            "socket": 41,
+            "connect": 42,
+            "execve": 59,
+            "execveat": 322,
+            "ptrace": 101,
+            "process_vm_readv": 310,
+            "process_vm_writev": 311,
+            "pidfd_getfd": 438,
+            "open_by_handle_at": 304,
+            "io_uring_setup": 425,
+            "bpf": 321,
+            "perf_event_open": 298,
+            "mount": 165,
+            "unshare": 272,
+            "setns": 308,
+        },
+    ),
+    "aarch64": (
+        0xC00000B7,
+        {
+            "socket": 198,
+            "connect": 203,
+            "execve": 221,
+            "execveat": 281,
+            "ptrace": 117,
+            "process_vm_readv": 270,
+            "process_vm_writev": 271,
+            "pidfd_getfd": 438,
+            "open_by_handle_at": 265,
+            "io_uring_setup": 425,
+            "bpf": 280,
+            "perf_event_open": 241,
+            "mount": 40,
+            "unshare": 97,
+            "setns": 268,
+        },
+    ),
+}
+LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # Instructions of BPF.
+ARCHITECTURE, CALL_NUMBER = 4, 0  # Offsets in what a filter is given.
+ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
+OTHER_NUMBERS = 0x40000000  # The calls of x32 on x86_64: the same ones by other numbers.
+
+
+def confine() -> None:
+    """Give up files that are not Python's or the system's, sockets, programs and other processes, for good."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
+        _limit_files(libc)
+        _refuse_calls(libc)
+
+
+def _limit_files(libc: ctypes.CDLL) -> None:
+    version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), RULESET_VERSION_FLAG)
+    if version < 1:
+        return
+    rights = max(number for since, number in FILE_RIGHTS.items() if since <= version)
+    rules = struct.pack("=Q", (1 << rights) - 1)
+    rules += struct.pack("=Q", TCP_RIGHTS) if version >= TCP_VERSION else b""
+    rules += struct.pack("=Q", SCOPES) if version >= SCOPES_VERSION else b""
+    ruleset = libc.syscall(CREATE_RULESET, rules, ctypes.c_size_t(len(rules)), 0)
+    if ruleset < 0:
+        return
+    for path in _readable():
+        with suppress(OSError):  # There is no such folder.
+            _allow_reading(libc, ruleset, path)
+    libc.syscall(RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+def _readable() -> Iterator[str]:
+    """Yield where modules, libraries and time zones are, some of which are loaded late."""
+    yield from (path for path in (*sys.path, sys.prefix, sys.base_prefix, *TZPATH, *SYSTEM_FOLDERS) if path)
+
+
+def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
+    rights = READ_FILE | READ_FOLDER if os.path.isdir(path) else READ_FILE
+    opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", rights, opened), 0)
+    finally:
+        os.close(opened)
+
+
+def _refuse_calls(libc: ctypes.CDLL) -> None:
+    if (known := REFUSED_CALLS.get(platform.machine())) is None:
+        return
+    program = b"".join(_filter(known[0], sorted(known[1].values())))
+    kept = ctypes.create_string_buffer(program, len(program))
+    described = struct.pack("@HP", len(program) // len(_instruction(0, 0)), ctypes.addressof(kept))
+    libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, described, 0, 0)
+
+
+def _filter(architecture: int, refused: list[int]) -> Iterator[bytes]:
+    """Yield the instructions that refuse some calls, and kill a process that uses calls of another architecture."""
+    yield _instruction(LOAD, ARCHITECTURE)
+    yield _instruction(JUMP_IF_EQUAL, architecture, 1, 0)
+    yield _instruction(RETURN, KILL)
+    yield _instruction(LOAD, CALL_NUMBER)
+    yield _instruction(JUMP_IF_AT_LEAST, OTHER_NUMBERS, len(refused) + 1, 0)
+    for place, number in enumerate(refused):
+        yield _instruction(JUMP_IF_EQUAL, number, len(refused) - place, 0)
+    yield _instruction(RETURN, ALLOW)
+    yield _instruction(RETURN, REFUSE)
+
+
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)
