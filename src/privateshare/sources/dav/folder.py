@@ -5,6 +5,7 @@ into one archive, so that a folder of a thousand workouts is read at once.
 """
 
 import zipfile
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,8 @@ from privateshare.sources.web import same_origin
 MAX_DEPTH = 6
 MAX_FOLDERS = 300
 MAX_FILES = 5000
+MAX_ENTRIES = 100_000  # Of all kinds. A server could name some without end.
+MAX_PATH_CHARACTERS = 4096
 MAX_FILE_BYTES = 1024 * 1024 * 1024
 MAX_FILE_SECONDS = 30 * 60
 SMALL_BYTES = 8 * 1024 * 1024
@@ -74,8 +77,13 @@ def files_of(client: DavClient, address: str, endings: Sequence[str], connection
             is_inside = same_origin(one.address, start) and path.startswith(_path_of(start))
             if not is_inside or path in seen or _is_hidden(path):
                 continue
+            if len(seen) == MAX_ENTRIES:
+                _report(left_out, path)
+                return _by_age(found.values())
             seen.add(path)
-            if one.has(DAV, "collection"):
+            if len(path) > MAX_PATH_CHARACTERS:
+                _report(left_out, path)
+            elif one.has(DAV, "collection"):
                 if depth == MAX_DEPTH or len(seen) > MAX_FILES + MAX_FOLDERS:
                     _report(left_out, path)
                 else:
@@ -190,29 +198,36 @@ class FolderReading:
         yield self._fetched(shown_name(file.path), temporary, [file])
 
     def _together(self, files: Sequence[DavFile]) -> Iterator[FetchedArchive]:
-        """Yield an archive with some small files."""
-        if not files:
-            return
-        temporary, count = self.connection.open_temporary(), 0
-        try:
-            with zipfile.ZipFile(cast(IO[bytes], _Appending(temporary)), "w") as archive:
-                for file in files:
-                    self.connection.admit()
-                    try:
-                        content = b"".join(self.small.read(file.address))
-                    except NoFile:
-                        self._leave_out(file)
-                    else:
-                        archive.writestr(zipfile.ZipInfo(file.path), content)
-                        count += 1
-        except BaseException:
-            temporary.close()
-            raise
-        name = shown_name(files[0].path) if len(files) == 1 else f"{shown_name(files[0].path)} … {len(files)}"
-        if count:
-            yield self._fetched(name, temporary, files)
-        else:
-            temporary.close()
+        """Yield archives with some small files: one archive, unless they are larger than the server said."""
+        waiting = deque(files)
+        while waiting:
+            temporary = self.connection.open_temporary()
+            try:
+                with zipfile.ZipFile(cast(IO[bytes], _Appending(temporary)), "w") as archive:
+                    packed = list(self._pack(waiting, archive))
+            except BaseException:
+                temporary.close()
+                raise
+            if not packed:
+                temporary.close()
+                continue
+            name = shown_name(packed[0].path)
+            yield self._fetched(name if len(packed) == 1 else f"{name} … {len(packed)}", temporary, packed)
+
+    def _pack(self, waiting: deque[DavFile], archive: zipfile.ZipFile) -> Iterator[DavFile]:
+        """Move files into an archive until it is full, and yield those that could be fetched."""
+        size = 0
+        while waiting and size <= MAX_BATCH_BYTES:
+            file = waiting.popleft()
+            self.connection.admit()
+            try:
+                content = b"".join(self.small.read(file.address))
+            except NoFile:
+                self._leave_out(file)
+            else:
+                archive.writestr(zipfile.ZipInfo(file.path), content)
+                size += len(content)
+                yield file
 
     def _fetched(self, name: str, archive: BinaryIO, files: Sequence[DavFile]) -> FetchedArchive:
         self._done |= {file.mark for file in files if file.mark}

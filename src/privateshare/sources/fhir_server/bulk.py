@@ -7,6 +7,7 @@ raises `Refused`: the record is then searched instead, so that an export is neve
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx2
@@ -79,9 +80,9 @@ def finish_export(
 ) -> ExportManifest:
     """Ask for the state of an export until it is ready. Raises Refused if it fails, or is not ready after some seconds.
 
-    The server says when to ask again, by Retry-After. Without it, the pauses grow.
+    The server says when to ask again, by Retry-After. Without it, the pauses grow. Slow answers count as pauses do.
     """
-    usual = 1.0
+    usual, end = 1.0, monotonic() + seconds
     while True:
         response = _get(client, status, {"accept": "application/json"})
         if response.status_code == OK:
@@ -92,7 +93,7 @@ def finish_export(
             pause = float(retry_after_seconds(response))
         else:
             pause, usual = usual, min(usual * 2, LONGEST_PAUSE_SECONDS)
-        if pause > seconds:
+        if pause > min(seconds, end - monotonic()):
             raise Refused(response.status_code, "ExportTooSlow")
         sleep(pause)
         seconds -= pause
@@ -102,7 +103,7 @@ def end_export(client: httpx2.Client, status: str) -> None:
     """Tell the server that its files are not needed any more. One that does not listen removes them itself later."""
     try:
         client.delete(status)
-    except httpx2.TransportError:
+    except (httpx2.TransportError, httpx2.InvalidURL):
         return
 
 

@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_fetched_is_told(server: WebDav, status: str) -> N
     assert server.fetched() == ["/Backups/a.ics", "/Backups/b.ics"]
     put(server, "c.ics", calendar(3))
     account.read()
-    assert "/Backups/c.ics" in server.fetched()
+    assert sorted(server.fetched()) == ["/Backups/a.ics", "/Backups/c.ics"]
 
 
 def test_archives_of_others_are_left_alone(server: WebDav, tmp_path: Path) -> None:
@@ -269,6 +269,61 @@ def test_a_file_that_is_larger_than_the_server_says_is_not_read() -> None:
         connection = Connection(token=token, provider_account_id="x")
         assert list(source.archives(connection, None)) == []
         assert list(connection.left_out.damaged) == ["a.ics"]
+
+
+def test_an_archive_is_no_larger_than_planned_if_the_server_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five hundred files of nine bytes, as the server says, would otherwise be four gigabytes on the disk."""
+    monkeypatch.setattr(folder, "MAX_BATCH_BYTES", 1000)
+    names = [f"/f/{number}.ics" for number in range(5)]
+    with serving(Scripted()) as scripted:
+        tagged = [(name, f"{FILE}<d:getetag>{name}</d:getetag>") for name in names]
+        scripted.answers["/f/"] = (207, {}, multistatus(("/f/", FOLDER), *tagged))
+        for name in names:
+            scripted.answers[name] = (200, {}, b"x" * 600)
+        source = UploadOrFolder(CalendarFile(), PRIVATE)
+        token = source.prepare({"server": f"{scripted.address}/f", "username": "u", "password": "p"}, "")
+        packed, cursor = list[list[str]](), None
+        for fetched in source.archives(Connection(token=token, provider_account_id="x"), None):
+            with fetched.archive, zipfile.ZipFile(fetched.archive) as archive:
+                packed.append(archive.namelist())
+            cursor = fetched.cursor
+        assert packed == [["0.ics", "1.ics"], ["2.ics", "3.ics"], ["4.ics"]]
+        assert list(source.archives(Connection(token=token, provider_account_id="x"), cursor)) == []
+
+
+@pytest.mark.parametrize("length", [5000, 70_000])
+def test_a_name_that_is_too_long_does_not_keep_others_from_being_read(length: int) -> None:
+    """Neither a zip archive nor a request has room for it."""
+    with serving(Scripted()) as scripted:
+        entries = (
+            ("/f/", FOLDER),
+            (f"/f/{'x' * length}.ics", FILE),
+            ("/f/a.ics", FILE),
+            (f"/f/{'y' * length}/", FOLDER),
+        )
+        scripted.answers["/f/"] = (207, {}, multistatus(*entries))
+        scripted.answers["/f/a.ics"] = (200, {}, calendar(1).encode())
+        source = UploadOrFolder(CalendarFile(), PRIVATE)
+        token = source.prepare({"server": f"{scripted.address}/f", "username": "u", "password": "p"}, "")
+        connection = Connection(token=token, provider_account_id="x")
+        (fetched,) = source.archives(connection, None)
+        with fetched.archive, zipfile.ZipFile(fetched.archive) as archive:
+            assert archive.namelist() == ["a.ics"]
+        assert connection.left_out.unused
+
+
+def test_a_folder_without_end_is_not_listed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "MAX_ENTRIES", 10)
+    with serving(Scripted()) as scripted:
+        others = [(f"/f/{number}.jpg", FILE) for number in range(20)]
+        scripted.answers["/f/"] = (207, {}, multistatus(("/f/a.ics", FILE), *others))
+        scripted.answers["/f/a.ics"] = (200, {}, calendar(1).encode())
+        source = UploadOrFolder(CalendarFile(), PRIVATE)
+        token = source.prepare({"server": f"{scripted.address}/f", "username": "u", "password": "p"}, "")
+        connection = Connection(token=token, provider_account_id="x")
+        (fetched,) = source.archives(connection, None)
+        fetched.archive.close()
+        assert list(connection.left_out.unused) == ["8.jpg"]
 
 
 def test_an_address_without_a_folder_is_explained(server: WebDav) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 from tests.apis.bulk_export import FILES, JOB, PATIENT, TOKEN, ExportServer, export_server, ndjson, resource
 from tests.apis.server import Api, ApiServer, serving
 
 from privateshare.sources.contract import Connection, Covered, NeedsLogin, Page
-from privateshare.sources.fhir_server.bulk import MAX_LINE_BYTES, lines_of
+from privateshare.sources.fhir_server import bulk
+from privateshare.sources.fhir_server.bulk import MAX_LINE_BYTES, finish_export, lines_of
+from privateshare.sources.fhir_server.requests import Refused
 from privateshare.sources.health_provider.compartment import COMPARTMENT
 from privateshare.sources.health_provider.source import HealthProvider
 from privateshare.sources.typed_servers import TypedServers
@@ -150,6 +153,27 @@ def test_an_export_that_is_never_ready_is_ended(server: ExportServer) -> None:
     found = Reading(server)
     assert sum(found.waited) <= 45
     assert server.ended
+    assert "/Observation" in searched(server)
+
+
+def test_slow_answers_count_as_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers late each time, and asks for a second, would otherwise occupy a worker for hours."""
+    clock = [0.0]
+    monkeypatch.setattr(bulk, "monotonic", lambda: clock[0])
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        clock[0] += 20
+        return httpx2.Response(202, headers={"retry-after": "0"})
+
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as client, pytest.raises(Refused, match="ExportTooSlow"):
+        finish_export(client, "https://ehr.example/job", "https://ehr.example", lambda _: None)
+    assert clock[0] == 60
+
+
+def test_an_address_of_the_state_that_cannot_be_requested_is_no_error(server: ExportServer) -> None:
+    """The record is searched instead."""
+    server.fail(EXPORT, (202, {"Content-Location": f"{server.address}/{'x' * 70_000}"}, {}))
+    Reading(server)
     assert "/Observation" in searched(server)
 
 
