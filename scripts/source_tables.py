@@ -93,12 +93,14 @@ def type_rows() -> Iterator[str]:
     yield "| object type | schema | given by |"
     yield "|---|---|---|"
     sources = Sources()
-    connectable = {**sources.connectable, **{source.info.id: source for source in sources_of_clients()}}
+    own = {id_ for folder in own_registrations() for id_ in _ids(folder)}  # Without packages that are installed here.
+    every = {**sources.connectable, **{source.info.id: source for source in sources_of_clients()}}
+    connectable = {id_: source for id_, source in every.items() if id_ in own}
     for id_, schema in sorted(object_schemas().items()):
         kind = catalogue().object_types[id_]
-        own = " (ours)" if id_ >= FIRST_OWN_ID else ""
+        ours = " (ours)" if id_ >= FIRST_OWN_ID else ""
         given = [sources.listed[key].name for key, one in connectable.items() if id_ in one.info.object_types]
-        yield f"| {id_} {kind.name}{own} | [{schema['title']}]({schema['title']}.schema.json) | {', '.join(given)} |"
+        yield f"| {id_} {kind.name}{ours} | [{schema['title']}]({schema['title']}.schema.json) | {', '.join(given)} |"
 
 
 if __name__ == "__main__":
