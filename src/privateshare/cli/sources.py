@@ -57,7 +57,7 @@ def show_source(name: Name, as_json: AsJson = False) -> None:
     from privateshare.protocol.catalogue import catalogue
 
     sources = _sources()
-    source = _found(sources, name)
+    source = find_source(sources, name)
     info, types = source.info, catalogue().object_types
     facts: dict[str, Any] = {
         "id": info.id,
@@ -86,7 +86,7 @@ def try_one(
     name: Name,
     file: Annotated[list[Path] | None, typer.Option(help="An export; can be given several times.")] = None,
     sample: Annotated[str | None, typer.Option(help="The id of a sample. [default: all]", show_default=False)] = None,
-    live: Annotated[bool, typer.Option(help="Sign in at the source with the settings of this installation.")] = False,
+    live: Annotated[bool, typer.Option(help="Sign in at the source with its settings, such as the client id.")] = False,
     callback: Annotated[
         str, typer.Option(help="The redirect address that is registered there, for --live.")
     ] = CALLBACK,
@@ -96,7 +96,7 @@ def try_one(
 
     Everything is read twice: nothing may be there twice. Nothing is stored. Ends with status 1 if anything is wrong.
     """
-    source = _found(_sources(), name)
+    source = find_source(_sources(), name)
     with ExitStack() as stack:
         if live:
             reports = [_try_live(source, callback)]
@@ -144,19 +144,45 @@ def _sources() -> "Sources":
     return Sources(settings.fhir_servers, settings.sources)
 
 
-def _found(sources: "Sources", name: str) -> "Source":
-    from privateshare.protocol.catalogue import registrations
+def find_source(sources: "Sources", name: str) -> "Source":
+    """Return the source that a person at the command line means.
 
+    Raises:
+        ConfigurationError: There is none, or it is not used, or its settings are missing; the text says which.
+    """
     wanted = name.casefold()
-    for id_, source in sources.connectable.items():
-        listed = sources.listed[id_]
-        folder = next((folder.name for folder in registrations() if [*folder.ids] == [id_]), "")
-        if wanted in (str(id_), listed.reference, listed.name.casefold(), folder):
-            return source
+    meant = [id_ for id_ in sources.listed if wanted in _names_of(id_, sources)]
+    for id_ in meant:
+        if id_ in sources.connectable:
+            return sources.connectable[id_]
+    refused = next((one for one in sources.refused if wanted in (one.name, one.name.replace("_", ""))), None)
+    if refused is not None:
+        raise ConfigurationError(
+            f"the package {refused.name} is not used: {refused.reason}", hint="Correct it, and try again"
+        )
+    missing = [option for id_ in meant for option in _settings_of(id_) if option["required"]]
+    if missing:
+        table, option = missing[0]["table"], missing[0]["option"]
+        variable = f"PRIVATESHARE_{table.replace('.', '_')}_{option}".upper()
+        raise ConfigurationError(
+            f"nobody can connect {printable(name)} here yet, because its settings are missing",
+            hint=f"Set {option} in [{table}] of the file of settings, or {variable}",
+        )
     known = {text for id_ in sources.connectable for text in (sources.listed[id_].reference, sources.listed[id_].name)}
     close = get_close_matches(name, sorted(known), n=1)
     hint = f"Did you mean {close[0]}?" if close else "List them with: privateshare source list"
     raise ConfigurationError(f"there is no source {printable(name)}", hint=hint)
+
+
+def _names_of(id_: int, sources: "Sources") -> Iterator[str]:
+    """Yield what a source is called: its id, reference, name, and the name of its folder if that has no other."""
+    from privateshare.protocol.catalogue import registrations
+
+    listed = sources.listed[id_]
+    yield from (str(id_), listed.reference, listed.name.casefold())
+    for folder in registrations():
+        if {*folder.ids, *(entry["id"] for entry in folder.sources)} == {id_}:
+            yield folder.name
 
 
 def _routes(source: "Source") -> Iterator[str]:
@@ -298,7 +324,8 @@ def _try_live(source: "Source", callback: str) -> dict[str, Any]:
 
     if not isinstance(source, SignInSource | AskingSource):
         raise ConfigurationError(
-            "nobody can sign in at this source here", hint="Give a file with --file, or set its client_id"
+            "nobody can sign in at this source here",
+            hint="Give a file with --file, or set what `privateshare source show` lists as its settings",
         )
     connection = _signed_in(source, callback)
     return {"signed_in": True, **_report(try_source(source, lambda: connection))}

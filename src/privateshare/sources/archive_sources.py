@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
+from privateshare.errors import ConfigurationError
 from privateshare.protocol.catalogue import registrations
 from privateshare.sources.contract import Source
 
@@ -16,6 +17,15 @@ def source_of(package: str, source_id: int) -> Source:
     """Return the source of a package with this id.
 
     Sources are imported on demand, because the process that reads an archive starts three times as fast with only one.
+
+    Raises:
+        ConfigurationError: SOURCES has no source with this id.
     """
     sources: Sequence[Source] = import_module(f"{package}.source").SOURCES
-    return next(source for source in sources if source.info.id == source_id)
+    found = next((source for source in sources if source.info.id == source_id), None)
+    if found is None:
+        raise ConfigurationError(
+            f"{package}: registration.json has {source_id} in ids, and SOURCES in source.py has no source with this id",
+            hint="Take the id out of ids if only `configured` returns the source, because it needs settings",
+        )
+    return found

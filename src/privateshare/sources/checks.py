@@ -45,7 +45,10 @@ def _catalogue_faults(info: SourceInfo, known: Catalogue) -> Iterator[str]:
         if entry is None:
             yield f"there is no object type {object_type}"
         elif entry.group != info.service_group:
-            yield f"the object type {object_type} is of another service group"
+            yield (
+                f"the object type {object_type} is of the service group {entry.group}, and the source of "
+                f"{int(info.service_group)}; both must be the same, also in registration.json"
+            )
 
 
 def _method_faults(source: Any, info: SourceInfo) -> Iterator[str]:

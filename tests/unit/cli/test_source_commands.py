@@ -43,6 +43,14 @@ def test_an_unknown_source_is_refused_with_what_to_do() -> None:
         run("show", "garmn")
 
 
+@pytest.mark.parametrize("name", ["github", "9051", "GitHub"])
+def test_a_source_without_its_settings_says_which_are_missing(name: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"nobody can connect {name} here yet.*\[sources\.github\].*_CLIENT_ID"
+    ):
+        run("test", name, "--live")
+
+
 def test_an_unknown_sample_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ConfigurationError, match=r"no such sample\. There are: default, large, small"):
         run("test", "spotify", "--sample", "huge")

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from tests.packages import REGISTRATION, SCHEMA, SOURCE, write_package
 
+from privateshare.errors import ConfigurationError
 from privateshare.protocol.catalogue import registrations
+from privateshare.sources.archive_sources import source_of
 from privateshare.sources.installed import check_package, read_package
 
 
@@ -64,7 +66,10 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "other ids in the code": ({"source": SOURCE.replace("id=20001", "id=20003")}, r"SOURCES has \[20003\]"),
     "another service": ({"source": SOURCE.replace("service_type=20001", "service_type=19")}, "service type is 19"),
     "an unknown type": ({"source": SOURCE.replace("(20002,)", "(20002, 20005)")}, "no object type 20005"),
-    "a type of another group": ({"source": SOURCE.replace("(20002,)", "(20002, 406)")}, "406 is of another"),
+    "a type of another group": (
+        {"source": SOURCE.replace("(20002,)", "(20002, 406)")},
+        "406 is of the service group 5, and the source of 4",
+    ),
     "no info": ({"source": SOURCE + "del Pedometer.info"}, r"SOURCES has \[None\]"),
     "no way to connect": ({"source": SOURCE.replace("samples=(", "samples=() and (")}, "nobody can connect it"),
     "no fetch": ({"source": SOURCE.replace("def fetch", "def get")}, "no method fetch"),
@@ -89,15 +94,28 @@ def test_a_package_without_registration_is_refused(tmp_path: Path) -> None:
         read_package(entry)
 
 
+def test_an_id_without_a_source_is_named_with_what_to_do() -> None:
+    """The author of a folder that needs settings easily lists its id among those of SOURCES."""
+    with pytest.raises(ConfigurationError, match=r"sources\.github: registration\.json has 9051 in ids.*configured"):
+        source_of("privateshare.sources.github", 9051)
+
+
 PROGRAM = """
 import json
+from privateshare.cli.sources import find_source
+from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.settings import load_settings
 from privateshare.sources.contract import Connection
 from privateshare.sources.registry import Sources
 from privateshare.protocol.catalogue import catalogue
 settings = load_settings()
 sources = Sources(settings.fhir_servers, settings.sources)
+try:
+    find_source(sources, "second")
+except ConfigurationError as error:
+    missing = str(error)
 print(json.dumps({
+    "missing": missing,
     "names": [sources.listed[id_].name for id_ in sources.connectable if id_ >= 10_000],
     "types": catalogue().object_types[20002].name,
     "goal": sources.connectable[20001].goal,
@@ -134,6 +152,7 @@ def test_good_packages_work_beside_broken_ones(tmp_path: Path) -> None:
     assert [one[:2] for one in found["refused"]] == [["second", "second 1.2"], ["third", "third 1.2"]]
     assert "20001 is already Pedometer" in found["refused"][0][2]
     assert "no_such_module" in found["refused"][1][2]
+    assert "the package second is not used: the source 20001 is already Pedometer" in found["missing"]
     assert "hunter2" not in done.stdout + done.stderr
 
 
