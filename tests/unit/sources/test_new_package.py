@@ -29,6 +29,21 @@ def test_odd_names_are_refused(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "package").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("spotify", "there is a source spotify already"),
+        ("google_timeline", "there is a source googletimeline already"),
+        ("pinterest", "the service pinterest already, as service type 9 of group 1.*pinterest_files"),
+    ],
+)
+def test_names_that_are_taken_are_refused(name: str, reason: str, tmp_path: Path) -> None:
+    """A platform would not use the package, because two services would have one reference."""
+    with pytest.raises(ConfigurationError, match=reason):
+        write_package(name, tmp_path / "package")
+    assert not (tmp_path / "package").exists()
+
+
 @pytest.mark.parametrize("title", ['A "quoted" one', "two\nlines", "back\\slash"])
 def test_odd_titles_are_refused(title: str, tmp_path: Path) -> None:
     """They would not be valid in the files."""

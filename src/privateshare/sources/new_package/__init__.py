@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 from privateshare.errors import ConfigurationError
+from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.display_names import is_display_name
 from privateshare.sources.installed import FIRST_ID
 
@@ -37,13 +38,14 @@ def write_package(name: str, folder: Path, title: str | None = None) -> list[Pat
         The files.
 
     Raises:
-        ConfigurationError: The name is invalid, or the folder is not empty.
+        ConfigurationError: The name is invalid, or that of another source or service, or the folder is not empty.
     """
     if not NAME.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} cannot be the name of a source",
             hint="Use lower-case letters, digits and underscores, such as my_pedometer",
         )
+    _check_reference(name.replace("_", ""))
     title = title or " ".join(word.capitalize() for word in name.split("_") if word)
     if not is_display_name(title) or set(title) & set('"\\'):
         raise ConfigurationError("the title must be one line of visible characters, without quotes and backslashes")
@@ -65,3 +67,17 @@ def write_package(name: str, folder: Path, title: str | None = None) -> list[Pat
         target.write_text(Template(templates.joinpath(template).read_text("utf-8")).safe_substitute(values), "utf-8")
         written.append(target)
     return written
+
+
+def _check_reference(reference: str) -> None:
+    """Refuse the name of a service that the catalogue has: the platform would not use the package."""
+    known = catalogue()
+    if any(source.reference == reference for source in known.sources.values()):
+        raise ConfigurationError(f"there is a source {reference} already", hint="Choose another name for the package")
+    for id_, service in known.service_types.items():
+        if service.reference == reference:
+            raise ConfigurationError(
+                f"the catalogue has the service {reference} already, as service type {id_} of group {service.group}",
+                hint=f"Choose another name, such as {reference}_files. Then you may take {id_} for `service_type` in "
+                "source.py and `serviceType` in registration.json, without an entry in `serviceTypes`",
+            )
