@@ -1,7 +1,7 @@
 """`privateshare source …`: the sources of this installation, and the tools of people who write one."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -13,7 +13,7 @@ import typer
 
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.cli.provider_lists import tree as provider_lists
-from privateshare.errors import ConfigurationError, InvalidRequest, printable
+from privateshare.errors import ConfigurationError, InvalidRequest, PrivateShareError, printable
 
 if TYPE_CHECKING:
     from privateshare.sources.contract import Connection, Source
@@ -225,19 +225,17 @@ def _settings_of(id_: int) -> Iterator[dict[str, Any]]:
 
 def _try_sample(source: "Source", sample: str) -> dict[str, Any]:
     from privateshare.sources.contract import Connection
-    from privateshare.sources.trial import try_source
 
-    return {"sample": sample, **_report(try_source(source, lambda: Connection(sample=sample)))}
+    return {"sample": sample, **_tried(source, lambda: Connection(sample=sample))}
 
 
 def _try_file(source: "Source", path: Path, stack: ExitStack) -> dict[str, Any]:
     from privateshare.sources.contract import Broken, Connection
-    from privateshare.sources.trial import try_source
 
     opened = stack.enter_context(path.open("rb"))
     facts: dict[str, Any] = {"file": str(path), "recognised": _recognised(opened)}
     try:
-        return facts | _report(try_source(source, lambda: Connection(archive=opened)))
+        return facts | _tried(source, lambda: Connection(archive=opened))
     except Broken as error:
         left_out = [*_left_out(error.left_out)] if error.left_out is not None else []
         return facts | {"left_out": left_out, "faults": [f"the file is refused: {error}"]}
@@ -258,6 +256,19 @@ def _recognised(archive: BinaryIO) -> list[str]:
         f"{sources.listed[id_].name}: {number} {'file' if number == 1 else 'files'}"
         for id_, number in found.files.items()
     ]
+
+
+def _tried(source: "Source", connect: Callable[[], "Connection"]) -> dict[str, Any]:
+    """Try a source, and report an error that no source may raise as a fault of it."""
+    from privateshare.sources.contract import SourceFailure
+    from privateshare.sources.trial import try_source, unexpected_error
+
+    try:
+        return _report(try_source(source, connect))
+    except (SourceFailure, PrivateShareError):
+        raise
+    except Exception as error:  # noqa: BLE001 - It is the source's code, and may raise anything.
+        return {"faults": [unexpected_error(source, error)]}
 
 
 def _report(trial: "Trial") -> dict[str, Any]:
@@ -320,7 +331,6 @@ def _peak_memory_megabytes() -> int | None:
 
 def _try_live(source: "Source", callback: str) -> dict[str, Any]:
     from privateshare.sources.contract import AskingSource, SignInSource
-    from privateshare.sources.trial import try_source
 
     if not isinstance(source, SignInSource | AskingSource):
         raise ConfigurationError(
@@ -328,7 +338,7 @@ def _try_live(source: "Source", callback: str) -> dict[str, Any]:
             hint="Give a file with --file, or set what `privateshare source show` lists as its settings",
         )
     connection = _signed_in(source, callback)
-    return {"signed_in": True, **_report(try_source(source, lambda: connection))}
+    return {"signed_in": True, **_tried(source, lambda: connection)}
 
 
 def _signed_in(source: "Source", callback: str) -> "Connection":

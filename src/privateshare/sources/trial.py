@@ -5,6 +5,7 @@
 
 import json
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -101,6 +102,19 @@ def try_source(source: Source, connect: Callable[[], Connection]) -> Trial:
     if ids[0] != ids[1]:
         faults.add("the second pass has objects with other ids than the first, so that there would be doubles")
     return Trial(identity, list(reports[0].values()), first.left_out, faults.texts(), seconds)
+
+
+def unexpected_error(source: Source, error: Exception) -> str:
+    """Describe an error that no source may raise: its type and its place, without a value of the data."""
+    package = type(source).__module__.rpartition(".")[0]
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    own = [found for found in frames if str(found[0].f_globals.get("__name__")).startswith(package)]
+    frame, line = (own or frames)[-1]
+    place = f"{frame.f_code.co_filename.rsplit('/', 1)[-1]}, line {line}"
+    return (
+        f"the source raised {type(error).__name__} ({place}), which would end the import. Count a record "
+        "that cannot be read in left_out, and read the others"
+    )
 
 
 def _timed(seconds: list[float], work: Callable[[], Any]) -> Any:

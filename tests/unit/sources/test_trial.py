@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from privateshare.sources.contract import Connection, Identity, ObjectSchema, Page, Sample, SourceInfo
-from privateshare.sources.trial import try_source
+from privateshare.sources.trial import try_source, unexpected_error
 
 DAY: dict[str, Any] = {
     "entityid": "28_a_1",
@@ -87,3 +87,20 @@ def test_an_unstable_identity_is_reported(identities: tuple[Identity, ...], faul
 def test_many_faults_are_not_listed_one_by_one() -> None:
     pages = [page(*[{f"odd{number}": 1} for number in range(start, start + 100)]) for start in range(0, 300, 100)]
     assert len(try_source(Scripted(pages), Connection).faults) <= 21
+
+
+class Crashing(Scripted):
+    """A source that does not expect what it reads."""
+
+    def identify(self, connection: Connection) -> Identity:
+        return Identity("someone", {"secret-value": ""}["another-secret"])
+
+
+def test_an_error_that_no_source_may_raise_is_described_without_values() -> None:
+    """Its author sees the type and the line; the text of the error may have values of somebody's data."""
+    source = Crashing([])
+    with pytest.raises(KeyError) as raised:
+        try_source(source, Connection)
+    text = unexpected_error(source, raised.value)
+    assert "KeyError (test_trial.py, line " in text
+    assert "secret" not in text
