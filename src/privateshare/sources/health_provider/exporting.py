@@ -33,6 +33,9 @@ from privateshare.sources.web import ServerReach
 
 MAX_DELETED = 100_000
 HARMLESS = ("information", "warning")
+# The fields that say whom a resource is about; the last ones are parts of a list's entries.
+ABOUT = ("patient", "subject", "beneficiary", "for", "individual", "candidate", "actor")
+ABOUT_PARTS = (("participant", "actor"), ("member", "entity"))
 NOT_EXPORTED = Reason(
     "NotExported",
     "%(num)s of %(total)s entries could not be exported by the hospital, and is fetched again next time.",
@@ -195,11 +198,19 @@ def _promised(files: Sequence[ExportedFile]) -> int | None:
 
 
 def is_of_another(resource: JsonObject, patient: str) -> bool:
-    """Return whether a resource is about another patient than this one."""
+    """Return whether a resource is about another patient than this one.
+
+    A field that names several, such as the participants of an appointment, may name others beside this one.
+    """
     if resource["resourceType"] == PATIENT:
         return resource.get("id") != patient
-    for name in ("patient", "subject", "beneficiary"):
-        about = read_reference(dict_of(resource.get(name)).get("reference"))
-        if about is not None and about.type == PATIENT and about.id != patient:
-            return True
-    return False
+    named = [_patients(list_of(found) or [found]) for name in ABOUT if (found := resource.get(name)) is not None]
+    for name, part in ABOUT_PARTS:
+        named.append(_patients([dict_of(one).get(part) for one in list_of(resource.get(name))]))
+    return any(patients and patient not in patients for patients in named)
+
+
+def _patients(references: Sequence[object]) -> set[str]:
+    """Return the ids of the patients to which some references lead."""
+    found = (read_reference(dict_of(one).get("reference")) for one in references)
+    return {about.id for about in found if about is not None and about.type == PATIENT}

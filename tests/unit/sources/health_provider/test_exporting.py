@@ -13,6 +13,7 @@ from privateshare.sources.fhir_server import bulk
 from privateshare.sources.fhir_server.bulk import MAX_LINE_BYTES, finish_export, lines_of
 from privateshare.sources.fhir_server.requests import Refused
 from privateshare.sources.health_provider.compartment import COMPARTMENT
+from privateshare.sources.health_provider.exporting import is_of_another
 from privateshare.sources.health_provider.source import HealthProvider
 from privateshare.sources.typed_servers import TypedServers
 
@@ -175,6 +176,40 @@ def test_an_address_of_the_state_that_cannot_be_requested_is_no_error(server: Ex
     server.fail(EXPORT, (202, {"Content-Location": f"{server.address}/{'x' * 70_000}"}, {}))
     Reading(server)
     assert "/Observation" in searched(server)
+
+
+OURS, THEIRS = {"reference": "Patient/p"}, {"reference": "https://ehr.example/fhir/Patient/q/_history/1"}
+
+
+@pytest.mark.parametrize(
+    ("content", "is_another"),
+    [
+        ({"resourceType": "Patient", "id": "q"}, True),
+        ({"resourceType": "Patient", "id": "p"}, False),
+        ({"resourceType": "Observation", "subject": THEIRS}, True),
+        ({"resourceType": "Observation", "subject": OURS, "performer": [THEIRS]}, False),
+        ({"resourceType": "Observation"}, False),
+        ({"resourceType": "Immunization", "patient": THEIRS}, True),
+        ({"resourceType": "Coverage", "beneficiary": THEIRS, "subscriber": OURS}, True),
+        ({"resourceType": "Task", "for": THEIRS}, True),
+        ({"resourceType": "ResearchSubject", "individual": THEIRS}, True),
+        ({"resourceType": "Account", "subject": [THEIRS]}, True),
+        ({"resourceType": "Account", "subject": [THEIRS, OURS]}, False),
+        ({"resourceType": "Account", "subject": []}, False),
+        (
+            {"resourceType": "Appointment", "participant": [{"actor": THEIRS}, {"actor": {"reference": "Location/1"}}]},
+            True,
+        ),
+        ({"resourceType": "Appointment", "participant": [{"actor": THEIRS}, {"actor": OURS}]}, False),
+        ({"resourceType": "Appointment", "participant": [{"status": "accepted"}, 7]}, False),
+        ({"resourceType": "AppointmentResponse", "actor": THEIRS}, True),
+        ({"resourceType": "Schedule", "actor": [THEIRS]}, True),
+        ({"resourceType": "Group", "member": [{"entity": THEIRS}]}, True),
+        ({"resourceType": "CareTeam", "subject": OURS, "participant": [{"member": THEIRS}]}, False),
+    ],
+)
+def test_a_resource_about_another_patient_is_noticed(content: dict[str, Any], is_another: bool) -> None:
+    assert is_of_another(content, "p") is is_another
 
 
 def test_what_the_server_cannot_export_is_counted(server: ExportServer) -> None:
