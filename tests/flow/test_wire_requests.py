@@ -337,3 +337,87 @@ def test_a_body_that_is_not_json_is_rejected(wire: Wire) -> None:
     token = wire.jwt(code_challenge=b64(b"c" * 32))
     headers = {"Content-Type": "application/json"}
     check_error(wire.post("oauth/authorize", jwt=token, content=b"{", headers=headers), 400, "InvalidRequest")
+
+
+QUERY, FILE_OF = "permission-access/query", "permission-access/query/{key}"
+ODD_REQUESTS: list[tuple[str, str, list[tuple[str, str]], bytes | None]] = [
+    ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer {jwt}"), ("Authorization", "Bearer x")], None),
+    ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer x"), ("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "Basic {jwt}")], None),
+    ("GET", f"{FILE_OF}/accounts.json", [], None),
+    ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer {jwt}"), ("Range", "bytes=0-1")], None),
+    ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer {jwt}")], b"a body"),
+    ("HEAD", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer {jwt}")], None),
+    ("OPTIONS", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer {jwt}")], None),
+    ("DELETE", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/accounts.json/", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}//accounts.json", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/..%2Faccounts.json", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/accounts.json%0A", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/accounts.json%00", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/%FF", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/{'x' * 5000}", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}%00", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{FILE_OF}/", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", f"{QUERY}/{'x' * 43}", [("Authorization", "Bearer {jwt}")], None),
+    ("HEAD", FILE_OF, [("Authorization", "Bearer {jwt}")], None),
+    ("POST", FILE_OF, [("Authorization", "Bearer {jwt}")], None),
+    ("HEAD", "permission-access/accounts", [("Authorization", "Bearer {jwt}")], None),
+    ("GET", "permission-access/accounts", [("Authorization", "Bearer {other}")], None),
+    ("GET", FILE_OF, [("Authorization", "Bearer {other}")], None),
+    ("GET", "oauth/token", [("Authorization", "Bearer {jwt}")], None),
+    ("POST", "oauth/token", [("Authorization", "Bearer {jwt}")], b"x" * (1 << 20) + b"x"),
+    ("POST", "oauth/authorize", [("Authorization", "Bearer {jwt}")], b"{}"),
+    ("POST", "oauth/authorize", [("Authorization", "Bearer {jwt}"), ("Content-Type", "application/json")], b"{"),
+    (
+        "POST",
+        "permission-access/trigger",
+        [("Authorization", "Bearer {jwt}"), ("Content-Type", "application/json"), ("Content-Type", "text/plain")],
+        b'{"sourceFetch": 7}',
+    ),
+    (
+        "POST",
+        "permission-access/trigger",
+        [("Authorization", "Bearer {jwt}"), ("Content-Type", "application/json"), ("Content-Encoding", "gzip")],
+        b"\x1f\x8b",
+    ),
+    (
+        "POST",
+        "permission-access/trigger",
+        [("Authorization", "Bearer {jwt}"), ("Content-Type", "application/json")],
+        b'{"accounts": [{"id": "' + b"x" * (1 << 20) + b'"}]}',
+    ),
+]
+
+
+@pytest.mark.protocol("2.2", "13")
+async def test_odd_requests_are_answered_as_those_that_take_the_longer_way(wire: Wire, people: People) -> None:
+    """Frequent calls have routes of their own: a query, which nothing reads here, leads past these."""
+    tokens, key = await people.user(wire)
+    stranger = await people.contract()
+    different, seen = [], set[int]()
+    for method, path, headers, content in ODD_REQUESTS:
+        answers = []
+        for query in ("", "?nothing=1"):
+            named = {
+                "{jwt}": wire.jwt(access_token=tokens.access),
+                "{other}": stranger.jwt(access_token=tokens.access),
+            }
+            sent = [(name, _filled(value, named)) for name, value in headers]
+            url = wire.url(path.replace("{key}", key)) + query
+            answer = wire.http.request(method, url, headers=sent, content=content)
+            names = sorted(name for name in answer.headers if name not in ("content-length", "date"))
+            code, told = answer.headers.get("x-error-code"), answer.headers.get("x-error-message")
+            seen.add(answer.status_code)
+            answers.append((answer.status_code, code, told, answer.headers.get("allow"), names))
+        if answers[0] != answers[1]:
+            different.append((method, path[:60], answers))
+    assert not different
+    assert {200, 400, 401, 404, 405, 413} <= seen
+
+
+def _filled(value: str, named: dict[str, str]) -> str:
+    for name, token in named.items():
+        value = value.replace(name, token)
+    return value

@@ -8,9 +8,9 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from privateshare.platform.api import accounts, files, oauth, pushing, sessions
+from privateshare.platform.api import accounts, files, oauth, sessions
 from privateshare.platform.api.once import writing_call
-from privateshare.platform.http.frequent import FrequentRoute, Respond, UnusualRequest, read_json_body
+from privateshare.platform.http.frequent import FrequentRoute, Respond, read_json_body
 
 Endpoint = Callable[..., Awaitable[Response]]
 PREFIX = "/v1.7"
@@ -64,10 +64,3 @@ def _writing_body(endpoint: Endpoint, model: type[BaseModel]) -> Respond:
             return await endpoint(call, body)
 
     return respond
-
-
-async def _push(request: Request) -> Response:
-    descriptor = request.headers.get("filedescriptor")
-    if descriptor is None:
-        raise UnusualRequest
-    return await pushing.push_to_library(request, descriptor)

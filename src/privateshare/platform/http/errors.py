@@ -52,6 +52,7 @@ TEMPORARY_ERRORS = (
     *CONNECTION_ERRORS,
     TimeoutError,
     IntegrityError,
+    psycopg.IntegrityError,
     StaleDataError,
     ConnectorException,
     StoreError,

@@ -2,6 +2,7 @@
 
 from asyncio import CancelledError
 
+import psycopg
 from obstore.exceptions import BaseError as StoreError
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import JobAborted
@@ -27,6 +28,7 @@ TEMPORARY_ERRORS = (
     InterfaceError,
     TimeoutError,
     IntegrityError,
+    psycopg.IntegrityError,
     InternalError,
     *CONNECTION_ERRORS,
     StoreError,

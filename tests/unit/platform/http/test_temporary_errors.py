@@ -4,7 +4,7 @@ import psycopg
 import pytest
 import sqlalchemy.exc
 from fastapi import FastAPI, Request, Response
-from psycopg.errors import AdminShutdown, ReadOnlySqlTransaction
+from psycopg.errors import AdminShutdown, ForeignKeyViolation, ReadOnlySqlTransaction
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.testclient import TestClient
 
@@ -22,6 +22,7 @@ LOST = psycopg.InternalError("received 2 results from command 'BEGIN'")
         ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction"),
         AdminShutdown("terminating connection due to administrator command"),
         psycopg.InterfaceError("the connection is closed"),
+        ForeignKeyViolation("the library was moved into another one just before"),
         OSError(28, "No space left on device"),
     ],
 )
