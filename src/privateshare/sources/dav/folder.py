@@ -67,15 +67,14 @@ def files_of(client: DavClient, address: str, endings: Sequence[str], connection
         NeedsLogin, TryLater, Broken: See `DavClient.find`.
     """
     start = address.rstrip("/") + "/"
-    found, waiting, seen = dict[str, DavFile](), [(start, 0)], {_path_of(start)}
+    found, waiting, seen = dict[str, DavFile](), [(start, 0)], {_path_of(start), _path_of(start).rstrip("/")}
     left_out = connection.left_out
     while waiting:
         folder, depth = waiting.pop()
         connection.admit()
-        for one in _content(client, folder, is_first=depth == 0):
+        for one in _content(client, folder, start):
             path = _path_of(one.address)
-            is_inside = same_origin(one.address, start) and path.startswith(_path_of(start))
-            if not is_inside or path in seen or _is_hidden(path):
+            if not is_in(one.address, start) or path in seen or _is_hidden(path):
                 continue
             if len(seen) == MAX_ENTRIES:
                 _report(left_out, path)
@@ -96,13 +95,21 @@ def files_of(client: DavClient, address: str, endings: Sequence[str], connection
     return _by_age(found.values())
 
 
-def _content(client: DavClient, folder: str, *, is_first: bool) -> Sequence[DavResource]:
+def is_in(address: str, folder: str) -> bool:
+    """Return whether an address is that of a folder, which ends in a slash, or lies in it."""
+    return same_origin(address, folder) and f"{_path_of(address).rstrip('/')}/".startswith(_path_of(folder))
+
+
+def _content(client: DavClient, folder: str, start: str) -> Sequence[DavResource]:
     try:
-        return client.find(folder, 1, *PROPERTIES)
+        found = client.find(folder, 1, *PROPERTIES)
+        if found and not any(is_in(one.address, start) for one in found):
+            raise NotDav  # The server redirected to another place, or has another address by its own account.
     except NotDav:
-        if is_first:
+        if folder == start:
             raise
         return ()  # It was removed, or may not be read, while the others are.
+    return found
 
 
 def _report(left_out: LeftOut, path: str) -> None:

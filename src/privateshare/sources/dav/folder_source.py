@@ -22,7 +22,14 @@ from privateshare.sources.contract import (
     SourceInfo,
 )
 from privateshare.sources.dav.client import DAV, DavClient, NotDav
-from privateshare.sources.dav.folder import MAX_FILE_BYTES, MAX_FILE_SECONDS, SMALL_BYTES, FolderReading, files_of
+from privateshare.sources.dav.folder import (
+    MAX_FILE_BYTES,
+    MAX_FILE_SECONDS,
+    SMALL_BYTES,
+    FolderReading,
+    files_of,
+    is_in,
+)
 from privateshare.sources.routes import UploadOrAnswers
 from privateshare.sources.typed_servers import TypedServers, host_of
 
@@ -61,12 +68,13 @@ class DavFolder:
     def identify(self, connection: Connection) -> Identity:
         """Return the account: a user and a folder. Raises NeedsLogin, TryLater, or Broken if there is no folder."""
         known = _known(connection)
+        start = known["server"].rstrip("/") + "/"
         with DavClient(self._servers, known, SIGN_IN_SECONDS) as client:
             try:
-                found = client.find(known["server"].rstrip("/") + "/", 0, (DAV, "resourcetype"))
+                found = client.find(start, 0, (DAV, "resourcetype"))
             except NotDav:
                 found = []
-        if not any(one.has(DAV, "collection") for one in found):
+        if not any(one.has(DAV, "collection") and is_in(one.address, start) for one in found):
             raise _no_folder(known)
         parts = urlsplit(known["server"])
         path = unquote(parts.path).strip("/")

@@ -326,6 +326,21 @@ def test_a_folder_without_end_is_not_listed_to_its_end(monkeypatch: pytest.Monke
         assert list(connection.left_out.unused) == ["8.jpg"]
 
 
+@pytest.mark.parametrize("there", ["/g/", "https://cloud.example/f/"])
+def test_a_folder_that_is_elsewhere_by_its_own_account_is_not_taken_for_an_empty_one(there: str) -> None:
+    """The server redirects, or a proxy before it changes addresses: no file in it would ever be found."""
+    with serving(Scripted()) as scripted:
+        scripted.answers["/f/"] = (301, {"location": "/g/"}, b"")
+        scripted.answers["/g/"] = (207, {}, multistatus((there, FOLDER), (f"{there}a.ics", FILE)))
+        source = UploadOrFolder(CalendarFile(), PRIVATE)
+        token = source.prepare({"server": f"{scripted.address}/f", "username": "u", "password": "p"}, "")
+        with pytest.raises(Broken, match="There is no folder"):
+            source.identify(Connection(token=token))
+        with pytest.raises(Broken, match="There is no folder"):
+            list(source.archives(Connection(token=token, provider_account_id="x"), None))
+        assert {path for path, _ in scripted.asked} == {"/f/", "/g/"}
+
+
 def test_an_address_without_a_folder_is_explained(server: WebDav) -> None:
     put(server, "a.ics", calendar(1))
     for typed in ("Nothing", "Backups/a.ics"):
