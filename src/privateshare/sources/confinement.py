@@ -104,7 +104,9 @@ def _limit_files(libc: ctypes.CDLL) -> None:
 
 def _readable() -> Iterator[str]:
     """Yield where modules, libraries and time zones are, some of which are loaded late."""
-    yield from (path for path in (*sys.path, sys.prefix, sys.base_prefix, *TZPATH, *SYSTEM_FOLDERS) if path)
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    folders = (*sys.path, sys.prefix, sys.base_prefix, *TZPATH, *libraries, *SYSTEM_FOLDERS)
+    yield from (path for path in folders if path)
 
 
 def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
