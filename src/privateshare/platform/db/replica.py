@@ -36,7 +36,7 @@ Work = Callable[[AsyncSession], Awaitable[T]]
 log = structlog.get_logger()
 
 
-class Written(NamedTuple):
+class WrittenPosition(NamedTuple):
     """How far a primary has written, and its cluster."""
 
     position: str
@@ -68,7 +68,7 @@ class ReportDatabase:
         """
         if self._replica is not None and monotonic() >= self._not_before:
             async with self._primary.transaction() as db:
-                written = Written(*(await db.execute(_WRITTEN)).one())
+                written = WrittenPosition(*(await db.execute(_WRITTEN)).one())
             try:
                 result = await _read(self._replica, written, work)
             except (NotCurrent, SQLAlchemyError, TimeoutError, OSError) as error:
@@ -89,7 +89,7 @@ class ReportDatabase:
             await self._replica.close()
 
 
-async def _read(replica: Database, written: Written, work: Work[T]) -> T:
+async def _read(replica: Database, written: WrittenPosition, work: Work[T]) -> T:
     async with replica.transaction() as db:
         # Each statement sees what was replayed before it, since the isolation level is READ COMMITTED. All are in one
         # transaction, since the URL may lead to several replicas.
@@ -98,7 +98,7 @@ async def _read(replica: Database, written: Written, work: Work[T]) -> T:
         return await work(db)
 
 
-async def _until_current(db: AsyncSession, written: Written) -> None:
+async def _until_current(db: AsyncSession, written: WrittenPosition) -> None:
     """Wait until a replica has everything up to a position. Raises NotCurrent."""
     give_up = monotonic() + MAX_WAIT_SECONDS
     while True:
