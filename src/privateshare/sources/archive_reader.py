@@ -138,7 +138,6 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
 
 def _limit(order: dict[str, Any]) -> None:
     """Limit the resources of this process, and lower its priority. Give up what a hostile archive could use."""
-    confine()
     gc.set_threshold(GC_THRESHOLD_OBJECTS)
     if sys.platform == "win32":
         return
@@ -154,6 +153,7 @@ def _limit(order: dict[str, Any]) -> None:
         _, hard = resource.getrlimit(what)
         allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(what, (allowed, hard if what == resource.RLIMIT_CPU else allowed))
+    confine()  # Limits cannot be changed after this.
 
 
 def _read(source: Source, connection: Connection, order: dict[str, Any], sink: BinaryIO) -> None:

@@ -2,8 +2,8 @@
 
 The process has no keys, but it runs as the same user as the platform: without this module, it could read the platform's
 environment and memory in /proc, connect to its database, and start programs. So Linux is asked to refuse that: Landlock
-limits files, signals and the access to other processes, and a seccomp filter refuses sockets and programs. Both are
-final, and each is used where the kernel offers it.
+limits files, signals and the access to other processes, and a seccomp filter refuses sockets, programs and new
+processes, which would go on when the reader is killed. Both are final, and each is used where the kernel offers it.
 """
 
 import ctypes
@@ -25,52 +25,74 @@ TCP_RIGHTS, TCP_VERSION = 0b11, 4
 SCOPES, SCOPES_VERSION = 0b11, 6  # Abstract UNIX sockets, and signals.
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", os.devnull)
 
-# For each architecture, its number in filters, and those of the calls that a reader of archives never needs.
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+CLONE = {"x86_64": 56, "aarch64": 220}  # It starts threads, which are allowed, and processes.
+# The calls that a reader of archives never needs, with their numbers on x86-64 and ARM64; -1 if there is none.
 REFUSED_CALLS = {
-    "x86_64": (
-        0xC000003E,
-        {
-            "socket": 41,
-            "connect": 42,
-            "execve": 59,
-            "execveat": 322,
-            "ptrace": 101,
-            "process_vm_readv": 310,
-            "process_vm_writev": 311,
-            "pidfd_getfd": 438,
-            "open_by_handle_at": 304,
-            "io_uring_setup": 425,
-            "bpf": 321,
-            "perf_event_open": 298,
-            "mount": 165,
-            "unshare": 272,
-            "setns": 308,
-        },
-    ),
-    "aarch64": (
-        0xC00000B7,
-        {
-            "socket": 198,
-            "connect": 203,
-            "execve": 221,
-            "execveat": 281,
-            "ptrace": 117,
-            "process_vm_readv": 270,
-            "process_vm_writev": 271,
-            "pidfd_getfd": 438,
-            "open_by_handle_at": 265,
-            "io_uring_setup": 425,
-            "bpf": 280,
-            "perf_event_open": 241,
-            "mount": 40,
-            "unshare": 97,
-            "setns": 268,
-        },
-    ),
+    # Sockets, programs and processes.
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "io_uring_setup": (425, 425),
+    "bpf": (321, 280),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "fork": (57, -1),
+    "vfork": (58, -1),
+    # Other processes of the same user, such as the platform.
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_getfd": (438, 438),
+    "perf_event_open": (298, 241),
+    "prlimit64": (302, 261),
+    "setpriority": (141, 140),
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "pidfd_send_signal": (424, 424),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    # Memory and queues that processes share, as those of PostgreSQL, and keys.
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semctl": (66, 191),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "add_key": (248, 217),
+    "keyctl": (250, 219),
+    # What Landlock leaves: who owns a file and who may read it, and mounts.
+    "chmod": (90, -1),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, -1),
+    "fchown": (93, 55),
+    "lchown": (94, -1),
+    "fchownat": (260, 54),
+    "utimensat": (280, 88),
+    "utime": (132, -1),
+    "utimes": (235, -1),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "open_by_handle_at": (304, 265),
+    "mount": (165, 40),
+    "unshare": (272, 97),
+    "setns": (308, 268),
 }
-LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # Instructions of BPF.
-ARCHITECTURE, CALL_NUMBER = 4, 0  # Offsets in what a filter is given.
-ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
+CLONE_THREAD = 0x10000
+CLONE3 = 435  # A filter cannot see what it would start. Where it does not exist, the C library uses `clone`.
+# Instructions of BPF.
+LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, JUMP_IF_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+ARCHITECTURE, CALL_NUMBER, FIRST_ARGUMENT = 4, 0, 16  # Offsets in what a filter is given.
+ALLOW, KILL, REFUSE, UNKNOWN = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 OTHER_NUMBERS = 0x40000000  # The calls of x32 on x86_64: the same ones by other numbers.
 
 
@@ -119,20 +141,29 @@ def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
 
 
 def _refuse_calls(libc: ctypes.CDLL) -> None:
-    if (known := REFUSED_CALLS.get(platform.machine())) is None:
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
         return
-    program = b"".join(_filter(known[0], sorted(known[1].values())))
+    numbers = {both[[*ARCHITECTURES].index(machine)] for both in REFUSED_CALLS.values()} - {-1}
+    program = b"".join(_filter(ARCHITECTURES[machine], CLONE[machine], sorted(numbers)))
     kept = ctypes.create_string_buffer(program, len(program))
     described = struct.pack("@HP", len(program) // len(_instruction(0, 0)), ctypes.addressof(kept))
     libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, described, 0, 0)
 
 
-def _filter(architecture: int, refused: list[int]) -> Iterator[bytes]:
+def _filter(architecture: int, clone: int, refused: list[int]) -> Iterator[bytes]:
     """Yield the instructions that refuse some calls, and kill a process that uses calls of another architecture."""
     yield _instruction(LOAD, ARCHITECTURE)
     yield _instruction(JUMP_IF_EQUAL, architecture, 1, 0)
     yield _instruction(RETURN, KILL)
     yield _instruction(LOAD, CALL_NUMBER)
+    yield _instruction(JUMP_IF_EQUAL, CLONE3, 0, 1)
+    yield _instruction(RETURN, UNKNOWN)
+    yield _instruction(JUMP_IF_EQUAL, clone, 0, 4)
+    yield _instruction(LOAD, FIRST_ARGUMENT)
+    yield _instruction(JUMP_IF_SET, CLONE_THREAD, 0, 1)
+    yield _instruction(RETURN, ALLOW)
+    yield _instruction(RETURN, REFUSE)
     yield _instruction(JUMP_IF_AT_LEAST, OTHER_NUMBERS, len(refused) + 1, 0)
     for place, number in enumerate(refused):
         yield _instruction(JUMP_IF_EQUAL, number, len(refused) - place, 0)

@@ -15,7 +15,7 @@ import pytest
 from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform.reader_processes import ForkedReader, ReaderForks
-from privateshare.sources.confinement import REFUSED_CALLS
+from privateshare.sources.confinement import ARCHITECTURES
 from privateshare.sources.frames import FrameKind, encode_json, read_frame, write_frame
 from privateshare.sources.reader_server import MAX_DESCRIPTORS
 
@@ -165,12 +165,12 @@ def test_a_reader_is_confined_before_it_reads(forks: ReaderForks) -> None:
     (pid,) = children(server())
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     assert status["NoNewPrivs"] == "1"
-    assert status["Seccomp"] == ("2" if os.uname().machine in REFUSED_CALLS else "0")
+    assert status["Seccomp"] == ("2" if os.uname().machine in ARCHITECTURES else "0")
     end(reader)
 
 
 HOSTILE = """
-import mmap, os, signal, socket, subprocess, sys, zoneinfo
+import os, resource, socket, subprocess, sys, threading, zoneinfo
 from privateshare.sources.confinement import confine
 
 confine()
@@ -189,11 +189,20 @@ tried("own parent", lambda: os.readlink(f"/proc/{os.getppid()}/fd/1"))
 tried("kill", lambda: os.kill(int(platform), 0))
 tried("database", lambda: socket.socket(socket.AF_UNIX).connect(address))
 tried("network", lambda: socket.socket())
+tried("process that outlives it", lambda: os.fork() or os._exit(0))
 tried("program", lambda: os.execv("/bin/true", ["true"]))
 tried("file", lambda: open(key_file).read())
 tried("folder", lambda: os.listdir(os.path.dirname(key_file)))
 tried("write", lambda: open(lock, "w"))
+tried("mode of a file", lambda: os.chmod(key_file, 0o777))
+tried("time of a file", lambda: os.utime(key_file))
+tried("limits", lambda: resource.prlimit(int(platform), resource.RLIMIT_NOFILE))
+tried("priority", lambda: os.setpriority(os.PRIO_PROCESS, int(platform), 19))
+tried("processors", lambda: os.sched_setaffinity(int(platform), os.sched_getaffinity(0)))
 tried("remove", lambda: os.remove(key_file))
+thread = threading.Thread(target=lambda: None)  # Libraries may use some.
+thread.start()
+thread.join()
 import wave  # A module that is loaded late, and a time zone.
 print(zoneinfo.ZoneInfo("Europe/Amsterdam"))
 """
