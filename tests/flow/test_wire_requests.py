@@ -340,6 +340,7 @@ def test_a_body_that_is_not_json_is_rejected(wire: Wire) -> None:
 
 
 QUERY, FILE_OF = "permission-access/query", "permission-access/query/{key}"
+IMPORT = "permission-access/import"
 ODD_REQUESTS: list[tuple[str, str, list[tuple[str, str]], bytes | None]] = [
     ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer {jwt}"), ("Authorization", "Bearer x")], None),
     ("GET", f"{FILE_OF}/accounts.json", [("Authorization", "Bearer x"), ("Authorization", "Bearer {jwt}")], None),
@@ -388,6 +389,13 @@ ODD_REQUESTS: list[tuple[str, str, list[tuple[str, str]], bytes | None]] = [
         [("Authorization", "Bearer {jwt}"), ("Content-Type", "application/json")],
         b'{"accounts": [{"id": "' + b"x" * (1 << 20) + b'"}]}',
     ),
+    ("POST", IMPORT, [("Authorization", "Bearer {jwt}")], b"x"),
+    ("POST", IMPORT, [("Authorization", "Bearer {jwt}"), ("FileDescriptor", "")], b"x"),
+    ("POST", IMPORT, [("Authorization", "Bearer {jwt}"), ("FileDescriptor", "x"), ("FileDescriptor", "y")], None),
+    ("POST", IMPORT, [("Authorization", "Bearer x"), ("FileDescriptor", "x")], b"x"),
+    ("POST", IMPORT, [("FileDescriptor", "x")], b"x"),
+    ("POST", f"{IMPORT}/", [("Authorization", "Bearer {jwt}"), ("FileDescriptor", "x")], b"x"),
+    ("GET", IMPORT, [("Authorization", "Bearer {jwt}")], None),
 ]
 
 
@@ -407,7 +415,9 @@ async def test_odd_requests_are_answered_as_those_that_take_the_longer_way(wire:
             sent = [(name, _filled(value, named)) for name, value in headers]
             url = wire.url(path.replace("{key}", key)) + query
             answer = wire.http.request(method, url, headers=sent, content=content)
-            names = sorted(name for name in answer.headers if name not in ("content-length", "date"))
+            # Whether the server closes the connection depends on how much of an unread body it has received by then.
+            varying = ("content-length", "date", "connection")
+            names = sorted(name for name in answer.headers if name not in varying)
             code, told = answer.headers.get("x-error-code"), answer.headers.get("x-error-message")
             seen.add(answer.status_code)
             answers.append((answer.status_code, code, told, answer.headers.get("allow"), names))

@@ -69,12 +69,13 @@ BODIES = [
 
 @dataclass
 class Odd:
-    """A server that answers everything in one way."""
+    """A server that answers everything in one way. `received` has the headers of the last request."""
 
     api: str = ""
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    received: dict[str, str] = field(default_factory=dict)
 
     def client(self) -> PrivateShare:
         """The SDK against it."""
@@ -90,6 +91,7 @@ def odd() -> Iterator[Odd]:
         disable_nagle_algorithm = True  # The body would wait 40 ms for the confirmation of the headers.
 
         def _serve(self) -> None:
+            answer.received = {name.lower(): value for name, value in self.headers.items()}
             self.rfile.read(int(self.headers.get("content-length") or 0))
             if self.headers.get("transfer-encoding"):
                 while (line := self.rfile.readline()) and line.strip() != b"0":
@@ -210,3 +212,16 @@ def test_failed_downloads_leave_nothing_on_disk(odd: Odd, tmp_path: Path) -> Non
         with pytest.raises(FileNotFoundError):
             app.push_data(TOKEN, tmp_path / "nothing", DESCRIPTOR)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"x" * 300_000])
+def test_bytes_are_pushed_with_their_length(odd: Odd, data: bytes) -> None:
+    """They are not sent in chunks, which takes more packets. What gives its bytes piece by piece is."""
+    odd.body = b"{}"
+    with odd.client() as app:
+        app.push_data(TOKEN, data, DESCRIPTOR)
+        assert odd.received["content-length"] == str(len(data))
+        assert "transfer-encoding" not in odd.received
+        app.push_data(TOKEN, iter([data or b"x"]), DESCRIPTOR)
+        assert odd.received["transfer-encoding"] == "chunked"
+        assert "content-length" not in odd.received

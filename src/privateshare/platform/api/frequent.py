@@ -8,9 +8,9 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from privateshare.platform.api import accounts, files, oauth, sessions
+from privateshare.platform.api import accounts, files, oauth, pushing, sessions
 from privateshare.platform.api.once import writing_call
-from privateshare.platform.http.frequent import FrequentRoute, Respond, read_json_body
+from privateshare.platform.http.frequent import FrequentRoute, Respond, UnusualRequest, read_json_body
 
 Endpoint = Callable[..., Awaitable[Response]]
 PREFIX = "/v1.7"
@@ -27,6 +27,7 @@ def frequent_routes() -> list[FrequentRoute]:
         _route(
             sessions.router, sessions.trigger_session, _writing_body(sessions.trigger_session, sessions.TriggerBody)
         ),
+        _route(pushing.router, pushing.push_to_library, _push),
     ]
 
 
@@ -64,3 +65,11 @@ def _writing_body(endpoint: Endpoint, model: type[BaseModel]) -> Respond:
             return await endpoint(call, body)
 
     return respond
+
+
+async def _push(request: Request) -> Response:
+    """Answer a push, whose body is read as a stream. One without a descriptor is left to FastAPI."""
+    descriptor = request.headers.get("filedescriptor")
+    if descriptor is None:
+        raise UnusualRequest
+    return await pushing.push_to_library(request, descriptor)

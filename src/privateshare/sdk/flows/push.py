@@ -25,6 +25,8 @@ def push_data(core: Core, holder: Holder, content: AsyncContent, descriptor: Pus
     pieces, is_repeatable = pieces_of(content)
     described = jwt.sign(core.configuration.private_key, {"metadata": descriptor.to_wire()})
     headers = {"content-type": "application/octet-stream", "FileDescriptor": described}
+    if isinstance(content, bytes):  # Without a length, the body is sent in chunks: a small file needs more packets.
+        headers["content-length"] = str(len(content))
 
     def call(access_token: str) -> Flow[Response]:
         signed = core.configuration.bearer(access_token=access_token) | headers

@@ -10,6 +10,8 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from privateshare.platform.api import accounts, files, oauth, pushing, sessions
+from privateshare.platform.api.frequent import frequent_routes
 from privateshare.platform.http.frequent import FrequentRoute, read_json_body
 
 JSON = {"content-type": "application/json"}
@@ -114,3 +116,16 @@ async def test_other_methods_and_paths(client: httpx2.AsyncClient) -> None:
     assert (await client.post("/things/a/b")).status_code == 404
     assert (await client.post("/things/a?wait=x")).status_code == 422
     assert (await client.post("/things/a?wait=2")).json()["wait"] == 2
+
+
+def test_these_calls_have_routes_of_their_own() -> None:
+    """A call that lost its route would still work, and only take longer."""
+    assert {route.endpoint for route in frequent_routes()} == {
+        files.get_file,
+        files.get_session_files,
+        accounts.list_accounts,
+        oauth.issue_tokens,
+        oauth.preauthorize,
+        sessions.trigger_session,
+        pushing.push_to_library,
+    }
