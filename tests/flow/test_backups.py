@@ -12,7 +12,7 @@ import pytest
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.command_line import OperatorCommand, run_command
-from tests.flow.databases import copied_postgres
+from tests.flow.databases import copied_postgres, new_database
 from tests.flow.people import People
 from tests.flow.served import Served, serving
 from tests.flow.sessions import triggered, wait_until_over
@@ -151,7 +151,8 @@ async def test_a_platform_moves_to_postgresql_and_s3_and_back(short_path: Path, 
             wire, persons = await people_with_data(people)
         before = contents(wire, *persons["stays"])
         end_two(served, wire, persons)
-    async with copied_postgres(short_path / "postgres") as url:
+    async with copied_postgres(short_path / "postgres") as migrated:
+        url = await new_database(migrated, migrated=False)
         short_path.chmod(0o755)
         with serving_s3() as s3:
             stores = {"DATABASE_URL": url, "BLOB_URL": f"s3://{s3.bucket()}/files", "KEY_URL": f"s3://{s3.bucket()}"}
