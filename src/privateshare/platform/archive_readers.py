@@ -23,7 +23,7 @@ import structlog
 from privateshare.platform.reader_processes import ReaderForks, ReaderProcess, start_process
 from privateshare.sources.archive_sources import package_of_source
 from privateshare.sources.contract import Broken, FileMark, Identity, Source, SourceInfo, TryLater
-from privateshare.sources.failures import LeftOut, decode_left_out, takes_too_much
+from privateshare.sources.failures import LeftOut, decode_left_out, decode_problem, takes_too_much
 from privateshare.sources.frames import (
     MAX_PAGE_BYTES,
     PLACE,
@@ -349,8 +349,8 @@ class _Reader:
         if len(content) != PLACE.size:
             raise FrameError("a malformed read request")
         position, length = PLACE.unpack(content)
-        if length > MAX_READ_BYTES:
-            raise FrameError("a read request that is too large")
+        if length > MAX_READ_BYTES or position + length > self._size:
+            raise FrameError("a read request that is too large, or beyond the archive")
         self._archive.seek(position)
         self._bytes_read += length
         return self._archive.read(length)
@@ -458,7 +458,7 @@ def _identity(id_: Any, name: Any, type_: Any, named: Any, in_objects: Any) -> I
 def _broken(fields: dict[str, Any]) -> Broken:
     """Parse a BROKEN frame. Raises FrameError."""
     try:
-        broken = Broken(fields["text"], **fields["values"])
+        broken = decode_problem(fields["text"], fields["values"])
         broken.left_out = decode_left_out(fields["left_out"]) if fields["left_out"] is not None else None
     except (KeyError, TypeError, ValueError) as error:
         raise FrameError("a malformed problem") from error

@@ -7,6 +7,7 @@ SourceFailure
     └── ClientForgotten   the server does not know this platform any more
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ MAX_NAMED_FILES = 20  # Further files are only counted.
 MAX_FILE_NAME_CHARACTERS = 100
 THE_FILE = "The file"  # Stands for the name if the upload is a single file.
 MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600
+MAX_TEXT_CHARACTERS = 1000  # Of a text for a person, before its placeholders are filled.
+_PLACEHOLDER = re.compile(r"%\([a-z_0-9]+\)[sd]|%%")
 
 
 class SourceFailure(Exception):
@@ -290,24 +293,53 @@ def decode_left_out(told: Mapping[str, Any]) -> LeftOut:
     """Convert the result of `encode_left_out` back. Raises KeyError, TypeError or ValueError if it is invalid."""
     entries: Counter[tuple[Reason, int | None]] = Counter()
     for code, one, many, object_type, number in told["entries"]:
-        entries[Reason(code, one, many, UNKNOWN.refusal), object_type] = number
+        entries[_decoded_reason(code, one, many), object_type] = _checked_number(number)
+    not_taken: Counter[Reason] = Counter()
+    for code, one, many, number in told["not_taken"]:
+        not_taken[_decoded_reason(code, one, many)] = _checked_number(number)
     damaged, unused = (
-        {name: Broken(text, **values) for name, text, values in told[part]} for part in ("damaged", "unused")
+        {name: decode_problem(text, values) for name, text, values in told[part]} for part in ("damaged", "unused")
     )
-    more_damaged, more_unused, estimate = told["more"]
+    more_damaged, more_unused, estimate = map(_checked_number, told["more"])
     return LeftOut(
-        read=told["read"],
+        read=_checked_number(told["read"]),
         entries=entries,
-        not_taken=Counter(
-            {Reason(code, one, many, UNKNOWN.refusal): number for code, one, many, number in told["not_taken"]}
-        ),
-        skipped=Counter(dict(told["skipped"])),
+        not_taken=not_taken,
+        skipped=Counter({ending: _checked_number(number) for ending, number in told["skipped"]}),
         damaged=damaged,
         unused=unused,
         more_damaged=more_damaged,
         more_unused=more_unused,
         estimate=estimate,
     )
+
+
+def decode_problem(text: Any, values: Mapping[str, Any]) -> Broken:
+    """Build the problem that another process described. Raises KeyError, TypeError or ValueError if it is invalid."""
+    return Broken(_checked_template(text) if values else _checked_text(text), **values)
+
+
+def _decoded_reason(code: Any, one: Any, many: Any) -> Reason:
+    return Reason(_checked_text(code), _checked_template(one), _checked_template(many), UNKNOWN.refusal)
+
+
+def _checked_text(text: Any) -> str:
+    if not isinstance(text, str) or len(text) > MAX_TEXT_CHARACTERS:
+        raise ValueError("this is no text for a person")
+    return text
+
+
+def _checked_template(text: Any) -> str:
+    """Check a text with placeholders. One with a width, such as %(num)999999999s, could fill the memory."""
+    if "%" in _PLACEHOLDER.sub("", _checked_text(text)):
+        raise ValueError("a text has a placeholder of an unknown form")
+    return str(text)
+
+
+def _checked_number(number: Any) -> int:
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise ValueError("this is no number of entries")
+    return number
 
 
 def takes_too_much() -> Broken:

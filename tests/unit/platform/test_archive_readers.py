@@ -146,6 +146,9 @@ kind, length = struct.unpack(">BQ", sys.stdin.buffer.read(9))
 order = json.loads(sys.stdin.buffer.read(length))
 left_out = {"read": 1, "entries": [], "not_taken": [], "skipped": [], "damaged": [], "unused": []}
 left_out["more"] = [0, 0, 0]
+def result(**report):
+    counts = {"owner_in_objects": "a", "kinds": [], "newest": []}
+    say(RESULT, {"identity": ["a", "A", "USER", True, None], "left_out": left_out | report, **counts})
 """
 
 
@@ -194,6 +197,20 @@ MISBEHAVIOUR = {
         "owner_in_objects": 5})""",
     "asks for nothing": 'say(READ, b"")',
     "asks for too much": 'say(READ, struct.pack(">QQ", 0, 1 << 40))',
+    "asks for what is beyond": 'say(READ, struct.pack(">QQ", 1 << 63, 1))',
+    "a text that is none": 'say(BROKEN, {"text": 5, "values": {}, "left_out": None})',
+    "a text without end": 'say(BROKEN, {"text": "x" * 5000, "values": {}, "left_out": None})',
+    "a text that grows": 'say(BROKEN, {"text": "%(a)9999999s", "values": {"a": "x"}, "left_out": None})',
+    "a reason that grows": """
+        reason = ["C", "%(num)s", "%(num)*s", None, 1]
+        result(entries=[reason])""",
+    "a reason without a number": """
+        reason = ["C", "%(num)s", "%(num)s", "many"]
+        result(not_taken=[reason])""",
+    "a problem that grows": """
+        problem = ["x.csv", "%(a).9999999f", {"a": 1}]
+        result(damaged=[problem])""",
+    "a report without a number": 'result(read="1")',
     "fails": 'say(FAILED, {"error": "KeyError", "where": "mapping.py:7"})',
     "closes its pipe and stays": "os.close(1); time.sleep(600)",
 }
@@ -244,6 +261,12 @@ async def test_a_reader_that_does_not_start_is_reported(command: tuple[str, ...]
 async def test_invalid_pages_end_the_import(kind: str) -> None:
     """A page that does not follow the protocol of readers ends the import."""
     assert isinstance(await scripted(MISBEHAVIOUR_WITH_PAGES[kind], fetch=True), ReaderFailed)
+
+
+async def test_a_valid_result_is_accepted() -> None:
+    """The same script is accepted if its report is valid."""
+    reason, problem = ["C", "%(num)s of %(total)s", "%(num)d", None, 1], ["x.csv", "%(name)s, 100%%", {"name": "x"}]
+    assert await scripted(f"result(entries=[{reason!r}], damaged=[{problem!r}])") == []
 
 
 async def test_valid_pages_are_accepted() -> None:
