@@ -10,6 +10,7 @@ from privateshare.platform.me.moving import MOVED
 OTHERS = {
     ("accounts", "identity_hash"),
     ("archives", "fingerprint"),
+    ("authorization_codes", "code_hash"),
     ("browsers", "secret_hash"),
     ("browsers", "previous_hash"),
     ("passkeys", "credential_hash"),
@@ -18,6 +19,7 @@ OTHERS = {
     *(("journeys", name) for name in ("sealed_draft", "sealed_outcome", "sealed_sign_in")),
     ("sessions", "key_hash"),
     ("sessions", "sealed_criteria"),
+    ("tokens", "token_hash"),
 }
 LEFT_OUT = {ExportRow.__tablename__, MergeRow.__tablename__}
 

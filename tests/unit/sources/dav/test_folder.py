@@ -323,7 +323,7 @@ def test_a_folder_without_end_is_not_listed_to_its_end(monkeypatch: pytest.Monke
         connection = Connection(token=token, provider_account_id="x")
         (fetched,) = source.archives(connection, None)
         fetched.archive.close()
-        assert list(connection.left_out.unused) == ["8.jpg"]
+        assert list(connection.left_out.unused) == ["7.jpg"]
 
 
 @pytest.mark.parametrize("there", ["/g/", "https://cloud.example/f/"])
