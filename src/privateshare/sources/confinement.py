@@ -142,7 +142,8 @@ def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
 
 def _refuse_calls(libc: ctypes.CDLL) -> None:
     machine = platform.machine()
-    if machine not in ARCHITECTURES:
+    # A Python of 32 bits on a kernel of 64, as on some Raspberry Pis, uses the calls of another architecture.
+    if machine not in ARCHITECTURES or sys.maxsize < 1 << 32:
         return
     numbers = {both[[*ARCHITECTURES].index(machine)] for both in REFUSED_CALLS.values()} - {-1}
     program = b"".join(_filter(ARCHITECTURES[machine], CLONE[machine], sorted(numbers)))
