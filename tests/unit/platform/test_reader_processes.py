@@ -53,8 +53,12 @@ def files_of(pid: int) -> dict[int, str]:
     """Return the open files of a reader, once it has taken its pipes."""
     give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
-        found = {int(path.name): os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
-        if found.get(0, "").startswith("pipe:") and found.get(1) == "/dev/null":
+        found: dict[int, str] = {}
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # The reader closes some meanwhile.
+                found[int(path.name)] = os.readlink(path)
+        # It copies its pipes to 3 and 4 once it has closed all else, and then gives up its standard output.
+        if all(found.get(number, "").startswith("pipe:") for number in (3, 4)) and found.get(1) == "/dev/null":
             return found
         time.sleep(0.01)
     raise AssertionError("the reader does not begin")
