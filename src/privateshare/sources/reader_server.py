@@ -37,10 +37,12 @@ class ReaderServer:
         self._control = control
         self._lifelines: dict[int, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
-        self._woken, wake = socket.socketpair()
+        self._woken, self._wake = (
+            socket.socketpair()
+        )  # Both are kept: one whose other end is closed is always readable.
         self._woken.setblocking(False)
-        wake.setblocking(False)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        self._wake.setblocking(False)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # The byte that it writes ends `select`.
         self._selector.register(control, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)

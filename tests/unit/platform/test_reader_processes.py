@@ -117,6 +117,14 @@ def test_a_killed_server_is_replaced(forks: ReaderForks) -> None:
     until_gone(pid)
 
 
+def test_a_server_sleeps_while_nothing_is_read(forks: ReaderForks) -> None:
+    """One that never waits would take a processor for as long as the platform runs."""
+    end(forks.start(None))
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while ") S" not in Path(f"/proc/{server()}/stat").read_text():
+        assert time.monotonic() < give_up
+
+
 def test_a_package_that_cannot_be_imported_does_not_end_the_server(forks: ReaderForks) -> None:
     """Only the reader that needs it fails, and that reader says so itself."""
     assert end(forks.start("no.such.package")) == 0
