@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,12 @@ def found_in(data: bytes, wanted: dict[str, list[bytes]]) -> list[str]:
     return [name for name, shapes in wanted.items() if any(shape in data for shape in shapes)]
 
 
-def stored_files(served: Served) -> Iterable[Path]:
+def stored_files(served: Served) -> Iterable[tuple[Path, bytes]]:
     """Yield every file below the data folder, and the log beside it; the master key, by its nature, is left out."""
-    yield served.log
-    yield from (path for path in files_below(served.data) if path.name != MASTER_KEY)
+    for path in (served.log, *files_below(served.data)):
+        with suppress(FileNotFoundError):  # PostgreSQL or a job deleted it since it was listed.
+            if path.name != MASTER_KEY:
+                yield path, path.read_bytes()
 
 
 async def flush(platform: Platform) -> None:
@@ -232,11 +235,7 @@ async def test_no_stored_file_contains_readable_data(lent: Lent) -> None:
     wanted = forms(CANARIES | lent.secrets) | await private_keys(lent)
     wanted["master key"] = [load_master_key(Settings(data=lent.served.data)).current.value]
     searched = 0
-    for path in stored_files(lent.served):
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:  # A job deleted it since it was listed.
-            continue
+    for path, data in stored_files(lent.served):
         searched += len(data)
         assert found_in(data, wanted) == [], path
     assert searched > 20_000_000  # The cluster and its write-ahead log are in it.
@@ -287,8 +286,8 @@ async def test_the_search_finds_plain_text(lent: Lent) -> None:
     wanted = forms({"contract": lent.wire.contract_id})
     places = {
         path.relative_to(lent.served.data).parts[0:3]
-        for path in stored_files(lent.served)
-        if path != lent.served.log and found_in(path.read_bytes(), wanted)
+        for path, data in stored_files(lent.served)
+        if path != lent.served.log and found_in(data, wanted)
     }
     assert ("postgres", "cluster", "base") in places
     assert ("postgres", "cluster", "pg_wal") in places
