@@ -106,7 +106,7 @@ class _Server:
         lifeline, theirs = socket.socketpair()
         try:
             self._request(package or NO_PACKAGE, from_us, to_us, theirs.fileno())
-        except BaseException:
+        except BaseException:  # An interruption must not leave the ends of the pipes open either.
             os.close(to_reader)
             os.close(from_reader)
             lifeline.close()

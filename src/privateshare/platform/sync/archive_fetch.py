@@ -5,19 +5,17 @@ with the position, so that an interrupted sync continues with the next archive (
 """
 
 import asyncio
-import time
 from contextlib import aclosing
 
 import structlog
 
 from privateshare.platform.library.object_buffer import ObjectBuffer
-from privateshare.platform.sync.archive_import import SECONDS_BETWEEN_ACCESS_CHECKS
+from privateshare.platform.sync.archive_pages import pages_while_allowed
 from privateshare.platform.sync.object_writing import write_objects
 from privateshare.platform.sync.positions import keep_positions
 from privateshare.platform.sync.sync_run import AccountSync, check_may_fetch
 from privateshare.sources.contract import ArchiveFetchingSource, Broken, Connection, FetchedArchive
 from privateshare.sources.dav.folder_source import common_cursor
-from privateshare.sources.failures import LeftOut
 
 log = structlog.get_logger()
 
@@ -37,19 +35,12 @@ async def fetch_archives(run: AccountSync, source: ArchiveFetchingSource, connec
 
 
 async def _read(run: AccountSync, fetched: FetchedArchive, connection: Connection) -> None:
-    types, checked_at = run.known_cursors.keys(), 0.0
     readers, owner = run.platform.archive_readers, connection.provider_account_id
+    found = readers.objects(run.source, fetched.archive, owner, run.known_cursors.keys())
     with ObjectBuffer(run.source.info.schema) as buffer:
         try:
-            async with aclosing(readers.objects(run.source, fetched.archive, owner, types)) as pages:
+            async with aclosing(pages_while_allowed(run, found)) as pages:
                 async for page in pages:
-                    run.require_time()
-                    if isinstance(page, LeftOut):
-                        run.left_out.add(page)
-                        continue
-                    if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
-                        await check_may_fetch(run)
-                        checked_at = time.monotonic()
                     await asyncio.to_thread(buffer.add_entries, page.entries)
         except Broken as problem:
             log.info("an archive of a folder is not of its source", source=run.source.info.id)

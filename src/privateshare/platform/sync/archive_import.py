@@ -1,7 +1,6 @@
 """Merging uploaded archives into the files of an account, as a part of its sync."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from io import BufferedReader
@@ -18,15 +17,15 @@ from privateshare.platform.library.holdings import files_of_accounts
 from privateshare.platform.library.mapped_files import MappedFiles, has_files, stored_newest
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.read_exports import ExportHead, milliseconds_now, stored_head, stored_pages
+from privateshare.platform.sync.archive_pages import pages_while_allowed
 from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
-from privateshare.platform.sync.sync_run import AccountSync, check_may_fetch
+from privateshare.platform.sync.sync_run import AccountSync
 from privateshare.protocol.object_time import FHIR
 from privateshare.sources.contract import Broken
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.frames import EntryPage
 
 ARCHIVE_BUFFER_BYTES = 1024 * 1024
-SECONDS_BETWEEN_ACCESS_CHECKS = 0.5
 
 log = structlog.get_logger()
 
@@ -81,24 +80,15 @@ async def _merge_archive(run: AccountSync, archive: ArchiveRow) -> None:
     identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
     key = archive_key(archive, run.library)
     reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
-    checked_at = 0.0
     async with run.platform.database.transaction() as db:
         stages = Stages(is_first=not await has_files(db, run.account))
     with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ExitStack() as buffers:
         buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
         head = await asyncio.to_thread(stored_head, cast(BinaryIO, opened)) if archive.was_read else None
         age = await _compare_with_stored(run, archive, head, buffer) if head and not stages.is_first else Age.NEWER
-        async with aclosing(
-            _pages_of_archive(run, archive, head, cast(BinaryIO, opened), identity.objects_owner)
-        ) as pages:
+        found = _pages_of_archive(run, archive, head, cast(BinaryIO, opened), identity.objects_owner)
+        async with aclosing(pages_while_allowed(run, found)) as pages:
             async for page in pages:
-                run.require_time()
-                if isinstance(page, LeftOut):
-                    run.left_out.add(page)
-                    continue
-                if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
-                    await check_may_fetch(run)
-                    checked_at = time.monotonic()
                 await asyncio.to_thread(buffer.add_entries, aged(page.entries, age))
                 if stages.is_due(buffer):
                     await write_objects(run, buffer, from_source=False)

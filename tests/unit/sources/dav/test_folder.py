@@ -89,14 +89,14 @@ def test_a_folder_is_an_account_of_its_source(server: WebDav) -> None:
 def test_files_in_folders_are_read_once(server: WebDav) -> None:
     """Only files of the source's kinds; later those that are new or changed; nothing twice."""
     put(server, "a.ics", calendar(1, 2))
-    put(server, "work/2026/b.ICS", calendar(3))
+    put(server, "older/2026/b.ICS", calendar(3))
     put(server, "notes.txt", "nothing")
     put(server, ".hidden/c.ics", calendar(9))
     account = Folder(server)
     found, connection = account.read()
     assert len(found[EVENT]) == 3
     assert connection.left_out.count == 0
-    assert sorted(server.fetched()) == ["/Backups/a.ics", "/Backups/work/2026/b.ICS"]
+    assert sorted(server.fetched()) == ["/Backups/a.ics", "/Backups/older/2026/b.ICS"]
     assert account.read()[0] == {}
     assert server.fetched() == []
     put(server, "new.ics", calendar(4))
