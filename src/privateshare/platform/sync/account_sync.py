@@ -67,8 +67,8 @@ from privateshare.platform.sync.sync_run import (
     require_waiting_session,
 )
 from privateshare.platform.webhooks.messages import announce_data, announce_login
+from privateshare.sources.archive_fetching import ArchiveFetchingSource
 from privateshare.sources.contract import (
-    ArchiveFetchingSource,
     Broken,
     Connection,
     NeedsLogin,

@@ -14,8 +14,8 @@ from privateshare.platform.sync.archive_pages import pages_while_allowed
 from privateshare.platform.sync.object_writing import write_objects
 from privateshare.platform.sync.positions import keep_positions
 from privateshare.platform.sync.sync_run import AccountSync, check_may_fetch
-from privateshare.sources.contract import ArchiveFetchingSource, Broken, Connection, FetchedArchive
-from privateshare.sources.dav.folder_source import common_cursor
+from privateshare.sources.archive_fetching import ArchiveFetchingSource, FetchedArchive, common_cursor
+from privateshare.sources.contract import Broken, Connection
 
 log = structlog.get_logger()
 

@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from privateshare.sources.contract import Broken, Connection, FetchedArchive
+from privateshare.sources.archive_fetching import FetchedArchive
+from privateshare.sources.contract import Broken, Connection
 from privateshare.sources.dav.client import DAV, DavClient, DavResource, NoFile, NotDav
 from privateshare.sources.failures import LeftOut, shown_name
 from privateshare.sources.web import same_origin

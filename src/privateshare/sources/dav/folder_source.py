@@ -7,11 +7,10 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
+from privateshare.sources.archive_fetching import ArchiveFetchingSource, FetchedArchive, common_cursor
 from privateshare.sources.contract import (
-    ArchiveFetchingSource,
     Broken,
     Connection,
-    FetchedArchive,
     Identity,
     JsonObject,
     NeedsLogin,
@@ -120,12 +119,6 @@ class UploadOrFolder(UploadOrAnswers):
     def archives(self, connection: Connection, cursor: str | None) -> Generator[FetchedArchive, None, None]:
         """Yield the archives of the folder that are new or changed. Raises NeedsLogin, TryLater or Broken."""
         return self._folder.archives(connection, cursor)
-
-
-def common_cursor(cursors: Mapping[int, str | None]) -> str | None:
-    """Return the cursor that all object types have; None if they differ, so that everything is read again."""
-    found = set(cursors.values())
-    return found.pop() if len(found) == 1 else None
 
 
 def _known(connection: Connection) -> JsonObject:
