@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,20 @@ from tests.flow.wire import Tokens, Wire
 from tests.s3 import serving_s3
 
 ACCOUNTS = "permission-access/accounts"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Provide a platform of its own: other tests destroy files and keys of the one that they share."""
+    with serving(tmp_path_factory.mktemp("backups") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def people(served: Served) -> AsyncIterator[People]:
+    """Provide a factory of apps, contracts and consents on it."""
+    async with operator_platform(Settings(data=served.data, database_pool_size=2)) as platform:
+        yield People(platform, served.origin)
 
 
 def json_of(*words: object, status: int = 0, environment: dict[str, str] | None = None) -> Any:
