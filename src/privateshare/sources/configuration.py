@@ -1,8 +1,10 @@
 """Settings of sources: `[sources.NAME]` of the platform's file of settings, or environment variables.
 
 A folder whose sources have settings has two things: a module `configuration` with a class `Settings`, derived from
-`SourceSettings` or `ClientSettings`, and in its module `source` a function `configured`, which takes these settings and
-returns sources. They replace those in `SOURCES` with the same ids: `SOURCES` has what works without settings.
+`SourceSettings` or `ClientSettings`, and a function `configured`, which takes these settings and returns sources. They
+replace those in `SOURCES` with the same ids: `SOURCES` has what works without settings. `configured` is in the module
+`source`, or in `live`, so that the process that reads an export imports no HTTP client: that process imports only
+`source`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -157,10 +159,16 @@ def configured_sources(name: str, settings: SourceSettings) -> Sequence[Source]:
     """
     folder = next(folder for folder in registrations() if folder.name == name)
     own = {*folder.ids, *(entry["id"] for entry in folder.sources)}
-    configured: Callable[[SourceSettings], Sequence[Source]] = import_module(f"{folder.package}.source").configured
-    sources = [*configured(settings)]
+    sources = [*_configured(folder)(settings)]
     for source in sources:
         check_source(source, catalogue())
         if source.info.id not in own and not folder.package.startswith(f"{SOURCES_PACKAGE}."):
             raise ValueError(f"configured returns the source {source.info.id}, which {name} does not register")
     return sources
+
+
+def _configured(folder: Registration) -> Callable[[SourceSettings], Sequence[Source]]:
+    """Return the function `configured` of a folder."""
+    live = f"{folder.package}.live"
+    own = getattr(import_module(live), "configured", None) if find_spec(live) is not None else None
+    return cast(Callable[..., Sequence[Source]], own or import_module(f"{folder.package}.source").configured)

@@ -7,10 +7,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -398,12 +397,21 @@ def test_the_reader_ignores_the_current_folder_and_environment() -> None:
 
 def test_a_reader_loads_nothing_of_the_platform() -> None:
     """A reader starts fast, and has no code that could do more than read archives."""
-    code = "import sys, privateshare.sources.reader_server; print(' '.join(sys.modules))"
-    loaded: Any = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = modules_after_importing("privateshare.sources.reader_server")
     assert not [name for name in loaded if name.startswith(("privateshare.platform", "privateshare.sdk"))]
     assert not {"httpx2", "sqlalchemy", "psycopg", "cryptography", "ssl"} & set(loaded)
+
+
+def test_sources_that_also_have_an_api_load_no_http_client_to_read_an_export() -> None:
+    """The client of the API is in `live`, which only the platform imports."""
+    names = ("spotify", "strava", "reddit", "lastfm")
+    loaded = modules_after_importing(*(f"privateshare.sources.{name}.source" for name in names))
+    assert not {"httpx2", "ssl"} & set(loaded)
+
+
+def modules_after_importing(*names: str) -> Sequence[str]:
+    code = f"import sys, {', '.join(names)}; print(' '.join(sys.modules))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits there")

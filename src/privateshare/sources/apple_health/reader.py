@@ -57,7 +57,6 @@ class ExportReader:
 
     Attributes:
         me: What the export says of the person.
-        export_date: When it was made.
     """
 
     def __init__(
@@ -69,7 +68,6 @@ class ExportReader:
         self._kinds = {name: _Kind(handler) for name, handler in records.items()}
         self._on_item, self._on_entered = on_item, on_entered
         self.me: Attributes = {}
-        self.export_date = ""
         self._in_correlation = False
         self._item: Item | None = None
         self._handled = False
@@ -104,8 +102,6 @@ class ExportReader:
             self._in_correlation, self._handled = True, False
         elif tag == "Me":
             self.me = attributes
-        elif tag == "ExportDate":
-            self.export_date = attributes.get("value", "")
 
     def end(self, tag: str) -> None:
         """Record that an element ends."""

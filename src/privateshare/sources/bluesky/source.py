@@ -6,7 +6,6 @@ OAuth can do no less than the app password, and the person can end it in the app
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -172,11 +171,6 @@ class LiveBluesky(JsonApiSource):
         if session["did"] != known["did"]:
             raise ValueError("the server names another account")
         return Identity(known["did"], f"@{text_of(session.get('handle'))}", "USER")
-
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of repositories."""
-        del listing, now
-        return ()
 
     def _client(self, connection: Connection) -> ApiClient:
         if connection.token is None:

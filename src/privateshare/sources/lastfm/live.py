@@ -10,7 +10,6 @@ a link gets a token that works here. A sign-in is therefore no proof of who some
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from hashlib import md5
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +26,7 @@ from privateshare.sources.contract import (
     ObjectSchema,
     RequestLimit,
     SignIn,
+    Source,
     SourceInfo,
     TryLater,
 )
@@ -35,9 +35,12 @@ from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.json_api.paging import earlier_page, field_at
 from privateshare.sources.json_api.requests import USER_AGENT, ApiClient, ApiRequest, ApiRules, requested_pause
 from privateshare.sources.json_api.values import required_text
+from privateshare.sources.lastfm.configuration import Settings
 from privateshare.sources.lastfm.mapping import id_of, is_playing, played_at, scrobble
+from privateshare.sources.lastfm.source import EXPORT
 from privateshare.sources.listenbrainz.mapping import account_id
 from privateshare.sources.object_building import dict_of
+from privateshare.sources.routes import UploadOrSignIn
 from privateshare.sources.web import open_client, read_object, retry_after_seconds
 
 ID = 9045
@@ -180,11 +183,11 @@ class LiveLastFm(OAuthApiSource):
         name = required_text(field_at(reply.content, "user", "name"))
         return Identity(account_id(name), name, "USER")
 
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
-
 
 def _recent_tracks(wanted: Wanted) -> ApiRequest:
     return ApiRequest(PATH, form={"method": "user.getRecentTracks", "user": wanted.owner, "limit": PAGE_SIZE})
+
+
+def configured(settings: Settings) -> Sequence[Source]:
+    """Return the source of exports with a sign-in too, by the operator's API account."""
+    return (UploadOrSignIn(EXPORT, LiveLastFm(settings, settings.origin)),)

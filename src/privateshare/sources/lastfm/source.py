@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.contract import FileMark, Source
 from privateshare.sources.export_reader import ReadExportSource, declare
-from privateshare.sources.lastfm.configuration import Settings
 from privateshare.sources.lastfm.reader import ScrobbleReader
 from privateshare.sources.lastfm.sample import lastfm_sample
 
@@ -33,15 +32,6 @@ EXPORT = ReadExportSource(
     ScrobbleReader,
     lastfm_sample,
 )
-
-
-def configured(settings: Settings) -> Sequence[Source]:
-    """Return the source with a sign-in too, by the operator's API account."""
-    # The process that reads an archive imports this module, and does without the clients of the API.
-    from privateshare.sources.lastfm.live import LiveLastFm
-    from privateshare.sources.routes import UploadOrSignIn
-
-    return (UploadOrSignIn(EXPORT, LiveLastFm(settings, settings.origin)),)
 
 
 SOURCES: Sequence[Source] = (EXPORT,)

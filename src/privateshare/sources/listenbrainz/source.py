@@ -1,8 +1,6 @@
 """The source ListenBrainz: a sample, the export that people request, or the listens of the person whose token it is."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
 import httpx2
 
@@ -87,11 +85,6 @@ class LiveListenBrainz(JsonApiSource):
             raise NeedsLogin("the token is not valid")
         name = required_text(content["user_name"])
         return Identity(account_id(name), name, "USER")
-
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
 
 
 EXPORT = ReadExportSource(

@@ -1,7 +1,6 @@
 """The source Mastodon: a sample, the archive that people request at their server, or a sign-in at any server."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
@@ -165,11 +164,6 @@ class LiveMastodon(JsonApiSource):
     def details(self, client: ApiClient, known: JsonObject) -> JsonObject:
         """Ask the server for the id that it has for the account."""
         return known | {OWN_ID: mapping.id_of(client.get(ABOUT_ME).content)}
-
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of archives."""
-        del listing, now
-        return ()
 
 
 EXPORT = ReadExportSource(

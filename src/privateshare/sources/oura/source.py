@@ -114,11 +114,6 @@ class LiveOura(OAuthApiSource):
         except httpx2.TransportError:
             return False
 
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
-
 
 EXPORTS = {source.info.id: source for source in WEARABLES}
 

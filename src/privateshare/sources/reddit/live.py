@@ -5,13 +5,12 @@ The API ends each list after 1000 items. What is older is in the export.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import httpx2
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
-from privateshare.sources.contract import Identity, JsonObject, ObjectSchema, RequestLimit, SignIn, SourceInfo
+from privateshare.sources.contract import Identity, JsonObject, ObjectSchema, RequestLimit, SignIn, Source, SourceInfo
 from privateshare.sources.json_api.listing import Listing, NewestFirst, Wanted
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.json_api.paging import list_at, token_page
@@ -19,7 +18,10 @@ from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRul
 from privateshare.sources.json_api.values import required_seconds, required_text
 from privateshare.sources.object_building import JsonObject as Thing
 from privateshare.sources.object_building import SourceAccount, dict_of, text_of
+from privateshare.sources.reddit.configuration import Settings
 from privateshare.sources.reddit.reader import COMMENT, ORIGIN, POST
+from privateshare.sources.reddit.source import SOURCES
+from privateshare.sources.routes import UploadOrSignIn
 
 ID = 9031
 PAGE_SIZE = 100
@@ -141,7 +143,7 @@ class LiveReddit(OAuthApiSource):
         name = required_text(client.get(ApiRequest("api/v1/me")).content["name"])
         return Identity(name.casefold(), name, "USER")
 
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
+
+def configured(settings: Settings) -> Sequence[Source]:
+    """Return the source of exports with a sign-in too, by the operator's app."""
+    return (UploadOrSignIn(SOURCES[0], LiveReddit(settings)),)

@@ -1,16 +1,10 @@
 """The source Reddit: a sample, or the copy of their data that people request."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
-from privateshare.sources.contract import FileMark, Source
+from privateshare.sources.contract import FileMark
 from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.reddit.reader import RedditReader
 from privateshare.sources.reddit.sample import sample_files
-
-if TYPE_CHECKING:
-    from privateshare.sources.reddit.configuration import Settings
 
 SOURCES = (
     ReadExportSource(
@@ -42,12 +36,3 @@ SOURCES = (
         sample_files,
     ),
 )
-
-
-def configured(settings: "Settings") -> Sequence[Source]:
-    """Return the source with a sign-in too, by the operator's app."""
-    # The process that reads an archive imports this module, and does without the clients of the API.
-    from privateshare.sources.reddit.live import LiveReddit
-    from privateshare.sources.routes import UploadOrSignIn
-
-    return (UploadOrSignIn(SOURCES[0], LiveReddit(settings)),)

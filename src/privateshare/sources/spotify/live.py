@@ -5,19 +5,21 @@ The objects have the ids of those in exports, as far as exports have the same fa
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.contract import Identity, JsonObject, ObjectSchema, SignIn, SourceInfo
+from privateshare.sources.contract import Identity, JsonObject, ObjectSchema, SignIn, Source, SourceInfo
 from privateshare.sources.json_api.listing import Listing, NewestFirst, Since, Wanted
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.json_api.paging import list_at, page_at
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules
 from privateshare.sources.json_api.values import count_of, moment_of, required_moment, required_text, truth_of
 from privateshare.sources.object_building import SourceAccount, dict_of, list_of, text_of
+from privateshare.sources.routes import UploadOrSignIn
+from privateshare.sources.spotify.configuration import Settings
 from privateshare.sources.spotify.history import Play
 from privateshare.sources.spotify.mapping import PlayIds, SpotifyAccount, artist_object, play_history, stable_id, track
+from privateshare.sources.spotify.source import Spotify
 
 PAGE_SIZE = 50
 TRACKS_PAGE_SIZE = 100
@@ -83,11 +85,6 @@ def playlist(item: JsonObject, account: SourceAccount) -> JsonObject:
     }
     found = own.owns(own_id) | {"id": own_id, "name": text_of(item.get("name")), "tracks": tracks}
     return found | {name: value for name, value in optional.items() if value is not None}
-
-
-def _actor(owner: JsonObject, own: SpotifyAccount) -> JsonObject:
-    own_id = text_of(owner.get("id"))
-    return own.owns(own_id) | {"id": own_id, "name": text_of(owner.get("display_name"))}
 
 
 def with_tracks(item: Any, client: ApiClient) -> Any:
@@ -219,7 +216,7 @@ class LiveSpotify(OAuthApiSource):
         own_id = required_text(about["id"])
         return Identity(own_id, text_of(about.get("display_name")) or own_id, "USER")
 
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
+
+def configured(settings: Settings) -> Sequence[Source]:
+    """Return the source of exports with a sign-in too, by the operator's app."""
+    return (UploadOrSignIn(Spotify(), LiveSpotify(settings)),)

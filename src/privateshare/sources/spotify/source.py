@@ -1,8 +1,8 @@
 """The source Spotify: samples, or the exports that a person uploads."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.contract import (
@@ -15,7 +15,6 @@ from privateshare.sources.contract import (
     OwnedPages,
     Page,
     Sample,
-    Source,
     SourceInfo,
     Upload,
 )
@@ -24,11 +23,7 @@ from privateshare.sources.spotify.export import SpotifyExport
 from privateshare.sources.spotify.mapping import account_of
 from privateshare.sources.spotify.sample import sample_objects
 
-if TYPE_CHECKING:
-    from privateshare.sources.spotify.configuration import Settings
-
-# A note.
-_BRAND = Brand("#1db954", "M9 17.5a2.6 2.6 0 1 1-1.8-2.45V5.3l11-2.3v12.4a2.6 2.6 0 1 1-1.8-2.45V7.5L9 9.05Z")
+_MUSICAL_NOTE = "M9 17.5a2.6 2.6 0 1 1-1.8-2.45V5.3l11-2.3v12.4a2.6 2.6 0 1 1-1.8-2.45V7.5L9 9.05Z"
 UNNAMED = "listener"  # Many archives contain no username.
 
 
@@ -57,7 +52,7 @@ class Spotify:
             Sample("large", "A devoted listener", "More than thirty thousand plays of the last ten years."),
             Sample("small", "A new listener", "The plays of the last two weeks. They are read at once."),
         ),
-        brand=_BRAND,
+        brand=Brand("#1db954", _MUSICAL_NOTE),
         upload=Upload(
             accept=".zip,.json",
             marks=(
@@ -106,15 +101,6 @@ class Spotify:
             account = account_of(connection.provider_account_id)
             export = SpotifyExport(connection.archive, connection.left_out)
             yield from (written for written in export.objects(account) if written.object_type in wanted)
-
-
-def configured(settings: "Settings") -> Sequence[Source]:
-    """Return the source with a sign-in too, by the operator's app."""
-    # The process that reads an archive imports this module, and does without the clients of the API.
-    from privateshare.sources.routes import UploadOrSignIn
-    from privateshare.sources.spotify.live import LiveSpotify
-
-    return (UploadOrSignIn(Spotify(), LiveSpotify(settings)),)
 
 
 SOURCES = (Spotify(),)

@@ -3,13 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 import httpx2
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
-from privateshare.sources.contract import Identity, JsonObject, ObjectSchema, RequestLimit, SignIn, SourceInfo
+from privateshare.sources.contract import Identity, JsonObject, ObjectSchema, RequestLimit, SignIn, Source, SourceInfo
 from privateshare.sources.json_api.listing import Listing, NewestFirst
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.json_api.paging import list_at, numbered_page
@@ -22,6 +20,9 @@ from privateshare.sources.json_api.values import (
     whole_of,
 )
 from privateshare.sources.object_building import SourceAccount, list_of, number_of, text_of
+from privateshare.sources.routes import UploadOrSignIn
+from privateshare.sources.strava.configuration import Settings
+from privateshare.sources.strava.source import Strava
 from privateshare.sources.strava.sports import english_name
 from privateshare.sources.web import open_client
 from privateshare.sources.workouts.recording import RUN_CADENCE, STEPS_PER_TURN, cadence_field
@@ -131,7 +132,7 @@ class LiveStrava(OAuthApiSource):
         except httpx2.TransportError:
             return False
 
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
+
+def configured(settings: Settings) -> Sequence[Source]:
+    """Return the source of exports with a sign-in too, by the operator's API application."""
+    return (UploadOrSignIn(Strava(), LiveStrava(settings)),)

@@ -1,8 +1,7 @@
 """The source Strava: a sample, or the export of an account."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.archive import UploadedFile
@@ -13,7 +12,6 @@ from privateshare.sources.contract import (
     Identity,
     ObjectSchema,
     Sample,
-    Source,
     SourceInfo,
     Upload,
 )
@@ -21,9 +19,6 @@ from privateshare.sources.export_source import ExportSource, Owned, UploadedExpo
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.strava.reading import StravaReader
 from privateshare.sources.strava.sample import sample_files
-
-if TYPE_CHECKING:
-    from privateshare.sources.strava.configuration import Settings
 
 UNNAMED = "strava"
 
@@ -79,15 +74,6 @@ class Strava(ExportSource):
             raise Broken("The archive holds the data of several accounts. Upload the archive of one account.")
         owner, name = next(iter(reader.owners.items()), (UNNAMED, "Strava"))
         return Identity(owner, name, "USER", named=owner != UNNAMED)
-
-
-def configured(settings: "Settings") -> Sequence[Source]:
-    """Return the source with a sign-in too, by the operator's API application."""
-    # The process that reads an archive imports this module, and does without the clients of the API.
-    from privateshare.sources.routes import UploadOrSignIn
-    from privateshare.sources.strava.live import LiveStrava
-
-    return (UploadOrSignIn(Strava(), LiveStrava(settings)),)
 
 
 SOURCES = (Strava(),)

@@ -187,11 +187,6 @@ class LiveWithings(OAuthApiSource):
         client.get(ApiRequest("measure", form={"action": "getmeas", "meastypes": "1", "lastupdate": _now()}))
         return Identity(required_text(known["userid"]), "Withings", "USER")
 
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
-
 
 def _now() -> int:
     return int(datetime.now(UTC).timestamp())

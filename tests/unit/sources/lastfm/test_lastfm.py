@@ -18,8 +18,8 @@ from privateshare.sources import oauth
 from privateshare.sources.contract import Broken, Connection, JsonObject, NeedsLogin, Page, TryLater
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.lastfm.configuration import Settings
-from privateshare.sources.lastfm.live import signed
-from privateshare.sources.lastfm.source import SOURCES, configured
+from privateshare.sources.lastfm.live import configured, signed
+from privateshare.sources.lastfm.source import SOURCES
 from privateshare.sources.routes import UploadOrSignIn
 
 (LASTFM,) = SOURCES
