@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,12 +10,15 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 from examples.walking import Browser
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from privateshare.platform.audit.verification import verify_log
 from privateshare.platform.db.tables import (
     AccountRow,
+    Base,
     BrowserRow,
+    ConsentRow,
     FileRow,
     FormerLibraryRow,
     LibraryRow,
@@ -23,9 +26,10 @@ from privateshare.platform.db.tables import (
     PasskeyRow,
 )
 from privateshare.platform.keystore.store import KeyMissing
-from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.me.merge_copies import Plan, copies_to_make, make_copies
 from privateshare.platform.me.merge_job import merge_libraries
+from privateshare.platform.me.moving import CHANGED_IN_PLACE
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.envelope import decrypt_stream
 from tests.flow.consenting import ask, asking_contract, opened, page_of, spotify_archive, upload
@@ -35,6 +39,45 @@ from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.security.attacking import Victim, seen, victim
 from tests.flow.sessions import texts, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
+
+# Citus refuses a change of the column by which a table is distributed, so these tests refuse it too.
+REFUSE_CHANGES = """
+CREATE FUNCTION refuse_another_library() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a row of % was given another library', TG_TABLE_NAME;
+END $$
+"""
+REFUSE_CHANGE = """
+CREATE TRIGGER refuse_another_library BEFORE UPDATE ON {0} FOR EACH ROW
+WHEN (OLD.library_id IS DISTINCT FROM NEW.library_id) EXECUTE FUNCTION refuse_another_library()
+"""
+DISTRIBUTED = [
+    table.name
+    for table in Base.metadata.sorted_tables
+    if "library_id" in table.columns and table.name not in {row.__tablename__ for row in CHANGED_IN_PLACE}
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def refused_changes(platform: Platform) -> AsyncIterator[None]:
+    """Let the database refuse to move a row of a distributed table to another library."""
+    async with platform.database.transaction() as db:
+        await db.execute(text(REFUSE_CHANGES))
+        for table in DISTRIBUTED:
+            await db.execute(text(REFUSE_CHANGE.format(table)))
+    yield
+    async with platform.database.transaction() as db:
+        await db.execute(text("DROP FUNCTION refuse_another_library CASCADE"))
+
+
+async def test_a_row_keeps_its_library(platform: Platform, people: People) -> None:
+    """The refusal itself works, so that the other tests show that nothing is refused."""
+    library = await people.library_of((await people.user(await people.contract()))[0])
+    async with platform.database.transaction() as db:
+        other = await create_library(db, platform)
+    with pytest.raises(DBAPIError, match="a row of consents was given another library"):
+        async with platform.database.transaction() as db:
+            await db.execute(update(ConsentRow).where(ConsentRow.library_id == library).values(library_id=other.id))
 
 
 @pytest.fixture(scope="module")

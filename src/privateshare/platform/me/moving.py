@@ -1,14 +1,16 @@
 """The move of all rows of a library into another library of the same person, in one transaction.
 
-Before it is committed, nothing has changed; afterwards the moved library does not exist. Its row is deleted only once
-no row refers to it any more, so nothing can be erased with it by mistake.
+Before it is committed, nothing has changed; afterwards the moved library does not exist. Rows are copied and then
+deleted, because a row of a distributed table cannot change the library by which it is found (ADR 47). The library's
+own row is deleted only once no row refers to it any more, so nothing can be erased with it by mistake.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Select, Table, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,7 +32,6 @@ from privateshare.platform.db.tables import (
     MergeRow,
     PasskeyRow,
     PushedFileRow,
-    ReceiptRow,
     RecoveryCodeRow,
     StorageRow,
     SyncRow,
@@ -45,19 +46,8 @@ from privateshare.platform.me.moved_values import seal_again
 from privateshare.platform.me.same_accounts import SameAccount
 from privateshare.platform.runtime import Platform
 
-# The tables whose rows are moved by their library id. The rows of an account, a sync or a consent follow it.
-MOVED = (
-    AccountRow,
-    BrowserRow,
-    ConsentRow,
-    FormerLibraryRow,
-    JourneyRow,
-    PasskeyRow,
-    PushedFileRow,
-    ReceiptRow,
-    RecoveryCodeRow,
-    StorageRow,
-)
+# The tables whose rows are found without a library: they stay where they are, and only name another library.
+CHANGED_IN_PLACE = (JourneyRow, PasskeyRow, StorageRow)
 
 
 class RowsLeft(Exception):
@@ -72,12 +62,11 @@ async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_b
     await platform.erasure_keys.require_store()
     theirs, mine = plan.theirs, plan.mine
     db.expunge_all()
-    # What belongs to an account and a consent is moved with the one, and then the other follows.
-    await db.execute(text("SET CONSTRAINTS ALL DEFERRED"))
     await _leave_out(db, theirs.id, other_browser_id)
     for same in plan.same:
         await _give_files(db, platform, plan, same)
     await seal_again(db, plan)
+    covering = [row for same in plan.same for row in await _covering(db, plan, same)]
     for same in plan.same:
         await _replace_account(db, plan, same)
     await _number_accounts(db, plan)
@@ -86,6 +75,8 @@ async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_b
         await _keep_pushed_files_apart(db, library_id)
     waiting = [(row.id, row.account_id) for row in await db.execute(_unfinished_syncs(theirs.id))]
     await _move_rows(db, theirs.id, mine.id)
+    if covering:
+        await db.execute(insert(ConsentAccountRow), covering)
     for sync_id, account_id in waiting:
         await defer_sync(db, platform.queue, mine.id, sync_id, account_id)
     log_key = mine.seal(FORMER_LOG_KEY, theirs.log.id, theirs.log.key.value)
@@ -127,24 +118,32 @@ async def _replace_account(db: AsyncSession, plan: Plan, same: SameAccount) -> N
     mine.sealed_imports = None  # Some of its files were replaced.
     mine.signed_in = mine.signed_in or theirs.signed_in
     await db.flush()
-    files = update(FileRow).where(FileRow.library_id == plan.theirs.id, FileRow.account_id == same.theirs)
-    name = _renumbered(literal(str(mine.number)))
-    await db.execute(files.values(library_id=plan.mine.id, account_id=mine.id, name=name))
+    files = (FileRow.library_id == plan.theirs.id, FileRow.account_id == same.theirs)
+    await _copy_rows(
+        db,
+        Base.metadata.tables[FileRow.__tablename__],
+        files,
+        library_id=plan.mine.id,
+        account_id=mine.id,
+        name=_renumbered(literal(str(mine.number))),
+    )
     await _rename_in_consents(db, plan, same)
     await _rename_in_journeys(db, plan, same)
     await db.delete(theirs)
     await db.flush()
 
 
-async def _rename_in_consents(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
-    """Let the consents that cover an account cover the one that takes its place, with what was chosen of it."""
-    covered = select(ConsentAccountRow.consent_id).where(
+async def _covering(db: AsyncSession, plan: Plan, same: SameAccount) -> Sequence[dict[str, UUID]]:
+    """Return the rows by which the consents that cover an account will cover the one that takes its place."""
+    covering = select(ConsentAccountRow.consent_id).where(
         ConsentAccountRow.library_id == plan.theirs.id, ConsentAccountRow.account_id == same.theirs
     )
-    ids = list(await db.scalars(covered))
-    rows = [{"consent_id": id_, "library_id": plan.mine.id, "account_id": same.mine} for id_ in ids]
-    if rows:
-        await db.execute(insert(ConsentAccountRow), rows)
+    ids = await db.scalars(covering)
+    return [{"consent_id": id_, "library_id": plan.mine.id, "account_id": same.mine} for id_ in ids]
+
+
+async def _rename_in_consents(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
+    """Let consents that name an account in what was chosen name the one that takes its place."""
     for consent in await db.scalars(select(ConsentRow).where(ConsentRow.library_id == plan.theirs.id)):
         consent.choice = consent.choice.with_accounts_renamed({same.theirs: same.mine})
     await db.flush()
@@ -202,8 +201,6 @@ async def _keep_public_user_ids(db: AsyncSession, theirs: UUID, mine: UUID) -> N
             await db.execute(update(StorageRow).where(*storages, StorageRow.sub.is_(None)).values(sub=row.sub))
             await db.delete(row)
     await db.flush()
-    moved = update(LibraryPartnerRow).where(LibraryPartnerRow.library_id == theirs)
-    await db.execute(moved.values(library_id=mine))
 
 
 async def _keep_pushed_files_apart(db: AsyncSession, library_id: UUID) -> None:
@@ -223,9 +220,29 @@ async def _move_rows(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
     # What an unfinished journey connected may be undone, and no longer the whole library.
     await db.execute(update(JourneyRow).where(JourneyRow.library_id == theirs).values(provisional=False))
     db.expunge_all()
-    for table in MOVED:
-        await db.execute(update(table).where(table.library_id == theirs).values(library_id=mine))
+    for unmoved in CHANGED_IN_PLACE:
+        await db.execute(update(unmoved).where(unmoved.library_id == theirs).values(library_id=mine))
+    copied = _copied_tables()
+    for table in copied:
+        await _copy_rows(db, table, [table.columns["library_id"] == theirs], library_id=mine)
+    for table in reversed(copied):
+        await db.execute(delete(table).where(table.columns["library_id"] == theirs))
     await _move_usage(db, theirs, mine)
+
+
+def _copied_tables() -> Sequence[Table[Any]]:
+    """List the tables whose rows are found by their library. Those that others refer to come first."""
+    others = {table.__table__ for table in (*CHANGED_IN_PLACE, UsagePersonRow)}
+    return [table for table in Base.metadata.sorted_tables if "library_id" in table.columns and table not in others]
+
+
+async def _copy_rows(
+    db: AsyncSession, table: Table[Any], rows: Iterable[ColumnElement[bool]], **changed: UUID | ColumnElement[str]
+) -> None:
+    """Copy rows of a table, with other values in the columns that are `changed`."""
+    values = [changed.get(column.key, column) for column in table.columns]
+    copied = [literal(value) if isinstance(value, UUID) else value for value in values]
+    await db.execute(insert(table).from_select(table.columns.keys(), select(*copied).where(*rows)))
 
 
 async def _move_usage(db: AsyncSession, theirs: UUID, mine: UUID) -> None:

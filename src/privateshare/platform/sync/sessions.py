@@ -213,11 +213,11 @@ async def start_session(
     """
     sql = await statements_of(db)
     before = await use_consent(sql, contract, consent, now)
-    session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
-    if isinstance(db, AsyncSession) and session in db:  # It waited for this consent.
+    if isinstance(db, AsyncSession) and session in db:  # It waited for this consent, in no library. ADR 47.
+        await db.delete(session)
         await db.flush()
-    else:
-        await _insert_session(sql, session)
+    session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
+    await _insert_session(sql, session)
     if session.options.source_fetch is not False and contract.kind == "read":
         await _add_syncs(sql, platform, session, previews or {})
     if before.has_webhooks:

@@ -38,36 +38,21 @@ LOCAL_TABLES = {
     "webhook_endpoints",
     "webhook_messages",
 }
-MOVED_IN_PLACE = (
-    "two libraries of a person are merged by changing the ids of rows, instead of copying and deleting them"
-)
 BEFORE_THE_PERSON = "it exists before anybody knows whose library it will be about"
 # What does not hold yet, and why.
 EXCEPTIONS = {
-    "archives: changes with accounts": MOVED_IN_PLACE,
     "archives: refers to journeys by journey_id": BEFORE_THE_PERSON,
-    "authorization_codes: changes with consents": MOVED_IN_PLACE,
-    "consent_accounts: changes with accounts": MOVED_IN_PLACE,
-    "consent_accounts: changes with consents": MOVED_IN_PLACE,
-    "files: changes with accounts": MOVED_IN_PLACE,
     "journeys: changes with libraries": BEFORE_THE_PERSON,
     "journeys: library_id may be missing": BEFORE_THE_PERSON,
     "journeys: primary key id": BEFORE_THE_PERSON,
     "journeys: unique browser_hash": BEFORE_THE_PERSON,
     "journeys: unique code_hash": BEFORE_THE_PERSON,
     "passkeys: unique credential_hash": "a passkey that another library has is refused",
-    "postboxes: changes with consents": MOVED_IN_PLACE,
-    "previews: changes with syncs": MOVED_IN_PLACE,
     "previews: refers to journeys by journey_id": BEFORE_THE_PERSON,
-    "session_syncs: changes with sessions": MOVED_IN_PLACE,
-    "session_syncs: changes with syncs": MOVED_IN_PLACE,
-    "sessions: changes with consents": MOVED_IN_PLACE,
     "storages: library_id may be missing": "an app has storages of no person",
     "storages: primary key id": "an app has storages of no person, and finds all by their ids",
     "stored_files: no library_id": "it belongs to a storage, which may be of no person",
     "stored_files: refers to storages by storage_id": "it belongs to a storage, which may be of no person",
-    "syncs: changes with accounts": MOVED_IN_PLACE,
-    "tokens: changes with consents": MOVED_IN_PLACE,
 }
 # Named statements about people that do not name a library.
 STATEMENTS_OF_SEVERAL_SHARDS = {"former_library": "it finds the library into which another one was moved"}

@@ -1,10 +1,9 @@
-"""When a library is moved into another one, no row and no sealed value may be forgotten."""
+"""When a library is moved into another one, no sealed value may be forgotten."""
 
 from sqlalchemy import LargeBinary
 
-from privateshare.platform.db.tables import Base, ExportRow, LibraryPartnerRow, MergeRow, UsagePersonRow
+from privateshare.platform.db.tables import Base
 from privateshare.platform.me.moved_values import BLOBS, SEALED
-from privateshare.platform.me.moving import MOVED
 
 # Values that are not sealed with a key of the library, or that every move computes anew.
 OTHERS = {
@@ -21,7 +20,6 @@ OTHERS = {
     ("sessions", "sealed_criteria"),
     ("tokens", "token_hash"),
 }
-LEFT_OUT = {ExportRow.__tablename__, MergeRow.__tablename__}
 
 
 def test_every_sealed_value_is_sealed_again() -> None:
@@ -34,22 +32,6 @@ def test_every_sealed_value_is_sealed_again() -> None:
         if "library_id" in table.columns and isinstance(column.type, LargeBinary)
     }
     assert found - OTHERS == sealed
-
-
-def test_every_row_is_moved() -> None:
-    """Every table with a library's rows is moved, follows a row that is moved, or is left out on purpose."""
-    moved = (
-        {table.__tablename__ for table in MOVED}
-        | {LibraryPartnerRow.__tablename__, UsagePersonRow.__tablename__}
-        | LEFT_OUT
-    )
-    for table in Base.metadata.sorted_tables:
-        follows = any(
-            key.onupdate == "CASCADE" and column.name == "library_id"
-            for column in table.columns
-            for key in column.foreign_keys
-        )
-        assert "library_id" not in table.columns or table.name in moved or follows, table.name
 
 
 def test_every_blob_is_copied() -> None:

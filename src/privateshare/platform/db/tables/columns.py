@@ -88,9 +88,6 @@ def created() -> Mapped[datetime]:
     return mapped_column(server_default=func.clock_timestamp())
 
 
-def with_its_library(columns: list[str], owner: list[Any], *, deferrable: bool | None = None) -> ForeignKeyConstraint:
-    """Let rows be erased with what they belong to, and follow it when its library is moved into another one.
-
-    A row that follows two others needs one constraint that is `deferrable`: they are moved one after the other.
-    """
-    return ForeignKeyConstraint(columns, owner, ondelete="CASCADE", onupdate="CASCADE", deferrable=deferrable)
+def erased_with(columns: list[str], owner: list[Any]) -> ForeignKeyConstraint:
+    """Let rows be erased with what they belong to."""
+    return ForeignKeyConstraint(columns, owner, ondelete="CASCADE")

@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from privateshare.platform.db.tables.applications import ContractRow
-from privateshare.platform.db.tables.columns import Base, created, with_its_library
+from privateshare.platform.db.tables.columns import Base, created, erased_with
 from privateshare.platform.db.tables.libraries import AccountRow, LibraryRow
 from privateshare.protocol.choice import Choice
 from privateshare.protocol.contract_document import ContractDocument
@@ -28,7 +28,7 @@ class PostboxRow(Base):
     public_key: Mapped[str]
     created_at: Mapped[datetime] = created()
     __table_args__ = (
-        with_its_library(["library_id", "consent_id"], ["consents.library_id", "consents.id"]),
+        erased_with(["library_id", "consent_id"], ["consents.library_id", "consents.id"]),
         Index(None, "library_id", "consent_id"),
     )
 
@@ -74,8 +74,8 @@ class ConsentAccountRow(Base):
     consent_id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     __table_args__ = (
-        with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id], deferrable=True),
-        with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
+        erased_with(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
+        erased_with(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         Index(None, "library_id", "account_id"),
     )
 
@@ -118,7 +118,7 @@ class AuthorizationCodeRow(Base):
     used_at: Mapped[datetime | None]
     family_id: Mapped[UUID | None]
     __table_args__ = (
-        with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
+        erased_with(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
         Index(None, "library_id", "consent_id"),
     )
 
@@ -138,7 +138,7 @@ class TokenRow(Base):
     revoked_at: Mapped[datetime | None]
     consent: Mapped[ConsentRow] = relationship(lazy="joined", innerjoin=True)
     __table_args__ = (
-        with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
+        erased_with(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
         Index(None, "library_id", "consent_id"),
         Index(None, "library_id", "family_id"),
     )

@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from privateshare.platform.db.tables.applications import ContractRow
-from privateshare.platform.db.tables.columns import Base, created, with_its_library
+from privateshare.platform.db.tables.columns import Base, created, erased_with
 from privateshare.platform.db.tables.libraries import AccountRow, LibraryRow
 from privateshare.platform.db.tables.sessions import SyncRow
 
@@ -35,7 +35,7 @@ class ArchiveRow(Base):
     sealed_left_out: Mapped[bytes]
     created_at: Mapped[datetime] = created()
     __table_args__ = (
-        with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
+        erased_with(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         Index(None, "library_id", "account_id"),
     )
 
@@ -92,6 +92,6 @@ class PreviewRow(Base):
     library_id: Mapped[UUID] = mapped_column(primary_key=True)
     sync_id: Mapped[UUID]
     __table_args__ = (
-        with_its_library(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id]),
+        erased_with(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id]),
         Index(None, "library_id", "sync_id"),
     )

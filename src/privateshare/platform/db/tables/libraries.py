@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from privateshare.platform.db.tables.applications import ContractRow, PartnerRow
-from privateshare.platform.db.tables.columns import Base, created, with_its_library
+from privateshare.platform.db.tables.columns import Base, created, erased_with
 
 
 class LibraryRow(Base):
@@ -144,7 +144,7 @@ class FileRow(Base):
     sealed_origins: Mapped[bytes | None]
     lost: Mapped[str | None]
     __table_args__ = (
-        with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
+        erased_with(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         UniqueConstraint("library_id", "name"),
         Index(None, "library_id", "account_id", "object_type"),
     )

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from privateshare.platform.db.tables.applications import ContractRow
-from privateshare.platform.db.tables.columns import Base, created, with_its_library
+from privateshare.platform.db.tables.columns import Base, created, erased_with
 from privateshare.platform.db.tables.consents import ConsentRow
 from privateshare.platform.db.tables.libraries import AccountRow
 from privateshare.protocol.messages import SessionOptions
@@ -35,7 +35,7 @@ class SyncRow(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
-        with_its_library(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
+        erased_with(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
         Index("syncs_unfinished_key", "library_id", "account_id", unique=True, postgresql_where="finished_at IS NULL"),
     )
 
@@ -62,7 +62,7 @@ class SessionRow(Base):
     ended_by: Mapped[str | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     __table_args__ = (
-        with_its_library(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
+        erased_with(["library_id", "consent_id"], [ConsentRow.library_id, ConsentRow.id]),
         Index(None, "library_id", "consent_id"),
         Index(None, "key_hash", "library_id"),
     )
@@ -76,7 +76,7 @@ class SessionSyncRow(Base):
     session_id: Mapped[UUID] = mapped_column(primary_key=True)
     sync_id: Mapped[UUID] = mapped_column(primary_key=True)
     __table_args__ = (
-        with_its_library(["library_id", "session_id"], [SessionRow.library_id, SessionRow.id], deferrable=True),
-        with_its_library(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id]),
+        erased_with(["library_id", "session_id"], [SessionRow.library_id, SessionRow.id]),
+        erased_with(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id]),
         Index(None, "library_id", "sync_id"),
     )
