@@ -22,8 +22,7 @@ from privateshare.sources.json_patterns import (
     match_always,
 )
 from privateshare.sources.json_scanner import MAX_SCALAR_BYTES, JsonScanner, TooDeep, TruncatedJson
-
-JsonObject = dict[str, Any]
+from privateshare.sources.page import JsonObject as JsonObject
 
 MAX_OUTLINE_MEMBERS = 100_000  # Only so many members of an object are used to determine its role.
 REPLACEMENT = "\ufffd".encode()

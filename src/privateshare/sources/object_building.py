@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 from privateshare.protocol.dates import read_date
+from privateshare.sources.page import JsonObject as JsonObject
 
-JsonObject = dict[str, Any]
 Mapped = tuple[int, JsonObject]
 """An object with its type."""
 

@@ -16,7 +16,6 @@ from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.json_api.paging import list_at, token_page
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules, requested_pause
 from privateshare.sources.json_api.values import required_seconds, required_text
-from privateshare.sources.object_building import JsonObject as Thing
 from privateshare.sources.object_building import SourceAccount, dict_of, text_of
 from privateshare.sources.reddit.configuration import Settings
 from privateshare.sources.reddit.reader import COMMENT, ORIGIN, POST
@@ -36,7 +35,7 @@ def pause(response: httpx2.Response) -> int | None:
     return max(1, int(reset)) if seconds is not None and reset.isdigit() else seconds
 
 
-def post(entry: JsonObject, account: SourceAccount) -> Thing:
+def post(entry: JsonObject, account: SourceAccount) -> JsonObject:
     """Map a post."""
     data = _data(entry, POST_KIND)
     address, link = ORIGIN + required_text(data.get("permalink")), text_of(data.get("url"))
@@ -51,7 +50,7 @@ def post(entry: JsonObject, account: SourceAccount) -> Thing:
     )
 
 
-def comment(entry: JsonObject, account: SourceAccount) -> Thing:
+def comment(entry: JsonObject, account: SourceAccount) -> JsonObject:
     """Map a comment."""
     data = _data(entry, COMMENT_KIND)
     parent = text_of(data.get("parent_id"))
@@ -68,7 +67,7 @@ def comment(entry: JsonObject, account: SourceAccount) -> Thing:
     )
 
 
-def vote(entry: JsonObject, account: SourceAccount, direction: str) -> Thing:
+def vote(entry: JsonObject, account: SourceAccount, direction: str) -> JsonObject:
     """Map something that the person voted for or against. The API does not say when."""
     data = dict_of(entry.get("data"))
     own_id = required_text(data.get("id"))
@@ -97,7 +96,7 @@ def _of_user(path: str) -> Callable[[Wanted], ApiRequest]:
     return lambda wanted: ApiRequest(f"user/{wanted.owner}/{path}", {"limit": PAGE_SIZE, "raw_json": 1})
 
 
-def _listing(name: str, object_type: int, map_item: Callable[[Any, SourceAccount], Thing]) -> Listing:
+def _listing(name: str, object_type: int, map_item: Callable[[Any, SourceAccount], JsonObject]) -> Listing:
     return Listing(
         name,
         object_type,
