@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from tests.archives import zipped
 from tests.object_schemas import check_objects, validators
 
-from privateshare.platform.archive_readers import ReadExport
 from privateshare.platform.consent.locales.update import texts
 from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
+from privateshare.platform.reader_results import ReadExport
 from privateshare.protocol.catalogue import ObjectType, catalogue, registrations
 from privateshare.protocol.object_time import FHIR, object_time
 from privateshare.sources.contract import (

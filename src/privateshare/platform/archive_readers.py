@@ -21,9 +21,17 @@ from typing import IO, Any, BinaryIO, TypeVar
 import structlog
 
 from privateshare.platform.reader_processes import ReaderForks, ReaderProcess, start_process
+from privateshare.platform.reader_results import (
+    OwnedAccount,
+    ReaderResult,
+    ReadExport,
+    parse_broken,
+    parse_failure,
+    parse_result,
+)
 from privateshare.sources.archive_sources import package_of_source
-from privateshare.sources.contract import Broken, FileMark, Identity, Source, SourceInfo, TryLater
-from privateshare.sources.failures import LeftOut, decode_left_out, decode_problem, takes_too_much
+from privateshare.sources.contract import FileMark, Source, SourceInfo, TryLater
+from privateshare.sources.failures import LeftOut, takes_too_much
 from privateshare.sources.frames import (
     MAX_PAGE_BYTES,
     PLACE,
@@ -36,8 +44,7 @@ from privateshare.sources.frames import (
     read_frame,
     write_frame,
 )
-from privateshare.sources.object_counts import CountedObjects, ObjectCounts
-from privateshare.sources.recognition import MAX_SHOWN, Recognition, SeenFiles
+from privateshare.sources.recognition import Recognition
 
 MEGABYTE = 1024 * 1024
 BASE_CPU_SECONDS = 20
@@ -45,7 +52,6 @@ CPU_SECONDS_PER_MEGABYTE = 20  # A megabyte can decompress to 200 megabytes.
 MEMORY_MEGABYTES = 1024
 WALL_SECONDS_PER_CPU_SECOND = 20  # The machine may be busy, and readers run at low priority.
 MAX_READ_BYTES = 4 * MEGABYTE
-MAX_NAME_CHARACTERS = 1000
 MAX_READERS = max(4, os.cpu_count() or 1)
 RETRY_SECONDS = 10
 EXIT_TIMEOUT_SECONDS = 10  # A process that closed its pipe gets this time to exit.
@@ -57,35 +63,6 @@ log = structlog.get_logger()
 
 class ReaderFailed(TryLater):
     """A reader failed because of a bug or the machine. A retry may succeed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadExport:
-    """The result of reading an export to its end.
-
-    Attributes:
-        identity: Whose export it is.
-        left_out: Which entries cannot be read.
-        owner_in_objects: What its objects call the owner.
-        counts: How much it has of each object type.
-        complete: The object types of which it proves to hold everything that the source has.
-    """
-
-    identity: Identity
-    left_out: LeftOut
-    owner_in_objects: str = field(repr=False)
-    counts: ObjectCounts
-    complete: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OwnedAccount:
-    """An account in an archive from another PrivateShare, and the number of objects that it claims to have."""
-
-    source_id: int
-    identity: Identity
-    sample: str | None
-    objects: int
 
 
 class ArchiveReaders:
@@ -118,7 +95,7 @@ class ArchiveReaders:
         """Find out which accounts an archive from another PrivateShare holds. Raises what `objects` raises."""
         async with self._reader(None, archive, ReaderTask()) as reader:
             found = await self._run(reader.next)
-            if not isinstance(found, Result) or found.accounts is None:
+            if not isinstance(found, ReaderResult) or found.accounts is None:
                 raise ReaderFailed("a reader returned an invalid result")
             return found.accounts
 
@@ -126,7 +103,7 @@ class ArchiveReaders:
         """Recognise whose export an archive is, by the marks of sources. Raises what `objects` raises."""
         async with self._reader(None, archive, ReaderTask(marks=marks)) as reader:
             found = await self._run(reader.next)
-            if not isinstance(found, Result) or found.recognition is None:
+            if not isinstance(found, ReaderResult) or found.recognition is None:
                 raise ReaderFailed("a reader returned an invalid result")
             return found.recognition
 
@@ -216,19 +193,6 @@ class ReaderTask:
     stages: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The last message of a reader."""
-
-    identity: Identity | None
-    left_out: LeftOut
-    accounts: Sequence[OwnedAccount] | None = None
-    recognition: Recognition | None = None
-    owner_in_objects: str | None = field(default=None, repr=False)
-    counts: ObjectCounts | None = None
-    complete: Sequence[int] = ()
-
-
 class _Ended(FrameError):
     """The reader closed its pipe."""
 
@@ -310,17 +274,17 @@ class _Reader:
                 if pipe is not None:
                     pipe.close()
 
-    def next_entries(self) -> EntryPage | Result:
+    def next_entries(self) -> EntryPage | ReaderResult:
         """Return the next page after checking it, or the result. Raises what `next` raises."""
         found = self.next()
-        if isinstance(found, Result):
+        if isinstance(found, ReaderResult):
             return found
         try:
             return self._checked(decode_page(found))
         except FrameError as error:
             raise self._failure(error) from error
 
-    def next(self) -> bytes | Result:
+    def next(self) -> bytes | ReaderResult:
         """Return the next page as it is encoded, or the result.
 
         Raises Broken, ReaderFailed, and errors of reading the archive.
@@ -336,11 +300,11 @@ class _Reader:
                 elif kind is FrameKind.PAGE:
                     return content
                 elif kind is FrameKind.RESULT:
-                    return _result(decode_json(content))
+                    return parse_result(decode_json(content))
                 elif kind is FrameKind.BROKEN:
-                    raise _broken(decode_json(content))
+                    raise parse_broken(decode_json(content))
                 else:
-                    raise FrameError(f"the reader failed: {_reader_error(content)}")
+                    raise FrameError(f"the reader failed: {parse_failure(content)}")
         except FrameError as error:
             raise self._failure(error) from error
 
@@ -391,80 +355,3 @@ class _Reader:
     def _time_out(self) -> None:
         self._is_out_of_time = True
         self.kill()
-
-
-def _result(fields: dict[str, Any]) -> Result:
-    """Parse a RESULT frame. Raises FrameError."""
-    try:
-        left_out = decode_left_out(fields["left_out"])
-        if "accounts" in fields:
-            return Result(None, left_out, [_owned_account(*account) for account in fields["accounts"]])
-        if "recognised" in fields:
-            return Result(None, left_out, recognition=_recognition(fields))
-        if "identity" not in fields:
-            return Result(None, left_out)
-        owner = fields.get("owner_in_objects")
-        if not isinstance(owner, str | None) or len(owner or "") > MAX_NAME_CHARACTERS:
-            raise FrameError("a malformed owner")
-        complete, identity = [int(kind) for kind in fields.get("complete", ())], _identity(*fields["identity"])
-        counts = _counts(fields) if "kinds" in fields else None
-        return Result(identity, left_out, owner_in_objects=owner, counts=counts, complete=complete)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FrameError("a malformed result") from error
-
-
-def _counts(fields: dict[str, Any]) -> ObjectCounts:
-    """Parse how much an archive has of each type. Raises ValueError, TypeError or KeyError."""
-    kinds = {
-        int(type_): CountedObjects(int(number), _date(first), _date(last))
-        for type_, number, first, last in fields["kinds"]
-    }
-    return ObjectCounts(kinds, {int(type_): int(date) for type_, date in fields["newest"]})
-
-
-def _date(milliseconds: Any) -> int | None:
-    return None if milliseconds is None else int(milliseconds)
-
-
-def _recognition(fields: dict[str, Any]) -> Recognition:
-    """Parse what an archive was recognised as. Raises ValueError, TypeError, KeyError or AttributeError."""
-    seen = fields["seen"]
-    return Recognition(
-        {int(id_): int(number) for id_, number in fields["recognised"].items()},
-        SeenFiles(
-            int(seen["number"]),
-            {str(ending)[:MAX_NAME_CHARACTERS]: int(number) for ending, number in seen["endings"].items()},
-            [str(name)[:MAX_NAME_CHARACTERS] for name in seen["names"]][:MAX_SHOWN],
-        ),
-        is_take_out=fields["is_take_out"] is True,
-    )
-
-
-def _owned_account(source_id: Any, *fields: Any) -> OwnedAccount:
-    """Check an account. Raises FrameError, TypeError or ValueError."""
-    *identity, sample, objects = fields
-    if not isinstance(source_id, int) or not isinstance(objects, int) or not isinstance(sample, str | None):
-        raise FrameError("a malformed account")
-    return OwnedAccount(source_id, _identity(*identity), sample, objects)
-
-
-def _identity(id_: Any, name: Any, type_: Any, named: Any, in_objects: Any) -> Identity:
-    texts = (id_, name, type_) if in_objects is None else (id_, name, type_, in_objects)
-    if not all(isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS for value in texts):
-        raise FrameError("a malformed identity")
-    return Identity(id_, name, type_, named=named is True, id_in_objects=in_objects)
-
-
-def _broken(fields: dict[str, Any]) -> Broken:
-    """Parse a BROKEN frame. Raises FrameError."""
-    try:
-        broken = decode_problem(fields["text"], fields["values"])
-        broken.left_out = decode_left_out(fields["left_out"]) if fields["left_out"] is not None else None
-    except (KeyError, TypeError, ValueError) as error:
-        raise FrameError("a malformed problem") from error
-    return broken
-
-
-def _reader_error(content: bytes) -> str:
-    error = decode_json(content)
-    return f"{str(error.get('error'))[:MAX_NAME_CHARACTERS]} at {str(error.get('where'))[:MAX_NAME_CHARACTERS]}"

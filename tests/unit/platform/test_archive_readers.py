@@ -16,8 +16,9 @@ import pytest
 from tests.archives import play, small_record, spotify_zip, zipped
 
 from privateshare.platform import archive_readers
-from privateshare.platform.archive_readers import ArchiveReaders, ReaderFailed, ReadExport
+from privateshare.platform.archive_readers import ArchiveReaders, ReaderFailed
 from privateshare.platform.reader_processes import COMMAND
+from privateshare.platform.reader_results import ReadExport
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Source
 from privateshare.sources.entries import page_entries

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 import orjson
 import structlog
 
-from privateshare.platform.archive_readers import ReadExport
 from privateshare.platform.blobs.temporary import SealedTemporary
+from privateshare.platform.reader_results import ReadExport
 from privateshare.sources.contract import Identity, ObjectSchema
 from privateshare.sources.entries import OwnerChange
 from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out, our_fault, takes_too_much

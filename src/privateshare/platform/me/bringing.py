@@ -16,7 +16,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from privateshare.errors import RequestTooLarge
-from privateshare.platform.archive_readers import OwnedAccount, ReaderFailed
+from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.connections import PIECE_BYTES, keep_archive
 from privateshare.platform.consent.rendering import PageRoute, redirect
@@ -29,6 +29,7 @@ from privateshare.platform.library.accounts import ConnectedSource, account_iden
 from privateshare.platform.library.archives import StoredArchive, add_archive
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
 from privateshare.platform.operating.admission import place_given_up
+from privateshare.platform.reader_results import OwnedAccount
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.platform.sync.sessions import sync_for_person

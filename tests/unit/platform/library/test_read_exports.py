@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from privateshare.platform.archive_readers import ReadExport
 from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
+from privateshare.platform.reader_results import ReadExport
 from privateshare.sources.contract import Broken, Identity, ObjectSchema
 from privateshare.sources.entries import Entry, entry_of
 from privateshare.sources.failures import LeftOut
