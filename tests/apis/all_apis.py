@@ -11,7 +11,8 @@ from privateshare.sources.bluesky.source import EXPORT as BLUESKY
 from privateshare.sources.bluesky.source import LiveBluesky
 from privateshare.sources.configuration import ClientSettings
 from privateshare.sources.contract import Source
-from privateshare.sources.github.source import GitHub
+from privateshare.sources.github.live import LiveGitHub
+from privateshare.sources.github.source import EXPORT as GITHUB
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.lastfm.live import LiveLastFm
 from privateshare.sources.lastfm.source import EXPORT as LASTFM
@@ -140,7 +141,7 @@ CASES = {
     ),
     "github": Case(
         api=github.github,
-        source=of_client(GitHub),
+        source=with_uploads(GITHUB, LiveGitHub),
         counts={PROFILE: 1, POST: 250, COMMENT: 2, LIKE: 20, USER: 5},
         path=ISSUES,
         kind=POST,

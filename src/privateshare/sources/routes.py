@@ -50,7 +50,10 @@ class _UploadOrLive:
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
         """Yield the objects of these types. Raises what the source of this way raises."""
-        return self._way(connection).fetch(connection, cursors)
+        yield from self._way(connection).fetch(connection, cursors)
+        only_live = {kind: cursor for kind, cursor in cursors.items() if kind not in self._uploads.info.object_types}
+        if connection.sample is not None and only_live:
+            yield from self._live_way.fetch(connection, only_live)
 
     def read_once(self, connection: Connection) -> OwnedPages:
         """Yield the objects of an archive, and return whose it is. Raises Broken."""

@@ -96,8 +96,8 @@ def test_a_package_without_registration_is_refused(tmp_path: Path) -> None:
 
 def test_an_id_without_a_source_is_named_with_what_to_do() -> None:
     """The author of a folder that needs settings easily lists its id among those of SOURCES."""
-    with pytest.raises(ConfigurationError, match=r"sources\.github: registration\.json has 9051 in ids.*configured"):
-        source_of("privateshare.sources.github", 9051)
+    with pytest.raises(ConfigurationError, match=r"sources\.oura: registration\.json has 9023 in ids.*configured"):
+        source_of("privateshare.sources.oura", 9023)
 
 
 PROGRAM = """

@@ -1,14 +1,33 @@
 """The mapping of GitHub's REST API (version 2022-11-28) to objects of schema digime."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from privateshare.sources.json_api.values import count_of, moment_of, required_moment, required_text
 from privateshare.sources.object_building import JsonObject, SourceAccount, dict_of, text_of
 
-POST, COMMENT = 2, 7
-# The events with a comment of the person, which they wrote or changed.
-COMMENT_EVENTS = ("IssueCommentEvent", "PullRequestReviewCommentEvent", "CommitCommentEvent")
+POST = 2
+# The events with a comment of the person, which they wrote or changed, with what the ids of such comments begin with:
+# their numbers are counted separately.
+COMMENT_KINDS: Mapping[str, str] = {
+    "IssueCommentEvent": "issuecomment",
+    "PullRequestReviewCommentEvent": "discussion",
+    "PullRequestReviewEvent": "review",
+    "CommitCommentEvent": "commitcomment",
+}
+_POST_ADDRESS = re.compile(r"(?i)\Ahttps://github\.com/([^/?#]+/[^/?#]+)/(issues|pull|discussions)/([0-9]+)\Z")
+
+
+def post_id(address: str) -> str:
+    """Return the id of an issue, a pull request or a discussion by its address, such as ann/tool#7.
+
+    Exports have no other id. The three are numbered together. Raises ValueError for another address.
+    """
+    found = _POST_ADDRESS.match(address)
+    if found is None:
+        raise ValueError("the address is none of an issue")
+    return f"{found[1].casefold()}#{found[3]}"
 
 
 def profile(user: JsonObject, account: SourceAccount) -> JsonObject:
@@ -29,7 +48,7 @@ def profile(user: JsonObject, account: SourceAccount) -> JsonObject:
 def issue(entry: JsonObject, account: SourceAccount) -> JsonObject:
     """Map an issue or a pull request that the person opened."""
     return account.thing(
-        required_text(entry.get("id")),
+        post_id(required_text(entry.get("html_url"))),
         required_moment(entry.get("created_at")),
         title=text_of(entry.get("title")),
         text=text_of(entry.get("body")),
@@ -40,18 +59,24 @@ def issue(entry: JsonObject, account: SourceAccount) -> JsonObject:
 
 def comment(event: JsonObject, account: SourceAccount) -> JsonObject | None:
     """Map an event to the comment that it tells of; None for an event of another kind."""
-    if required_text(event.get("type")) not in COMMENT_EVENTS:
+    kind = COMMENT_KINDS.get(required_text(event.get("type")))
+    if kind is None:
         return None
     payload: Mapping[str, Any] = dict_of(event.get("payload"))
-    written = dict_of(payload.get("comment"))
+    written = dict_of(payload.get("comment")) or dict_of(payload.get("review"))
+    if kind == "review" and not text_of(written.get("body")):
+        return None
     about = dict_of(payload.get("issue")) or dict_of(payload.get("pull_request"))
+    address = text_of(about.get("html_url"))
     return account.thing(
-        required_text(written.get("id")),
-        required_moment(written.get("created_at") or event.get("created_at")),
+        f"{kind}-{required_text(written.get('id'))}",
+        required_moment(written.get("created_at") or written.get("submitted_at") or event.get("created_at")),
         text=text_of(written.get("body")),
         title=text_of(about.get("title")),
         link=text_of(written.get("html_url")),
         referenceusername=text_of(dict_of(about.get("user")).get("login")),
+        referenceentityid=post_id(address) if address else "",
+        referenceurl=address,
         referenceentitytype=POST,
     )
 
