@@ -165,6 +165,7 @@ def document(served: Served) -> dict[str, Any]:
     assert answer.headers["content-type"] == "application/json"
     found: dict[str, Any] = answer.json()
     assert found["openapi"] == "3.1.0"
+    assert "UnsupportedFieldAttributeWarning" not in served.log.read_text()
     return found
 
 
