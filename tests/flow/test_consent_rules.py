@@ -233,8 +233,11 @@ async def test_a_withdrawal_ends_everything_at_once(platform: Platform, person: 
         assert await find_receipt(db, person.library, uuid4()) is None
 
 
-async def test_a_lost_key_prevents_no_withdrawal(platform: Platform, person: Person) -> None:
+async def test_a_lost_key_prevents_no_withdrawal(
+    platform: Platform, person: Person, erased_afterwards: list[UUID]
+) -> None:
     """There is no receipt then, since nothing can be sealed; and an app can confirm its deletion all the same."""
+    erased_afterwards.append(person.library.id)
     async with platform.database.transaction() as db:
         consent = await person.agree(db)
         await with_tokens(db, platform, consent)

@@ -236,8 +236,11 @@ async def test_a_lost_key_raises_an_alarm(
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"x" * 32])
-async def test_a_damaged_key_is_a_lost_key(platform: Platform, person: tuple[Tokens, UUID], content: bytes) -> None:
+async def test_a_damaged_key_is_a_lost_key(
+    platform: Platform, person: tuple[Tokens, UUID], content: bytes, erased_afterwards: list[UUID]
+) -> None:
     """The key may be truncated or overwritten."""
+    erased_afterwards.append(person[1])
     key_file(platform, person[1]).write_bytes(content)
     async with platform.database.transaction() as db:
         with pytest.raises(KeyLost):
@@ -259,11 +262,14 @@ async def test_a_key_of_another_library_does_not_mean_that_data_is_lost(
         await open_library(db, platform, person[1])
 
 
-async def test_a_lost_key_of_an_account_does_not_affect_others(people: People, platform: Platform, wire: Wire) -> None:
+async def test_a_lost_key_of_an_account_does_not_affect_others(
+    people: People, platform: Platform, wire: Wire, erased_afterwards: list[UUID]
+) -> None:
     """Other accounts are read as before. This one is listed, and reading its data raises an alarm."""
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     listed = wait_until_over(wire, tokens, session)["fileList"]
     library = await people.library_of(tokens)
+    erased_afterwards.append(library)
     async with platform.database.session() as db:
         lost, kept = await library_accounts(db, library)
     key_file(platform, lost.id).unlink()

@@ -20,11 +20,12 @@ ANN, BOB = Identity("ann", "Ann"), Identity("bob", "Bob")
 NAMELESS = Identity("someone", "Spotify", named=False)
 
 
-async def without_key(platform: Platform, owner: Identity) -> tuple[OpenLibrary, UUID]:
-    """Make an account of a new library, and lose its key."""
+async def without_key(platform: Platform, owner: Identity, to_erase: list[UUID]) -> tuple[OpenLibrary, UUID]:
+    """Make an account of a new library, which is to be erased afterwards, and lose its key."""
     info = platform.sources.connectable[SPOTIFY].info
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
+        to_erase.append(library.id)
         account = await connect_account(
             db, platform, library, ConnectedSource(info, owner, token={"access_token": "t"})
         )
@@ -41,10 +42,10 @@ async def lose_key(platform: Platform, account_id: UUID) -> None:
 @pytest.mark.parametrize("signs_in", [True, False])
 @pytest.mark.parametrize("is_expected", [True, False])
 async def test_an_account_whose_key_is_lost_begins_anew(
-    platform: Platform, again: Identity, signs_in: bool, is_expected: bool
+    platform: Platform, again: Identity, signs_in: bool, is_expected: bool, erased_afterwards: list[UUID]
 ) -> None:
     """By a sign-in or a file, also if exactly the lost account is connected again. The next time it is found."""
-    library, lost = await without_key(platform, ANN)
+    library, lost = await without_key(platform, ANN, erased_afterwards)
     assert library.lost_accounts == {lost}
     info = platform.sources.connectable[SPOTIFY].info
     connected = ConnectedSource(info, again, token={"access_token": "t"} if signs_in else None)
@@ -59,13 +60,16 @@ async def test_an_account_whose_key_is_lost_begins_anew(
         assert {row.id for row in rows} == {lost, new.id}
 
 
-async def test_the_person_is_told_what_was_lost(platform: Platform, people: People, tmp_path: Path) -> None:
+async def test_the_person_is_told_what_was_lost(
+    platform: Platform, people: People, tmp_path: Path, erased_afterwards: list[UUID]
+) -> None:
     """Before a file is added, and on the page of the old account, which they can remove."""
     wire = await asking_contract(people)
-    http, file = httpx2.Client(timeout=60), tmp_path / "a.zip"
+    http, file = httpx2.Client(), tmp_path / "a.zip"
     file.write_bytes(spotify_zip([play(number, username="ann") for number in range(5)]))
     tokens = known_person(wire, http)
     library = await people.library_of(tokens)
+    erased_afterwards.append(library)
     info = platform.sources.connectable[SPOTIFY].info
     async with platform.database.transaction() as db:
         of_person = await open_library(db, platform, library)

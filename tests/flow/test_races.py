@@ -170,7 +170,7 @@ async def test_a_queued_refresh_counts_from_its_arrival(people: People, platform
 async def test_consent_given_while_the_person_is_erased(people: People, platform: Platform) -> None:
     """One waits for the other: the person returns to the app, and then nothing is left of what the app could read."""
     wire = await asking_contract(people)
-    home = httpx2.Client(timeout=60)
+    home = httpx2.Client()
     tokens = await asyncio.to_thread(known_person, wire, home)
     library = await people.library_of(tokens)
     again = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256"}
@@ -295,17 +295,20 @@ async def test_two_files_at_once_for_one_path(people: People, platform: Platform
     storage = str(wire.post("storage").json()["id"])
     first, second = storages.new_blob(storage), storages.new_blob(storage)
 
-    async def put(blob: str) -> None:
+    for blob in (first, second):
+        put(platform.blobs, blob, [b"x"])
+
+    async def replace_file() -> None:
         async with platform.database.transaction() as db:
-            await storages.put_file(db, storage, storage_path("a.txt"), blob, 1)
+            await storages.put_file(db, storage, storage_path("a.txt"), second, 1)
+            assert await db.get(BlobToDeleteRow, first) is not None  # Once this is committed, the server may delete it.
 
     async with platform.database.transaction() as db:
         await storages.put_file(db, storage, storage_path("a.txt"), first, 1)
-        later = asyncio.create_task(put(second))
+        later = asyncio.create_task(replace_file())
         await waiting_for_locks(platform, 1)
     await later
     async with platform.database.session() as db:
-        assert await db.get(BlobToDeleteRow, first) is not None
         file = await storages.find_stored_file(db, storage, storage_path("A.txt"))
         assert file is not None
         assert file.blob == second

@@ -26,7 +26,7 @@ from privateshare.platform.library.mapped_files import MappedFiles, record_files
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, SessionView, kind_of_file
-from privateshare.platform.library.storages import add_storage, new_blob, put_file
+from privateshare.platform.library.storages import add_storage, assign_storage, new_blob, put_file
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import new_session
@@ -95,9 +95,11 @@ async def reader(platform: Platform, people: People, kind: Any, choice: Choice |
 
 
 @pytest.fixture
-async def raw(platform: Platform, people: People) -> Reader:
+async def raw(platform: Platform, people: People, erased_afterwards: list[UUID]) -> Reader:
     """Provide a reader of pushed files."""
-    return await reader(platform, people, "read-raw")
+    made = await reader(platform, people, "read-raw")
+    erased_afterwards.append(made.library.id)
+    return made
 
 
 async def test_files_of_the_partner_are_read_as_they_were_pushed(raw: Reader, people: People) -> None:
@@ -229,10 +231,11 @@ async def write_files(found: Reader, things: Sequence[dict[str, Any]]) -> list[F
         return list(await db.scalars(files))
 
 
-async def test_a_lost_file_stays_in_the_list(platform: Platform, people: People) -> None:
+async def test_a_lost_file_stays_in_the_list(platform: Platform, people: People, erased_afterwards: list[UUID]) -> None:
     """Reading it is a final error, the operator is told, and the next sync asks the source for it. The rest is read."""
     choice = Choice(since=1_000)  # With a limit of time, each file's dates are looked at.
     found = await reader(platform, people, "read", choice)
+    erased_afterwards.append(found.library.id)
     plays = [{"entityid": str(moment), "createddate": moment} for moment in (1_704_100_000_000, 1_706_800_000_000)]
     lost, kept = await write_files(found, plays)
     platform.blobs.delete([lost.blob])
@@ -259,15 +262,19 @@ async def test_a_list_waits_for_a_file_that_is_replaced(platform: Platform, peop
         assert isinstance(await unreadable_error(platform, error), Unavailable)
 
 
-async def test_every_kind_of_lost_file_names_its_owner(platform: Platform, people: People) -> None:
+async def test_every_kind_of_lost_file_names_its_owner(
+    platform: Platform, people: People, erased_afterwards: list[UUID]
+) -> None:
     """The operator finds archives and stored files too, by ids that commands take."""
     found = await reader(platform, people, "read")
+    erased_afterwards.append(found.library.id)
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == found.library.id))).one()
         stored = StoredArchive(found.library.blob(uuid4()), new_data_key(), b"x")
         await add_archive(db, found.library, account, stored, LeftOut(), None)
         contract = await db.get_one(ContractRow, found.writer)
         storage = await add_storage(db, contract)
+        assert await assign_storage(db, contract, storage.id, found.library.id)  # It is erased with the library.
         blob = new_blob(storage.id)
         id_ = await put_file(db, storage.id, storage_path("/folder/File"), blob, 5)
         assert isinstance(id_, UUID)

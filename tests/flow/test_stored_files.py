@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
+from privateshare.platform.blobs import store
 from privateshare.platform.db.tables import BlobToDeleteRow, ConsentRow, ContractRow
 from privateshare.platform.library import storages
 from privateshare.platform.library.libraries import create_library
@@ -65,6 +66,7 @@ async def put(platform: Platform, storage_id: str, paths: Sequence[str]) -> list
     async with platform.database.transaction() as db:
         blobs = [new_blob(storage_id) for _ in paths]
         for path, blob in zip(paths, blobs, strict=True):
+            store.put(platform.blobs, blob, [b"x"])
             await put_file(db, storage_id, storage_path(path), blob, 1)
     return blobs
 
