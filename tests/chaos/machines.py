@@ -27,8 +27,9 @@ from tests.chaos.store import FaultyStore
 from tests.flow.poolers import start_pgbouncer
 from tests.flow.proxies import UNPACKED, program
 from tests.flow.replicas import start_replica
-from tests.flow.served import Served, free_port, serving
+from tests.flow.served import Served, serving
 from tests.patience import wait_for
+from tests.ports import free_port
 
 SERVERS = ("api-1", "api-2", "api-3", "worker-1", "worker-2")
 CONFIGURATION = """

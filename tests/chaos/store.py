@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.s3_server import BUCKETS, Faults
-from tests.flow.served import free_port
 from tests.patience import wait_for
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,7 +21,8 @@ from tests.chaos.link import Link
 from tests.chaos.store import FaultyStore
 from tests.flow.poolers import start_pgbouncer
 from tests.flow.proxies import UNPACKED
-from tests.flow.served import Served, free_port, serving_as_people_do
+from tests.flow.served import Served, serving_as_people_do
+from tests.ports import free_port
 
 PROCESSES = "2"  # For requests; with them comes one for syncs.
 REVIVAL_SECONDS = 10

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from privateshare.protocol import jwt
 from tests.flow.served import Served
 from tests.flow.wire import Wire
 from tests.patience import GIVE_UP_SECONDS
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "examples/README.md").read_text("utf-8"), re.DOTALL)
@@ -111,8 +111,7 @@ def command_of(app: str) -> str:
 @contextmanager
 def running(app: str, registered: Registered, folder: Path, **environment: str) -> Iterator[RunningApp]:
     """Does what the document says under "Run it", on a port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     export = EXPORT.replace("=APPLICATION_ID", f"={registered.application_id}")
     export = export.replace("=CONTRACT_ID", f"={registered.contract_id}")
     export = export.replace("=genrefy.pem", f"={registered.folder / 'genrefy.pem'}")

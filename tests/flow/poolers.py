@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.flow.proxies import UNPACKED, program
-from tests.flow.served import free_port
 from tests.patience import wait_for
+from tests.ports import free_port
 
 # With fewer connections than the platform has, each transaction is soon on another one than the last.
 CONFIGURATION = """

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.patience import GIVE_UP_SECONDS
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -110,10 +112,4 @@ def started(command: list[str], folder: Path, environment: Mapping[str, str]) ->
         assert process.poll() is None, (folder / "output.log").read_text()
     finally:
         process.terminate()
-        process.wait(30)
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+        process.wait(GIVE_UP_SECONDS)

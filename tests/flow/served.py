@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -75,12 +74,6 @@ def _until_stopped(process: Process) -> Iterator[Process]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait(GIVE_UP_SECONDS)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nothing listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def _address(process: Process, log: Path) -> str:

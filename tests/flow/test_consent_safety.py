@@ -18,8 +18,9 @@ from privateshare.platform.startup import operator_platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.consenting import add_found, ask, asking_contract, opened, spotify_archive
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.served import free_port, serving
+from tests.flow.served import serving
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
+from tests.ports import free_port
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 

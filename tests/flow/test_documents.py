@@ -19,9 +19,10 @@ from privateshare.protocol import jwt
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.command_line import run_command
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.served import Served, free_port
+from tests.flow.served import Served
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 from tests.patience import GIVE_UP_SECONDS
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -14,12 +14,13 @@ from pydantic import SecretStr
 from privateshare.platform.operating.settings import Settings, load_settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
-from tests.flow.proxies import free_port, program, started
+from tests.flow.proxies import program, started
 from tests.flow.served import serving
 from tests.flow.sessions import wait_until_over
 from tests.flow.syncing import contents
 from tests.flow.wire import Tokens, Wire
 from tests.patience import GIVE_UP_SECONDS, wait_for
+from tests.ports import free_port
 
 HANDBOOK = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text("utf-8")
 KEY = "PRIVATESHARE_MASTER_KEY"

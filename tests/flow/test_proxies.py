@@ -16,16 +16,17 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
 from tests.flow.people import People
-from tests.flow.proxies import Place, caddy, free_port, nginx
+from tests.flow.proxies import Place, caddy, nginx
 from tests.flow.served import Served, serving
 from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Wire
 from tests.keys import rsa_key
+from tests.patience import GIVE_UP_SECONDS
+from tests.ports import free_port
 from tests.unit.sdk.proxy import Identity, authority
 
 UNSIGNED_PER_MINUTE = 60
 LARGE = 20 * 1024 * 1024
-READY_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Behind:
     def http(self, address: str = "127.0.0.2") -> httpx2.Client:
         """Return a client that calls from this address of the machine."""
         transport = httpx2.HTTPTransport(verify=self.trusted, local_address=address)
-        return httpx2.Client(transport=transport, base_url=self.origin, timeout=60)
+        return httpx2.Client(transport=transport, base_url=self.origin)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ async def behind(
 
 def wait_until_ready(behind: Behind) -> None:
     """Wait until the platform answers through the proxy."""
-    give_up = time.monotonic() + READY_SECONDS
+    give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
         try:
             if httpx2.get(f"{behind.origin}/readyz", verify=behind.trusted).status_code == 200:
@@ -110,7 +111,7 @@ def logged(folder: Path) -> str:
 async def contract(behind: Behind) -> Wire:
     """Return a contract whose client trusts the proxy's certificate."""
     wire = await behind.people.contract()
-    wire.http = httpx2.Client(verify=behind.trusted, timeout=60)
+    wire.http = httpx2.Client(verify=behind.trusted)
     return wire
 
 
@@ -186,7 +187,7 @@ def test_no_session_key_is_logged_while_the_platform_is_unavailable(
     place = Place(free_port(), f"127.0.0.1:{free_port()}", identity.certificate, identity.key, tmp_path)
     trusted, secret = ssl.create_default_context(cafile=identity.certificate), "s" * 43
     with proxy(place):
-        give_up = time.monotonic() + READY_SECONDS
+        give_up = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < give_up:
             try:
                 address = f"https://localhost:{place.port}/v1.6/permission-access/query/{secret}"

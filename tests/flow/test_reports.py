@@ -15,7 +15,7 @@ from privateshare.platform.db.replica import Answering, ReportDatabase
 from privateshare.platform.embedded.postgres import DATABASE, database_url
 from tests.flow.databases import copied_postgres
 from tests.flow.replicas import start_replica
-from tests.flow.served import free_port
+from tests.ports import free_port
 
 NOWHERE = f"postgresql://privateshare@127.0.0.1:{free_port()}/{DATABASE}"
 CONNECTIONS = 100

@@ -33,10 +33,12 @@ from tests.flow.consenting import (
 from tests.flow.live.lending import HOSPITAL, fhir_servers, shared
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.reverse_proxy import ReverseProxy, reverse_proxy
-from tests.flow.served import Served, free_port, serving
+from tests.flow.served import Served, serving
 from tests.flow.storage_calls import bearer
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 from tests.hospital.running import Hospital
+from tests.patience import GIVE_UP_SECONDS
+from tests.ports import free_port
 
 PATH = "/lend/share"
 ADDRESSES = re.compile(r'(?:src|href|action)="([^"]*)"')
@@ -289,11 +291,11 @@ def test_nginx_serves_it_below_a_path_with_one_line(wire: Wire, proxy: ReversePr
         assert httpx2.get(f"http://127.0.0.1:{port}{PATH}/v1.7/jwks/oauth").json()["keys"]
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(GIVE_UP_SECONDS)
 
 
 def wait_for_port(port: int) -> None:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + GIVE_UP_SECONDS
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=5).close()

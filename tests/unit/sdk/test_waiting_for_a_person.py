@@ -11,8 +11,8 @@ import pytest
 
 from privateshare import AuthorizationFailed, AuthorizeUrl, ConfigurationError, ConsentDeclined, Session
 from privateshare.testing import InMemoryPlatform
-from tests.flow.served import free_port
 from tests.patience import GIVE_UP_SECONDS
+from tests.ports import free_port
 
 SESSION = Session(key="s", expiry=4_000_000_000_000)
 

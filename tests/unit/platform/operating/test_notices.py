@@ -1,8 +1,7 @@
 """Messages to the operator, as mails."""
 
-import socket
-
 import pytest
+from tests.ports import free_port
 
 from privateshare.platform.operating.notices import Notice, NoticeNotSent, _email, _mail
 
@@ -19,7 +18,6 @@ def test_a_title_is_one_header() -> None:
 @pytest.mark.parametrize("text", ["\udc80", "a\0b"])
 def test_a_text_that_no_mail_can_hold_ends_nothing(text: str) -> None:
     """The process goes on to look for problems."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     with pytest.raises(NoticeNotSent):
         _mail(f"smtp://127.0.0.1:{port}", "a@example.org", RECIPIENTS, Notice(text, text, {}))

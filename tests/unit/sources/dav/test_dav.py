@@ -1,7 +1,6 @@
 """Tests of calendar and address book servers, with Radicale, and with faults that it does not have."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 from tests.object_schemas import check_objects
-from tests.patience import wait_for
+from tests.patience import GIVE_UP_SECONDS, wait_for
+from tests.ports import free_port
 from tests.scripted import Scripted, serving
 
 from privateshare.protocol.catalogue import ObjectType
@@ -69,8 +69,7 @@ class Radicale:
 @pytest.fixture(scope="module")
 def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radicale]:
     folder: Path = tmp_path_factory.mktemp("radicale")
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        port = chosen.getsockname()[1]
+    port = free_port()
     (folder / "users").write_text("ann:app-password\n")
     (folder / "configuration").write_text(CONFIGURATION.format(port=port, folder=folder))
     command = [sys.executable, "-W", "ignore", "-m", "radicale", "--config", str(folder / "configuration")]
@@ -96,7 +95,7 @@ def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radicale]:
         yield server
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(GIVE_UP_SECONDS)
 
 
 def known_of(source: DavServer, address: str, password: str = "app-password") -> JsonObject:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from tests.ports import free_port
 from tests.scripted import Scripted, dumped, serving
 
 from privateshare.protocol.catalogue import ObjectType
@@ -141,8 +142,7 @@ def test_an_unreachable_server_is_retried_later(server: Scripted) -> None:
 
 def nobody() -> str:
     """An address at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 # --- fetching ---

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 from tests.object_schemas import check_objects
-from tests.patience import wait_for
+from tests.patience import GIVE_UP_SECONDS, wait_for
+from tests.ports import free_port
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, JsonObject, NeedsLogin, Page, SourceFailure, TryLater
@@ -417,8 +418,7 @@ def dovecot() -> Iterator[tuple[str, Path]]:
     """Provide the address of Dovecot, and the folder of a person's mail."""
     if shutil.which("dovecot") is None or os.geteuid() != 0:
         pytest.skip("Dovecot is not installed, or this user may not start it: apt-get install dovecot-imapd")
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        port = chosen.getsockname()[1]
+    port = free_port()
     nobody = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -445,7 +445,7 @@ def dovecot() -> Iterator[tuple[str, Path]]:
             yield f"http://127.0.0.1:{port}", inbox
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(GIVE_UP_SECONDS)
 
 
 @pytest.mark.slow
