@@ -27,7 +27,8 @@ async def chromium() -> AsyncIterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     assert path is not None, "these tests need Chromium: scripts/setup browser"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        limit = GIVE_UP_SECONDS * 1000
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=limit)
         try:
             yield browser
         finally:
@@ -84,5 +85,5 @@ def web_server(app: FastAPI) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(GIVE_UP_SECONDS)
         listening.close()

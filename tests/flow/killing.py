@@ -9,8 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.flow.served import Served
-
-PATIENCE_SECONDS = 140  # Other tests use this machine too.
+from tests.patience import GIVE_UP_SECONDS
 
 
 @contextmanager
@@ -24,7 +23,7 @@ def reader_killed_once(served: Served) -> Iterator[None]:
 
 def kill_a_reader(served: Served) -> bool:
     """Kill the next reader of this platform, and return whether there was one."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
+    give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
         for server in descendants(served.process.pid):
             with suppress(OSError):

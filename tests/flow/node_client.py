@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from privateshare.protocol import jwt
 from tests.flow.wire import nonce, unsealed
+from tests.patience import GIVE_UP_SECONDS
 
 RETRIED = {408, 413, 429, 500, 502, 503, 504}
 RETRIES = 2
-PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Client:
 
 async def run(task: Task) -> Outcome:
     """Reads the files of a task, and tells what came of it."""
-    patience = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+    patience = aiohttp.ClientTimeout(total=GIVE_UP_SECONDS)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=patience) as http:
         client = Client(task, http)
         await client.read_all()

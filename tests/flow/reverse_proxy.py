@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
+from tests.patience import GIVE_UP_SECONDS
+
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade"}
 
 
@@ -63,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         target = self.path.removeprefix(proxy.path) if proxy.strips else self.path
         sent = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-        connection = HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=60)
+        connection = HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=GIVE_UP_SECONDS)
         try:
             connection.request(self.command, target, self._body(), sent | {"X-Forwarded-Host": "elsewhere.example"})
             response = connection.getresponse()

@@ -280,7 +280,7 @@ async def test_two_processes_append_one_after_the_other(log: Log) -> None:
     async with log.platform.database.session() as one, log.platform.database.session() as other:
         await record_event(one, log.library, Event(EventKind.READ), NOW)
         assert await append_entries(one, log.platform.signer, NOW) == 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             assert await append_entries(other, log.platform.signer, NOW) == 0
 
 
@@ -337,7 +337,7 @@ async def test_a_flood_of_reads_does_not_fill_the_memory(monkeypatch: pytest.Mon
 async def test_a_read_that_waits_goes_on_once_the_others_are_written(log: Log) -> None:
     reads = ReadLog(log.platform.database, log.platform.signer, max_consents=1)
     writing = asyncio.create_task(reads.run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         for _ in range(3):
             await reads.add(logged(), uuid4(), "contract", "playhistory", 1)
     writing.cancel()

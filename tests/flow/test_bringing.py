@@ -99,7 +99,7 @@ async def test_an_app_reads_the_same_on_another_platform(
         stored = await db.scalar(of_mia)
     async with operator_platform(Settings(data=elsewhere.data, database_pool_size=5)) as other:
         wire = await asking_contract(People(other, elsewhere.origin), name="Elsewhere")
-        http = httpx2.Client(timeout=60)
+        http = httpx2.Client()
         tokens = known_person(wire, http)
         music = contents(wire, tokens)
         for _ in range(2):
@@ -134,7 +134,7 @@ async def test_an_import_is_retried_after_its_reader_was_killed(
 
     file = tmp_path / "privateshare.zip"
     file.write_bytes(taken)
-    http = httpx2.Client(timeout=60, event_hooks={"response": [after_each]})
+    http = httpx2.Client(event_hooks={"response": [after_each]})
     claims = known_person(mia.wire, http).claims
     page = bring(http, mia.wire.origin, file)
     assert killed == [True]
@@ -245,7 +245,7 @@ def test_a_file_of_another_name_is_refused_until_it_is_said_to_be_theirs(
         accounts = [one | {"sample": None, "owner": owner} for one in manifest["accounts"]]
         return with_manifest(taken, accounts=accounts)
 
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     known_person(mia.wire, http)
     mine, other = tmp_path / "mine.zip", tmp_path / "other.zip"
     mine.write_bytes(owned_by("listener-1"))

@@ -41,7 +41,7 @@ async def wire(people: People) -> Wire:
 @pytest.fixture
 def home() -> httpx2.Client:
     """Provide the browser of one person, who is known in it from their first consent on."""
-    return httpx2.Client(timeout=60)
+    return httpx2.Client()
 
 
 @pytest.mark.protocol("4.1")

@@ -48,7 +48,7 @@ def test_nothing_was_shared_is_said_only_if_it_is_so(wire: Wire) -> None:
     at = browser.page.url  # type: ignore[union-attr]
     browser.submit("decline")
     assert "You declined; nothing was shared" in last_page(browser, at)
-    tokens = known_person(wire, http := httpx2.Client(timeout=60))
+    tokens = known_person(wire, http := httpx2.Client())
     browser = opened(ask(wire, access_token=tokens.access).url, http=http)
     at = browser.page.url  # type: ignore[union-attr]
     browser.submit("decline")
@@ -68,7 +68,7 @@ def test_a_person_sees_what_is_there_before_they_agree(wire: Wire) -> None:
 
 async def test_declining_removes_what_was_fetched_to_show_it(wire: Wire, platform: Platform) -> None:
     """A known person who declines a new source keeps nothing of it."""
-    tokens = known_person(wire, http := httpx2.Client(timeout=60))
+    tokens = known_person(wire, http := httpx2.Client())
     async with platform.database.session() as db:
         library = (await consent_by_id(db, tokens.claims["consentid"])).library_id
         counted = select(func.count()).select_from(FileRow).where(FileRow.library_id == library)
@@ -90,7 +90,7 @@ async def test_declining_removes_what_was_fetched_to_show_it(wire: Wire, platfor
 
 def test_stopping_at_a_source_can_remove_and_stop(wire: Wire) -> None:
     """By itself it only stops fetching; with its boxes, what is here goes, and the app reads nothing more."""
-    tokens = known_person(wire, http := httpx2.Client(timeout=60))
+    tokens = known_person(wire, http := httpx2.Client())
     wait_until_over(wire, tokens, triggered(wire, tokens))
     browser = opened(withdrawal(wire, tokens), http=http)
     assert browser.page is not None

@@ -28,7 +28,7 @@ def kinds(wire: Wire, tokens: Tokens) -> set[str]:
 
 async def test_less_at_once_and_more_once_people_agree(people: People, command: OperatorCommand) -> None:
     """An app reads as before while people are not asked, and its page then marks what is new and does not tick it."""
-    wire, http = await asking_contract(people, document=DOCUMENT), httpx2.Client(timeout=60)
+    wire, http = await asking_contract(people, document=DOCUMENT), httpx2.Client()
     tokens = known_person(wire, http)
     before = kinds(wire, tokens)
     assert {"playlist", "playhistory"} <= before
@@ -88,7 +88,7 @@ async def test_nobody_agrees_to_what_they_have_not_seen(people: People, command:
 async def test_what_comes_later_does_not_include_what_was_never_asked(people: People, command: OperatorCommand) -> None:
     """The box for later kinds is about the contract that the person saw: a kind that it gains is not ticked."""
     narrow = {"dataRequest": {"purpose": "To test", "serviceGroups": [group_of("playhistory")]}}
-    wire, http = await asking_contract(people, document=narrow), httpx2.Client(timeout=60)
+    wire, http = await asking_contract(people, document=narrow), httpx2.Client()
     browser, asking = Browser(http), ask(wire)
     browser.open(asking.url)
     browser.page.choose("source-id", str(SPOTIFY))  # type: ignore[union-attr]

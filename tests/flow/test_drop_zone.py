@@ -237,7 +237,7 @@ class Parts:
 
 def test_an_upload_continues_where_it_stopped(wire: Wire) -> None:
     """The page says how many parts are there; a part that is sent again replaces itself; the rest follows."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     parts = Parts(http, dropping(wire, http))
     data, file = zipped({"Streaming_History_Audio_0.json": json.dumps([play(1)]).encode(), "big.bin": b""}), uuid4().hex
     first, second = data[: len(data) // 2], data[len(data) // 2 :]
@@ -255,7 +255,7 @@ def test_an_upload_continues_where_it_stopped(wire: Wire) -> None:
 
 def test_parts_belong_to_one_browser(wire: Wire) -> None:
     """Without the token of its form, from another site, or in another browser, no part is taken or read."""
-    http, other = httpx2.Client(timeout=60), httpx2.Client(timeout=60)
+    http, other = httpx2.Client(), httpx2.Client()
     parts, theirs = Parts(http, dropping(wire, http)), Parts(other, dropping(wire, other))
     file = uuid4().hex
     assert parts.put(file, 0, b"PK", x_form_token="wrong") == 403
@@ -269,7 +269,7 @@ def test_parts_belong_to_one_browser(wire: Wire) -> None:
 
 
 def test_an_empty_file_that_a_script_sends_is_called_empty_and_the_others_are_read(wire: Wire) -> None:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     parts, empty, good = Parts(http, dropping(wire, http)), uuid4().hex, uuid4().hex
     assert (parts.put(empty, 0, b""), parts.put(good, 0, history(9))) == (204, 204)
     done = parts.finish((empty, "a.txt", 1), (good, "b.zip", 1))
@@ -293,13 +293,13 @@ def test_an_empty_file_that_a_script_sends_is_called_empty_and_the_others_are_re
     ],
 )
 def test_odd_parts_are_refused(wire: Wire, file: str, number: object, data: bytes, status: int) -> None:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     assert Parts(http, dropping(wire, http)).put(file, number, data) == status
 
 
 @pytest.mark.parametrize("uploaded", ["{", "[1]", '[{"id": "x"}]', '{"id": 1}', '[{"id": 1, "name": 2, "parts": []}]'])
 def test_odd_forms_are_refused(wire: Wire, uploaded: str) -> None:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     parts = Parts(http, dropping(wire, http))
     fields = {"token": (None, parts.token), "uploaded": (None, uploaded)}
     assert http.post(parts.page, files=fields, headers={"sec-fetch-site": "same-origin"}).status_code == 400
@@ -307,7 +307,7 @@ def test_odd_forms_are_refused(wire: Wire, uploaded: str) -> None:
 
 def test_no_other_browser_uses_up_what_may_be_uploaded(wire: Wire) -> None:
     """The journey belongs to the browser that sends the first part, as with any form."""
-    http, other, link = httpx2.Client(timeout=60), httpx2.Client(timeout=60), ask(wire).url
+    http, other, link = httpx2.Client(), httpx2.Client(), ask(wire).url
     both = []
     for one in (http, other):
         browser = opened(link, http=one)
@@ -320,14 +320,14 @@ def test_no_other_browser_uses_up_what_may_be_uploaded(wire: Wire) -> None:
 
 def test_a_file_is_opened_once(wire: Wire) -> None:
     """A form that names a large file many times would fill the disk."""
-    http, file = httpx2.Client(timeout=60), uuid4().hex
+    http, file = httpx2.Client(), uuid4().hex
     parts = Parts(http, dropping(wire, http))
     assert parts.put(file, 0, b"PK") == 204
     assert parts.finish((file, "a", 1), (file, "b", 1)).status_code == 400
 
 
 def test_concurrent_parts_keep_the_limits(wire: Wire) -> None:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     parts = Parts(http, dropping(wire, http))
     with ThreadPoolExecutor(30) as threads:
         statuses = list(threads.map(lambda _: parts.put(uuid4().hex, 0, b"PK"), range(40)))
@@ -366,7 +366,7 @@ async def test_no_more_exports_are_read_than_may_be(platform: Platform) -> None:
 
 def test_files_wait_for_each_other(wire: Wire) -> None:
     """The page says of each how far it is, and an upload replaces what could not be read before."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     browser = dropping(wire, http)
     parts, files = Parts(http, browser), [uuid4().hex for _ in range(3)]
     for number, file in enumerate(files):
@@ -387,14 +387,14 @@ def test_files_wait_for_each_other(wire: Wire) -> None:
 
 
 def test_too_many_files_are_refused(wire: Wire) -> None:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     parts = Parts(http, dropping(wire, http))
     statuses = [parts.put(uuid4().hex, 0, b"PK") for _ in range(21)]
     assert statuses == [204] * 20 + [413]
 
 
 async def test_parts_are_deleted_after_a_day(platform: Platform, wire: Wire) -> None:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     parts, file = Parts(http, dropping(wire, http)), uuid4().hex
     assert parts.put(file, 0, b"PK") == 204
     delete_old_parts(platform, datetime.now(UTC))
@@ -430,7 +430,7 @@ def added(http: httpx2.Client, wire: Wire, parts: Parts, *named: tuple[str, str,
 
 async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire) -> None:
     """Several files at once, of several sources; a newer export of the same source adds only what is new."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     known_person(wire, http)
     async with platform.database.session() as db:
         library = await db.scalar(select(LibraryRow.id).order_by(LibraryRow.created_at.desc()).limit(1))
@@ -493,7 +493,7 @@ async def newest_library(platform: Platform) -> UUID:
 
 async def test_a_decision_that_is_sent_twice_adds_once(platform: Platform, wire: Wire) -> None:
     """Also if it makes a new account, and if the account is one that no file names."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     known_person(wire, http)
     browser = opened(f"{wire.origin}/me/", http=http)
     browser.open(f"{url(browser)}/add")
@@ -512,7 +512,7 @@ async def test_a_decision_that_is_sent_twice_adds_once(platform: Platform, wire:
 
 async def test_an_export_that_is_lost_is_asked_for_again(platform: Platform, wire: Wire) -> None:
     """If its objects are gone when the person confirms, nothing is added, and they are told."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     known_person(wire, http)
     browser = opened(f"{wire.origin}/me/", http=http)
     browser.open(f"{url(browser)}/add")
@@ -532,7 +532,7 @@ async def test_what_was_added_at_my_data_stays_when_a_journey_ends(
     platform: Platform, wire: Wire, tmp_path: Path
 ) -> None:
     """The same file was added on a journey first, which the person then cancels."""
-    http, data = httpx2.Client(timeout=60), history(7)
+    http, data = httpx2.Client(), history(7)
     asking = ask(wire, access_token=known_person(wire, http).access)
     id_ = await newest_library(platform)
     browser = opened(asking.url, http=http)
@@ -563,7 +563,7 @@ def library(*books: tuple[int, int, str]) -> bytes:
 
 async def test_exports_may_come_in_any_order(platform: Platform, wire: Wire) -> None:
     """An older export replaces nothing and adds what is missing; what a newer library lacks is gone."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     known_person(wire, http)
     browser = opened(f"{wire.origin}/me/", http=http)
     browser.open(f"{url(browser)}/add")
@@ -591,7 +591,7 @@ async def test_exports_may_come_in_any_order(platform: Platform, wire: Wire) -> 
 
 
 def test_nobody_adds_files_to_the_data_of_others(wire: Wire) -> None:
-    mine, theirs = httpx2.Client(timeout=60), httpx2.Client(timeout=60)
+    mine, theirs = httpx2.Client(), httpx2.Client()
     homes = []
     for http in (mine, theirs):
         known_person(wire, http)
@@ -626,7 +626,7 @@ async def test_scripts_continue_an_upload_by_themselves(browser: PageBrowser, wi
         assert "at most 20 files" in await page.locator("#archive").evaluate("file => file.validationMessage")
         await page.set_input_files("#archive", files)
         await page.click('[data-action="continue"]')
-        await expect(page.locator("body")).to_have_attribute("data-page", "found", timeout=60_000)
-        await page.click('[data-action="continue"]', timeout=60_000)
-        await expect(page.locator("body")).to_have_attribute("data-page", "consent", timeout=60_000)
+        await expect(page.locator("body")).to_have_attribute("data-page", "found")
+        await page.click('[data-action="continue"]')
+        await expect(page.locator("body")).to_have_attribute("data-page", "consent")
         assert sent.count("PUT") == 4

@@ -17,6 +17,7 @@ from tests.chaos.link import Link
 from tests.chaos.overload import Overload
 from tests.chaos.s3_server import Faults
 from tests.chaos.store import FaultyStore
+from tests.patience import GIVE_UP_SECONDS
 
 FAILURES = (OSError, BaseError)
 KEY, OTHER = "library/4f2a/file/one-1", "library/4f2a/file/two-1"
@@ -114,7 +115,7 @@ async def test_a_link_passes_on_that_the_platform_is_gone() -> None:
 
     async with await asyncio.start_server(end, "127.0.0.1", 0) as server:
         with Link(server.sockets[0].getsockname()[1]).carrying() as link:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(GIVE_UP_SECONDS):
                 assert await call(link) == b""
 
 

@@ -66,7 +66,7 @@ async def test_a_record_of_two_people_is_rejected(wire: Wire) -> None:
 
 async def test_objects_with_one_id_from_two_hospitals_are_both_delivered(wire: Wire, tmp_path: Path) -> None:
     """Each is delivered once, also after the same export is uploaded under another name."""
-    home = httpx2.Client(timeout=60)
+    home = httpx2.Client()
     tokens, found = shared(wire, CASES / "fhir-same-id-two-hospitals.zip", home)
     assert sorted(thing["valueQuantity"]["value"] for thing in found) == [70, 99]
     again = tmp_path / "export (1).zip"

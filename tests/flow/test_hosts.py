@@ -10,6 +10,7 @@ import pytest
 from tests.flow.consenting import ask, asking_contract, opened
 from tests.flow.people import People
 from tests.flow.wire import REDIRECT_URI, Wire, unb64
+from tests.patience import GIVE_UP_SECONDS
 
 FOREIGN = [
     "evil.example",
@@ -51,7 +52,7 @@ async def wire(people: People) -> Wire:
 def answer_to(wire: Wire, head: str) -> tuple[int, str]:
     """Return the status and all of the answer to a request that is sent letter for letter."""
     address = urlsplit(wire.origin)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=GIVE_UP_SECONDS) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n")
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     return int(answer.split()[1]), answer

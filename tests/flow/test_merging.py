@@ -185,7 +185,7 @@ async def test_an_account_stays_twice_rather_than_open_more(
     platform: Platform, wire: Wire, other_wire: Wire, tmp_path: Path
 ) -> None:
     """The same archive, once with later plays: each app reads its own, and a wrong or old form moves nothing."""
-    here, there = httpx2.Client(timeout=60), httpx2.Client(timeout=60)
+    here, there = httpx2.Client(), httpx2.Client()
     tokens = await shares_archive(wire, here, spotify_archive(tmp_path / "old.zip", plays=20))
     other_tokens = await shares_archive(other_wire, there, spotify_archive(tmp_path / "new.zip", plays=40))
     person, other = (

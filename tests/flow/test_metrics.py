@@ -13,6 +13,7 @@ from tests.flow.scraping import TOKEN, scraped
 from tests.flow.served import serving
 from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import Wire, check_error
+from tests.patience import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,13 @@ async def test_metrics_contain_counts_and_no_identities(watched: People) -> None
     assert wire.get(f"{QUERY}/{session}/{name}", access_token=tokens.access).status_code == 200
     wire.get(f"{QUERY}/{'x' * 43}", access_token=tokens.access)
     wire.http.request("MADEUP", f"{wire.origin}/made/up")
+    synced = 'privateshare_syncs_total{outcome="done",source="16"} 1.0'
+    wait_for(lambda: synced in scraped(wire.origin))  # A sync is counted after its end can be seen.
     text = scraped(wire.origin)
     route = "/v1.7/permission-access/query/{session_key}"
     assert f'privateshare_calls_total{{method="GET",route="{route}/{{file_name}}",status="200"}} 1.0' in text
     assert f'privateshare_calls_total{{method="GET",route="{route}",status="404"}} 1.0' in text
     assert f'privateshare_call_seconds_count{{method="GET",route="{route}/{{file_name}}"}} 1.0' in text
-    assert 'privateshare_syncs_total{outcome="done",source="16"} 1.0' in text
     assert 'route="other",status="404"' in text
     for queue in ("apps", "strangers", "people", "streams"):
         assert f'privateshare_waiting_calls{{queue="{queue}"}} 0.0' in text

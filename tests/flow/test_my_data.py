@@ -91,7 +91,7 @@ def test_deletion_can_be_asked_for_afterwards(mia: Victim) -> None:
     browser.submit("ask-deletion")
     assert "not confirmed" in html(browser)
     assert "ask-deletion" not in html(browser)
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(mia.wire, other)
     theirs = opened(f"{mia.wire.origin}/me/", http=other)
     wrong = f"{theirs.page.url}/apps/{mia.tokens.claims['consentid']}/deletion"  # type: ignore[union-attr]
@@ -107,7 +107,7 @@ def test_nobody_else_sees_or_stops_it(mia: Victim) -> None:
     address = str(mine.url)
     consent_id = mia.tokens.claims["consentid"]
     assert consent_id in mine.text
-    stranger, other = httpx2.Client(), httpx2.Client(timeout=60)
+    stranger, other = httpx2.Client(), httpx2.Client()
     known_person(mia.wire, other)
     for http in (stranger, other):
         answer = http.get(address, follow_redirects=True)
@@ -221,7 +221,7 @@ def test_an_app_that_deletes_its_user_is_told(mia: Victim) -> None:
 
 def test_an_apps_history_is_its_persons(mia: Victim) -> None:
     """Another person's page of the same app is not found."""
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(mia.wire, other)
     theirs = opened(f"{mia.wire.origin}/me", http=other).page
     assert theirs is not None

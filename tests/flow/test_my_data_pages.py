@@ -105,7 +105,7 @@ async def test_only_its_owner_sees_a_library(mia: Victim, platform: Platform) ->
     async with platform.database.transaction() as db:
         file = (await db.scalars(select(FileRow).where(FileRow.library_id == mia.library))).first()
     assert file is not None
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(mia.wire, other)
     theirs = opened(f"{mia.wire.origin}/me", http=other).page
     assert theirs is not None

@@ -116,7 +116,7 @@ async def test_nobody_else_erases_anything(platform: Platform, mia: Victim) -> N
     """Not another person, not another site, not without the form's token."""
     home = at(mia).page.url  # type: ignore[union-attr]
     consent = mia.tokens.claims["consentid"]
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(mia.wire, other)
     theirs = opened(f"{mia.wire.origin}/me", http=other).page
     assert theirs is not None

@@ -124,7 +124,7 @@ async def test_only_its_owner_downloads_an_export(mia: Victim) -> None:
     """Not another person with their own pages, nor anybody without the browser; a new archive replaces the old."""
     address = made(mia)
     home, id_ = address.split("/take/")
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(mia.wire, other)
     theirs = opened(f"{mia.wire.origin}/me", http=other).page
     assert theirs is not None

@@ -129,7 +129,7 @@ async def test_only_its_owner_changes_a_source(platform: Platform, mia: Victim) 
     assert page is not None
     home = page.url.split("/sources/")[0]
     path = page.url.removeprefix(home)
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(mia.wire, other)
     theirs = opened(f"{mia.wire.origin}/me", http=other).page
     assert theirs is not None

@@ -40,13 +40,26 @@ async def people(several: Served) -> AsyncIterator[People]:
 
 def children(served: Served) -> list[psutil.Process]:
     """Return the processes that answer requests or run syncs. All have one parent, from which they are forked."""
-    found = psutil.Process(served.process.pid).children(recursive=True)
-    return [child for child in found if "forkserver" in "".join(child.cmdline()) and not child.children()]
+    return [child for child in psutil.Process(served.process.pid).children(recursive=True) if _is_forked(child)]
+
+
+def _is_forked(child: psutil.Process) -> bool:
+    try:
+        return "forkserver" in "".join(child.cmdline()) and not child.children()
+    except psutil.Error:  # It ends just now.
+        return False
 
 
 def listeners(served: Served) -> list[psutil.Process]:
     """Return the processes that answer requests."""
-    return [child for child in children(served) if any(one.status == "LISTEN" for one in child.net_connections())]
+    return [child for child in children(served) if _listens(child)]
+
+
+def _listens(child: psutil.Process) -> bool:
+    try:
+        return any(one.status == "LISTEN" for one in child.net_connections())
+    except psutil.Error:
+        return False
 
 
 async def test_an_app_reads_everything_while_processes_die(several: Served, people: People) -> None:
@@ -54,6 +67,7 @@ async def test_an_app_reads_everything_while_processes_die(several: Served, peop
     wire = await people.contract()
     tokens, first = await people.user(wire)
     names = [entry["name"] for entry in wait_until_over(wire, tokens, first)["fileList"]]
+    wait_for(lambda: len(children(several)) == 3)
     for victim in children(several):
         session = triggered(wire, tokens)
         victim.send_signal(signal.SIGKILL)
@@ -72,6 +86,7 @@ def test_metrics_are_sums_over_all_processes(several: Served) -> None:
     for _ in range(20):
         with httpx2.Client() as client:  # A new connection may reach the other process.
             assert client.get(f"{several.origin}/").status_code == 200
+    wait_for(lambda: _pages_counted(several) == before + 20)  # A request is counted after its response is sent.
     assert {_pages_counted(several) for _ in range(10)} == {before + 20}
 
 
@@ -94,8 +109,8 @@ def test_all_processes_end_with_their_supervisor(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):
         with serving_as_people_do(data, environment=TWO) as served:
+            wait_for(lambda: len(children(served)) == 3)
             pids = [child.pid for child in children(served)]
-            assert len(pids) == 3
             served.process.send_signal(number)
             assert served.process.wait(GIVE_UP_SECONDS) == status
             wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))  # noqa: B023 - it runs within this turn

@@ -81,7 +81,7 @@ class Reader:
 
     def another_browser(self) -> httpx2.Client:
         """Return a browser that nobody has used yet."""
-        http = httpx2.Client(timeout=60, event_hooks={"response": [self._read]}, headers={"accept": PAGE})
+        http = httpx2.Client(event_hooks={"response": [self._read]}, headers={"accept": PAGE})
         assert http.get(f"{self.origin}/?lng=en-XA").status_code == 200
         return http
 

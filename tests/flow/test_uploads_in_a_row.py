@@ -166,7 +166,7 @@ async def test_declining_removes_this_journeys_uploads(wire: Wire, platform: Pla
 
 async def test_a_later_link_adds_to_the_library(wire: Wire, tmp_path: Path) -> None:
     """A file from another link is merged with the library in the same person's browser."""
-    asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client(timeout=60)
+    asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client()
     browser = opened(asking.url, http=home)
     upload(browser, SPOTIFY, history(tmp_path, 1, 2))
     tokens = agreed(browser, asking)
@@ -201,7 +201,7 @@ async def test_skipped_records_are_shown_before_adding_a_source(wire: Wire, tmp_
 
 async def test_a_file_connects_an_account_again_only_if_it_is_of_that_account(wire: Wire, tmp_path: Path) -> None:
     """The page says so before anything is added. The right file is added, and nothing else is asked."""
-    asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client(timeout=60)
+    asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client()
     browser = opened(asking.url, http=home)
     upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
     tokens = agreed(browser, asking)
@@ -224,7 +224,7 @@ async def test_nobody_connects_an_account_again_with_a_file_who_did_not_prove_wh
 ) -> None:
     """In another browser, a file proves nothing."""
     asking = ask(wire, f"&service={SPOTIFY}")
-    browser = opened(asking.url, http=httpx2.Client(timeout=60))
+    browser = opened(asking.url, http=httpx2.Client())
     upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
     tokens = agreed(browser, asking)
     (account,) = accounts(wire, tokens.access)
@@ -304,7 +304,7 @@ async def test_numbers_keep_their_digits_when_files_are_filtered(people: People,
     record = tmp_path / "record.json"
     values = ("100000000000000000000", "1.50", "2.0E-07")
     known: dict[str, str] = {}
-    home = httpx2.Client(timeout=60)
+    home = httpx2.Client()
     for turn in range(2):
         entries = [
             f'{{"resource": {{"resourceType": "Observation", "id": "o{turn}{number}",'

@@ -66,7 +66,7 @@ async def held(idle: People) -> AsyncIterator[Held]:
     wire = await idle.contract()
     tokens, session = await idle.user(wire)
     transport = httpx2.ASGITransport(create_app(idle.platform))
-    async with httpx2.AsyncClient(transport=transport, base_url=idle.origin, timeout=60) as http:
+    async with httpx2.AsyncClient(transport=transport, base_url=idle.origin) as http:
         yield Held(idle.platform, http, wire, tokens, session, await idle.library_of(tokens))
 
 
@@ -202,7 +202,7 @@ async def test_a_held_response_takes_no_place(held: Held) -> None:
     """An app with a single place can make other calls while its responses are held."""
     admission = Admission(FairQueue(1), FairQueue(1), FairQueue(1))
     transport = httpx2.ASGITransport(create_app(replace(held.platform, admission=admission)))
-    async with httpx2.AsyncClient(transport=transport, base_url=held.wire.origin, timeout=60) as http:
+    async with httpx2.AsyncClient(transport=transport, base_url=held.wire.origin) as http:
         narrow = replace(held, http=http)
         etag = (await narrow.ask(0, "")).headers["etag"]
         async with asyncio.timeout(30), looking(held.platform) as looked:

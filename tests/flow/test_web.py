@@ -129,7 +129,7 @@ async def test_a_person_leaves_and_comes_back(
     serve: Callable[[Wire], Iterator[str]], wire: Wire, people: People
 ) -> None:
     """They see their own data. Other people, foreign states and errors show none, and a repeat is explained."""
-    with serve(wire) as address, httpx2.Client(timeout=60) as browser, httpx2.Client() as other:  # type: ignore[attr-defined]
+    with serve(wire) as address, httpx2.Client() as browser, httpx2.Client() as other:  # type: ignore[attr-defined]
         sent = browser.get(f"{address}/consent/start")
         assert sent.status_code in (302, 303)
         cookie = sent.headers["set-cookie"].lower()

@@ -49,7 +49,7 @@ def at_address(wire: Wire, typed: str) -> tuple[Asking, Browser]:
 
 def from_another_network() -> httpx2.Client:
     """Return a client whose tries to reach servers are not counted with those of other tests' files."""
-    return httpx2.Client(timeout=60, transport=httpx2.HTTPTransport(local_address="127.0.63.1"))
+    return httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.63.1"))
 
 
 def way_there(browser: Browser) -> str:

@@ -35,7 +35,7 @@ def with_record(wire: Wire, tokens: Tokens, http: httpx2.Client) -> None:
 @pytest.fixture
 def ada(wire: Wire) -> Patient:
     """Provide a person who signed in at the hospital, and added a health record, in a browser of their own."""
-    home = httpx2.Client(timeout=60)
+    home = httpx2.Client()
     person = shared(wire, http=home)
     with_record(wire, person.tokens, home)
     return person
@@ -57,7 +57,7 @@ def test_signing_in_as_before_shows_the_persons_accounts(wire: Wire, ada: Patien
 @pytest.mark.slow
 def test_the_browser_is_known_from_then_on(wire: Wire, ada: Patient) -> None:
     """A person who proved it in a browser and agreed there need not prove it again."""
-    home = httpx2.Client(timeout=60)
+    home = httpx2.Client()
     asking = ask(wire, access_token=ada.tokens.access)
     browser = at_hospital(asking, home)
     sign_in(browser)
@@ -101,7 +101,7 @@ async def test_an_account_from_a_file_proves_nothing(wire: Wire, people: People,
 
 def test_signing_in_twice_is_no_proof(wire: Wire) -> None:
     """An attacker connects their own account at the source without proof, and then signs in there again."""
-    home = httpx2.Client(timeout=60)
+    home = httpx2.Client()
     asking = ask(wire)
     browser = opened(asking.url, http=home)
     shown(browser).choose("source-id", str(FHIR_FILE))
@@ -142,7 +142,7 @@ async def test_connecting_another_account_again_is_no_proof(wire: Wire, people: 
 
 async def test_proof_offers_the_accounts_to_other_apps(wire: Wire, people: People) -> None:
     """Another partner's app is offered the person's accounts, and none of them is ticked."""
-    home = httpx2.Client(timeout=60)
+    home = httpx2.Client()
     shared(wire, http=home)
     other = await asking_contract(people, name="Pulse", partner="Another Ltd", document=MEDICAL)
     asking = ask(other)

@@ -230,7 +230,7 @@ def test_a_server_does_not_name_another_as_its_own(social: Wire, server: ApiServ
 
 async def test_a_person_signs_in_for_their_own_data(people: People, server: ApiServer) -> None:
     """No app has a part in it. No other browser completes the sign-in, and an address that was used does nothing."""
-    music, http = await asking_contract(people, document=MUSIC, name="Music"), httpx2.Client(timeout=60)
+    music, http = await asking_contract(people, document=MUSIC, name="Music"), httpx2.Client()
     known_person(music, http)
     browser = opened(f"{music.origin}/me/", http=http)
     home = shown(browser).url.split("?")[0]

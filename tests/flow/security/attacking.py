@@ -47,7 +47,7 @@ async def victim(
 
     Without `sample` each source gives its smallest one.
     """
-    http = http or httpx2.Client(timeout=60)
+    http = http or httpx2.Client()
     asking, browser = ask(wire), Browser(http)
     browser.open(asking.url)
     for source in sources:

@@ -6,14 +6,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from playwright.async_api import Browser, CDPSession, Page, expect
+from playwright.async_api import Browser, CDPSession, Page
 
 from tests.flow.browsing import visiting
-from tests.patience import GIVE_UP_SECONDS
-
-expect.set_options(
-    timeout=GIVE_UP_SECONDS * 1000
-)  # On a busy machine, pages take longer than the five seconds by default.
 
 DEVICE = {
     "protocol": "ctap2",

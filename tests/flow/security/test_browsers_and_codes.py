@@ -39,7 +39,7 @@ def is_known(person: Victim, http: httpx2.Client) -> bool:
 
 
 def holding(cookie: str) -> httpx2.Client:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     http.cookies.set("person", cookie, domain="127.0.0.1", path="/")
     return http
 
@@ -75,7 +75,7 @@ async def test_only_the_secret_itself_proves_anything(mia: Victim) -> None:
 
 
 async def _another(person: Victim) -> Victim:
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     known_person(person.wire, http)
     return Victim(person.wire, person.tokens, "", http, person.library, {})
 
@@ -178,7 +178,7 @@ async def test_a_browser_keeps_a_bounded_cookie(wire: Wire) -> None:
 
 def test_somebody_else_at_the_same_browser(wire: Wire) -> None:
     """The page asks who it is; somebody else gets a library of their own, and both are known from then on."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     first = known_person(wire, http)
     asking = ask(wire)
     browser = opened(asking.url, http=http)
@@ -202,7 +202,7 @@ def test_somebody_else_at_the_same_browser(wire: Wire) -> None:
 
 def test_a_wrong_choice_can_be_taken_back(wire: Wire) -> None:
     """Who continued as somebody else by mistake says so on the next page, and gets nothing of theirs."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     first = known_person(wire, http)
     asking = ask(wire)
     browser = opened(asking.url, http=http)
@@ -248,7 +248,7 @@ async def test_a_code_lets_in_once(platform: Platform, mia: Victim, linked: bool
     """In a strange browser, with a link that names the library or none; the browser is known from then on."""
     code = await code_for(platform, mia.library)
     claims = {"access_token": mia.tokens.access} if linked else {}
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     browser = typed(
         opened(ask(mia.wire, **claims).url, http=http), f" {code.lower().replace('-', ' ').replace('0', 'o')} "
     )
@@ -261,7 +261,7 @@ async def test_a_code_lets_in_once(platform: Platform, mia: Victim, linked: bool
 
 async def test_a_code_is_for_its_own_library(platform: Platform, mia: Victim) -> None:
     """On a link for one person another's code is refused, and stays good for its own."""
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(mia.wire, other)
     secret = decode_secret(cookie_of(other))
     assert secret is not None
@@ -295,7 +295,7 @@ async def test_a_new_code_replaces_the_old(platform: Platform, mia: Victim) -> N
 
 def test_a_code_is_shown_once_after_the_first_consent(wire: Wire) -> None:
     """Who wants it ticks a box, sees the code once, and goes back to the app with the code for it."""
-    asking, http = ask(wire), httpx2.Client(timeout=60)
+    asking, http = ask(wire), httpx2.Client()
     browser = at_consent(asking, http=http)
     browser.submit("continue", extra={"recovery": "yes"})
     assert page_of(browser) == "recovery"
@@ -337,7 +337,7 @@ async def test_nobody_else_has_a_code_made(platform: Platform, mia: Victim) -> N
 
 async def test_tries_are_limited(platform: Platform, wire: Wire) -> None:
     """The page says so, and takes no code for a while from there. Other addresses are not affected."""
-    elsewhere = httpx2.Client(timeout=60, transport=httpx2.HTTPTransport(local_address="127.0.0.77"))
+    elsewhere = httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.0.77"))
     browser = opened(ask(wire).url, http=elsewhere)
     statuses = set()
     for _ in range(62):

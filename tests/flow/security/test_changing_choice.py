@@ -169,7 +169,7 @@ async def test_changing_offers_nothing_that_the_contract_added_later(platform: P
     """If the contract asks for more since, Change does not offer it: its terms were never shown."""
     narrow = {"dataRequest": {"purpose": "To test", "serviceGroups": [{"id": 5}]}}
     growing = await asking_contract(people, document=narrow)
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     tokens = known_person(growing, http)
     async with platform.database.transaction() as db:
         wider = update(ContractRow).where(ContractRow.id == growing.contract_id)
@@ -199,7 +199,7 @@ async def test_only_the_person_changes_a_choice(wire: Wire, mia: Victim) -> None
         answer = stranger.get(form.action)
         assert mia.tokens.claims["consentid"] not in answer.text
         assert stranger.post(form.action, data=fields).status_code in (303, 403)
-    other = httpx2.Client(timeout=60)
+    other = httpx2.Client()
     known_person(wire, other)
     theirs = opened(f"{wire.origin}/me/", http=other)
     assert theirs.page is not None

@@ -96,7 +96,7 @@ def test_a_kind_survives_being_shown_in_a_group(wire: Wire, tmp_path: Path) -> N
     """A kind that had a box of its own stays ticked when the page puts it into a group, and the other way around."""
     record = tmp_path / "record.json"
     record.write_bytes(bundle([{"resourceType": "Condition", "id": "c1"}]))
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     asking = ask(wire, f"&service={FHIR_FILE}")
     browser = opened(asking.url, http=http)
     upload(browser, FHIR_FILE, record)
@@ -169,7 +169,7 @@ async def test_a_consent_for_an_account_that_it_does_not_name_shares_nothing(wir
 
 def test_what_is_left_out_stays_out_when_consent_is_renewed(wire: Wire) -> None:
     """The box is still empty in the person's own browser, and pressing the button shares no more than before."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     tokens, _ = shared_without(wire, CONDITION, http=http)
     asking = ask(wire, access_token=tokens.access)
     browser = opened(asking.url, http=http)
@@ -308,7 +308,7 @@ async def test_a_contract_caps_the_duration(people: People, platform: Platform) 
 
 async def test_onboarding_does_not_widen_what_was_chosen(wire: Wire, platform: Platform) -> None:
     """An account that is connected later is shared as its page says; of the others, what was left out stays out."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     tokens, _ = shared_without(wire, CONDITION, http=http)
     for source in (SPOTIFY, FHIR_FILE):  # The second is the account that is shared already.
         browser = opened(refer(wire, "onboard", tokens.access, f"&service={source}").url, http=http)

@@ -359,7 +359,7 @@ def told(answer: dict[str, Any], origin: str) -> str:
 
 async def test_an_app_adds_no_passkey_to_a_persons_library(wire: App, mia: Owner) -> None:
     """Not with its token and a program: neither before the consent, nor after one without proof, nor in /me."""
-    http = httpx2.Client(timeout=60, follow_redirects=True)
+    http = httpx2.Client(follow_redirects=True)
     page = http.get(asked(wire, access_token=mia.tokens.access).url)
     token = re.search(r'name="token" value="([^"]+)"', page.text)
     assert token is not None
@@ -376,7 +376,7 @@ async def test_an_app_adds_no_passkey_to_a_persons_library(wire: App, mia: Owner
 @pytest.mark.parametrize("answer", ["{}", "é"])
 async def test_malformed_answers_are_refused_in_words(wire: App, answer: str) -> None:
     """Whatever is sent, the page says that it did not work."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client()
     headers = {"Origin": wire.origin, "Sec-Fetch-Site": "same-origin"}
     assert http.post(f"{wire.origin}/me/passkey-challenge", headers=headers).status_code == 200
     refusal = http.post(f"{wire.origin}/me/", data={"credential": answer}, headers=headers)

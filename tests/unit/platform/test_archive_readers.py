@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 from tests.archives import play, small_record, spotify_zip, zipped
+from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform import archive_readers
 from privateshare.platform.archive_readers import ArchiveReaders, ReaderFailed
@@ -27,7 +28,6 @@ from privateshare.sources.frames import MAX_PAGE_BYTES, EntryPage
 from privateshare.sources.registry import Sources
 
 SPOTIFY, FHIR = Sources().connectable[16], Sources().connectable[9001]
-GIVE_UP_SECONDS = 60  # This makes the test fail if a reader hangs.
 
 
 @pytest.fixture
