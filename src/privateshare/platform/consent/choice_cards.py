@@ -201,37 +201,14 @@ def _card(
     draft = chosen.draft.accounts.get(account.id)
     previous = (chosen.previous.accounts or {}).get(account.id) if chosen.previous else None
     is_known = account.sealed_cursors is not None and held.is_whole and not has_waiting_file
-    document = asking.document
-    requested = document.reading.requested_kinds(account.service_group, account.service_type)
+    requested = asking.document.reading.requested_kinds(account.service_group, account.service_type)
     kept = {*(previous.kinds if previous else ()), *(kind for kind, asked in requested.items() if asked.required)}
     if draft is not None and chosen.is_submitted:
         kept |= {*draft.offered}  # The person may have seen kinds by name, before it was known what is there.
     offered = [
         kind for kind in entry.kinds if kind in held.kinds or kind in held.failed or kind in kept or not is_known
     ]
-    rows = []
-    for kind in offered:
-        asked = requested.get(kind)
-        is_required = bool(asked and asked.required)
-        before = chosen.shared_before(account, kind)
-        is_new = before is not None and not before.later and kind not in (*before.kinds, *before.declined)
-        is_counted = kind in held.kinds or (is_known and kind not in held.failed)
-        holding = held.kinds.get(kind, Holding()) if is_counted else None
-        rows.append(
-            KindRow(
-                id=kind,
-                name=asking.words.object_type(kind),
-                count=_count(asking.words, holding),
-                dates=_years(asking.words, holding.first, holding.last) if holding else "",
-                examples=_examples(asking.words, holding),
-                ticked=is_required or _is_ticked(kind, draft, before, chosen.is_submitted),
-                required=is_required,
-                reason=app_text(document, asked, "reason", asking.words) if asked else AppText(),
-                is_new=is_new,
-                is_outside=holding is not None and holding.total > 0 and holding.count == 0,
-                is_empty=holding is not None and holding.total == 0,
-            )
-        )
+    rows = [_kind_row(asking, account, held, chosen, kind, is_known=is_known) for kind in offered]
     has_data = [row for row in rows if row.id in held.kinds]
     empty = [kind for kind in entry.kinds if kind not in offered]
     return Card(
@@ -243,6 +220,29 @@ def _card(
         later=draft.later if draft else previous.later if previous else not rows,
         is_known=is_known,
         is_outside=is_known and bool(has_data) and all(row.is_outside for row in has_data),
+    )
+
+
+def _kind_row(
+    asking: Asking, account: AccountRow, held: AccountHoldings, chosen: Chosen, kind: int, *, is_known: bool
+) -> KindRow:
+    asked = asking.document.reading.requested_kinds(account.service_group, account.service_type).get(kind)
+    draft, before = chosen.draft.accounts.get(account.id), chosen.shared_before(account, kind)
+    is_required = bool(asked and asked.required)
+    is_counted = kind in held.kinds or (is_known and kind not in held.failed)
+    holding = held.kinds.get(kind, Holding()) if is_counted else None
+    return KindRow(
+        id=kind,
+        name=asking.words.object_type(kind),
+        count=_count(asking.words, holding),
+        dates=_years(asking.words, holding.first, holding.last) if holding else "",
+        examples=_examples(asking.words, holding),
+        ticked=is_required or _is_ticked(kind, draft, before, chosen.is_submitted),
+        required=is_required,
+        reason=app_text(asking.document, asked, "reason", asking.words) if asked else AppText(),
+        is_new=before is not None and not before.later and kind not in (*before.kinds, *before.declined),
+        is_outside=holding is not None and holding.total > 0 and holding.count == 0,
+        is_empty=holding is not None and holding.total == 0,
     )
 
 

@@ -61,8 +61,11 @@ TEMPORARY_ERRORS = (
     AccountGone,
     OSError,
 )
+# PostgreSQL does not store NUL, and a lone surrogate cannot be encoded.
+INVALID_TEXT_ERRORS = (DataError, psycopg.DataError, UnicodeEncodeError)
 STORE_FAILURES = (StoreError, KeyStoreUnavailable, BlobStoreUnavailable)
 RETRY_SECONDS = 1
+FAULT_MESSAGE = "Something went wrong here"
 MOVED_MESSAGE = "The person's data has just been moved. Try again"
 RETRY_UNOPENED_SECONDS = 60  # An operator must act first.
 MAX_MESSAGE_CHARACTERS = 1000  # A message can repeat names that the caller made up, and is sent in a header.
@@ -78,75 +81,88 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
         renderers: The renderers of paths that begin with a prefix. Other errors are rendered as JSON.
         render_page: Renders a page, for a browser that asks for an address that does not exist.
     """
+    handlers = _ErrorHandlers(renderers, render_page)
+    app.add_exception_handler(PrivateShareError, handlers.handle_known_error)
+    app.add_exception_handler(RequestValidationError, handlers.handle_invalid_form)
+    app.add_exception_handler(HTTPException, handlers.handle_http_error)
+    for invalid in INVALID_TEXT_ERRORS:
+        app.add_exception_handler(invalid, handlers.handle_invalid_text)
+    app.add_exception_handler(LibraryGone, handlers.handle_erased_library)
+    app.add_exception_handler(SealBroken, handlers.handle_unopened_value)
+    for temporary in TEMPORARY_ERRORS:
+        app.add_exception_handler(temporary, handlers.handle_temporary_error)
+    app.add_exception_handler(Exception, handlers.handle_unknown_error)
 
-    def respond(request: Request, error: ApiError) -> Response:
+
+class _ErrorHandlers:
+    """The handlers of an application: one for each kind of error."""
+
+    def __init__(self, renderers: Mapping[str, Render], render_page: Render) -> None:
+        self._renderers, self._render_page = renderers, render_page
+
+    def respond(self, request: Request, error: ApiError) -> Response:
+        """Log an error, and render it as the path of the request needs it."""
         error.reference, error.message = request_id(request), error.message[:MAX_MESSAGE_CHARACTERS]
         log.info("refused", code=error.code, status=error.status, path=route_of(request.scope), detail=error.detail)
         path = request.scope["path"]
-        other = render_page if isinstance(error, NotFound) and wants_page(request) else render_error
-        return next((render for prefix, render in renderers.items() if path.startswith(prefix)), other)(request, error)
+        other = self._render_page if isinstance(error, NotFound) and wants_page(request) else render_error
+        own = (render for prefix, render in self._renderers.items() if path.startswith(prefix))
+        return next(own, other)(request, error)
 
-    async def handle_known_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, PrivateShareError)
-        return respond(request, error if isinstance(error, ApiError) else InternalError("Something went wrong here"))
+    async def handle_known_error(self, request: Request, error: Exception) -> Response:
+        """Handle an error of our own. Only those of the API are shown; others are a fault of the platform."""
+        return self.respond(request, error if isinstance(error, ApiError) else InternalError(FAULT_MESSAGE))
 
-    async def handle_invalid_form(request: Request, error: Exception) -> Response:
+    async def handle_invalid_form(self, request: Request, error: Exception) -> Response:
+        """Handle a body, header or parameter that FastAPI could not parse."""
         assert isinstance(error, RequestValidationError)
-        return respond(request, invalid_form_error(error))
+        return self.respond(request, invalid_form_error(error))
 
-    async def handle_http_error(request: Request, error: Exception) -> Response:
+    async def handle_http_error(self, request: Request, error: Exception) -> Response:
+        """Handle an error of Starlette, such as a path that does not exist."""
         assert isinstance(error, HTTPException)
         kind = _HTTP_ERRORS.get(error.status_code)
         api_error = kind(_http_detail(error)) if kind else InvalidRequest(_http_detail(error), status=error.status_code)
-        response = respond(request, api_error)
+        response = self.respond(request, api_error)
         response.headers.update({k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"})
         return response
 
-    async def handle_invalid_text(request: Request, error: Exception) -> Response:
+    async def handle_invalid_text(self, request: Request, error: Exception) -> Response:
+        """Handle a text that PostgreSQL cannot store."""
         message = "A string contains a character that cannot be stored"
-        return respond(request, InvalidRequest(message, detail=type(error).__name__))
+        return self.respond(request, InvalidRequest(message, detail=type(error).__name__))
 
-    async def handle_erased_library(request: Request, error: Exception) -> Response:
-        if isinstance(
-            error, LibraryMoved
-        ):  # The call found its consent just before the library was moved: the next one succeeds.
-            return respond(request, Unavailable(MOVED_MESSAGE, retry_after=RETRY_SECONDS))
-        return respond(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
+    async def handle_erased_library(self, request: Request, error: Exception) -> Response:
+        """Handle a call whose library was erased, or moved into another one, since its token was checked."""
+        if isinstance(error, LibraryMoved):  # The next call finds the consent in the other library.
+            return self.respond(request, Unavailable(MOVED_MESSAGE, retry_after=RETRY_SECONDS))
+        return self.respond(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
 
-    async def handle_temporary_error(request: Request, error: Exception) -> Response:
-        if isinstance(error, STORE_FAILURES):  # Their whole text may hold the answer of the store, with ids of keys.
+    async def handle_temporary_error(self, request: Request, error: Exception) -> Response:
+        """Handle an error after which a retry may succeed."""
+        if isinstance(error, STORE_FAILURES):  # Their whole text may hold the response of the store, with ids of keys.
             log.error("unavailable", path=route_of(request.scope), reason=describe_store_error(error))
         else:
             log.error("unavailable", path=route_of(request.scope), exc_info=error)
         message = "The platform cannot process this request now. Try again later"
-        return respond(request, Unavailable(message, retry_after=RETRY_SECONDS))
+        return self.respond(request, Unavailable(message, retry_after=RETRY_SECONDS))
 
-    async def handle_unopened_value(request: Request, error: Exception) -> Response:
+    async def handle_unopened_value(self, request: Request, error: Exception) -> Response:
+        """Handle a stored value that cannot be decrypted."""
         log.error("a stored value cannot be decrypted", path=route_of(request.scope), exc_info=error)
         message = "Stored data cannot be decrypted now. The operator of the platform was informed."
-        return respond(request, Unavailable(message, retry_after=RETRY_UNOPENED_SECONDS))
+        return self.respond(request, Unavailable(message, retry_after=RETRY_UNOPENED_SECONDS))
 
-    async def handle_unknown_error(request: Request, error: Exception) -> Response:
+    async def handle_unknown_error(self, request: Request, error: Exception) -> Response:
+        """Handle a bug, or an error after the response began."""
         if isinstance(error.__cause__, ApiError):  # Starlette wraps an error that is raised after the response started.
             log.info("response aborted", path=route_of(request.scope), code=error.__cause__.code)
         else:
             log.error("failed", path=route_of(request.scope), exc_info=error)
-        response = respond(request, InternalError("Something went wrong here"))
+        response = self.respond(request, InternalError(FAULT_MESSAGE))
         # This response does not pass through the middleware.
         add_safe_headers(response.raw_headers, request_id(request), secure=is_secure(request))
         return response
-
-    app.add_exception_handler(PrivateShareError, handle_known_error)
-    app.add_exception_handler(RequestValidationError, handle_invalid_form)
-    app.add_exception_handler(HTTPException, handle_http_error)
-    app.add_exception_handler(DataError, handle_invalid_text)
-    app.add_exception_handler(psycopg.DataError, handle_invalid_text)
-    app.add_exception_handler(UnicodeEncodeError, handle_invalid_text)  # The cause is a lone surrogate.
-    app.add_exception_handler(LibraryGone, handle_erased_library)
-    app.add_exception_handler(SealBroken, handle_unopened_value)
-    for temporary in TEMPORARY_ERRORS:
-        app.add_exception_handler(temporary, handle_temporary_error)
-    app.add_exception_handler(Exception, handle_unknown_error)
 
 
 def wants_page(request: Request) -> bool:
