@@ -25,7 +25,7 @@ from privateshare.platform.person.passkeys import (
     site_of,
 )
 
-MANY_TRIES = N_("These were many tries. Wait a minute, then try again.")
+MANY_TRIES = N_("Too many attempts. Wait a minute, then try again.")
 CODE_PROBLEM = N_("This is not your code, or it was used before. Check every character.")
 PASSKEY_PROBLEM = N_("This passkey is not known here, or you took more than five minutes. Try again.")
 NOT_ADDED = N_("The passkey was not added: it is here already, or it took more than five minutes. Try again.")

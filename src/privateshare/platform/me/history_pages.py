@@ -49,7 +49,7 @@ OTHERS = {
         "%(app)s asked to delete you. Its access has ended; what you connected is still yours."
     ),
     EventKind.MERGED: N_("Another library of yours was moved into this one."),
-    EventKind.OPERATOR: N_("Who runs this platform did something with your library."),
+    EventKind.OPERATOR: N_("Those who run this platform did something with your library."),
 }
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -118,7 +118,7 @@ def problem_message(problem: Problem, name: str) -> Broken:
 
 def _format_message(problem: Problem, name: str) -> Broken:
     if problem is Problem.TOO_LONG_LINE:
-        return Broken("%(name)s has a line that is longer than any of a bank. Download it again.", name=name)
+        return Broken("%(name)s has a line that is too long for a file of a bank. Download it again.", name=name)
     if problem is Problem.NOT_XML:
         return Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
     if problem is Problem.IS_PDF:

@@ -144,7 +144,8 @@ def no_sign_in(base: str) -> Broken:
 def not_fhir(address: str) -> Broken:
     """Build the error for an address at which there is no FHIR server."""
     return Broken(
-        "At %(address)s is no server with health records (FHIR). Ask the hospital for its FHIR address for patients.",
+        "There is no server with health records (FHIR) at %(address)s. "
+        "Ask the hospital for its FHIR address for patients.",
         address=address.rstrip("/"),
     )
 

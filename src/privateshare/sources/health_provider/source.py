@@ -110,7 +110,7 @@ class HealthProvider:
             known["brands"] = answers["brands"]
         if self._client(known) is None and server.registration_endpoint is None:
             raise Broken(
-                "%(server)s lets only platforms in that it knows, and does not know this one. "
+                "%(server)s accepts only platforms that it knows, and does not know this one. "
                 "Ask those who run this platform to register it there, or export your record and upload the file.",
                 server=known["name"],
             )

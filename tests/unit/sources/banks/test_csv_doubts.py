@@ -145,7 +145,7 @@ def test_a_rejected_statement_does_not_affect_others() -> None:
         (b'{"hello": 1}', "no bank transactions"),
         (b"<html><body>Sign in</body></html>", "no bank transactions"),
         (b"Date,Description,Amount\n", "no transactions"),
-        (b'Date,Description,Amount\n2026-03-02,"' + b"x" * 200_000, "longer than any|no transactions"),
+        (b'Date,Description,Amount\n2026-03-02,"' + b"x" * 200_000, "too long|no transactions"),
     ],
 )
 def test_other_files_are_rejected_with_an_explanation(data: bytes, words: str) -> None:

@@ -130,7 +130,7 @@ def test_an_overloaded_server_is_asked_later(server: Scripted) -> None:
 def test_a_server_that_knows_nobody_needs_the_operator(server: Scripted) -> None:
     """Without dynamic registration, the person is told who can change that."""
     publish(server, registration_endpoint=None)
-    with pytest.raises(Broken, match="lets only platforms in that it knows"):
+    with pytest.raises(Broken, match="accepts only platforms that it knows"):
         source().prepare({"server": server.address}, CALLBACK)
     known = source(CLIENT | {"server": server.address}).prepare({"server": server.address}, CALLBACK)
     assert source(CLIENT | {"server": server.address}).registers_at(known) is None
@@ -145,7 +145,7 @@ def test_a_client_of_a_list_is_used_for_its_providers_alone(server: Scripted) ->
     assert known == chosen
     assert of_list.registers_at(known) is None
     assert (of_list.sign_in(known).client_id, of_list.sign_in(known).scope) == ("c1", "patient/*.rs")
-    with pytest.raises(Broken, match="lets only platforms in"):
+    with pytest.raises(Broken, match="accepts only platforms that it knows"):
         of_list.prepare({"server": server.address}, CALLBACK)
 
 
