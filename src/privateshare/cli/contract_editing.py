@@ -72,8 +72,9 @@ def edit(
 ) -> None:
     """Give a contract a new version. What is not given stays as it is; --read replaces all data that it reads.
 
-    What the new version has less works at once. What it has more, an app gets only from people who agree to it: the
-    consent page shows them what is new. Until then the app reads what they agreed to, and keeps its tokens.
+    What the new version no longer asks for stops at once. What it asks for in addition, an app gets only from people
+    who agree to it: the consent page shows them what is new. Until then the app reads what they agreed to, and keeps
+    its tokens.
     """
     from privateshare.platform.grants.contract_edits import ContractEdit, edit_contract, load_for_edit
 

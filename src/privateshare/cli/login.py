@@ -121,7 +121,7 @@ def connect(
 
 
 def _check_account(accounts: "Sequence[Account]", account_id: str) -> None:
-    """Raise ConfigurationError if the person has no such account. The page would lead nowhere."""
+    """Raise ConfigurationError if the person has no such account, since the page could not connect it again."""
     known = [account.id for account in accounts]
     if account_id not in known:
         raise ConfigurationError(f"there is no account {account_id}; there are: {', '.join(known) or 'none'}")

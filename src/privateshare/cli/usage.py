@@ -29,7 +29,7 @@ def usage(
 ) -> None:
     """Show what each contract used in each month: calls, people, files and bytes. The newest month is first.
 
-    Months are in UTC, and kept for three years. The numbers are some seconds old. Who was erased is not counted.
+    Months are in UTC, and kept for three years. The numbers are some seconds old, and leave out people who were erased.
     """
     from privateshare.platform.reports.usage import usage as used
 

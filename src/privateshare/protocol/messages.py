@@ -323,7 +323,7 @@ class StorageFile(Wire):
 
     Both are in lower case; `original_path` and `original_name` are as the app wrote them. `size` is that of the
     encrypted file in bytes, a little more than that of the file. `updated_date` is when it was uploaded, in
-    milliseconds since the epoch. Other makers' platforms do not tell them.
+    milliseconds since the epoch. Platforms of other vendors do not send them.
     """
 
     id: str

@@ -15,7 +15,7 @@ from privateshare.errors import AuthorizationFailed, ConfigurationError
 LOOPBACK_HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 """The names of this machine in a callback, and the addresses to listen on for them."""
 IDLE_SECONDS = 10.0
-"""How long a connection may say nothing. Browsers open connections that they may never use."""
+"""How long a connection may send nothing. Browsers open connections that they may never use."""
 STOP_CHECK_SECONDS = 0.05
 WAIT_SECONDS = 30 * 60.0
 """How long to wait by default: the consent link is valid for as long (protocol 4.6)."""

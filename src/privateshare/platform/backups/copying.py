@@ -20,7 +20,7 @@ Progress = Callable[[int], None]
 class Copied:
     """What was copied: `blobs` counts all, `new` those that were not there before.
 
-    `missing` are not in the store that they were to be copied from, and `damaged` are not what they were.
+    `missing` were not in the store to copy from, and `damaged` have another hash than when they were saved.
     """
 
     blobs: int = 0

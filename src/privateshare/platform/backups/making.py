@@ -156,7 +156,7 @@ def all_names(store: KeyStore) -> Iterator[UUID]:
 
 
 def copy_journal(platform: Platform, place: BackupPlace) -> int:
-    """Bring the journal of the place up to date, and destroy there the keys of who was erased. Return their number."""
+    """Update the journal of the place, and destroy the keys there of what was erased. Return their number."""
     ours, theirs = set(platform.journals.main.entries()), set(place.journal.entries())
     place.journal.record(sorted(ours - theirs))
     return destroy_erased(place.keys, ours | theirs)

@@ -60,7 +60,7 @@ class StoppedPlatform:
         return dump_chunks(self._url)
 
     def copy_blobs(self, target: BlobStore, unwanted: Sequence[str], done: Copied, progress: Progress) -> None:
-        """Copy all blobs. Those of who was erased have no rows any more."""
+        """Copy all blobs. Those of people who were erased have no rows any more."""
         del unwanted
         copier = BlobCopier(self._platform.blobs, target)
         with psycopg.connect(self._url) as connection:

@@ -5,7 +5,7 @@
                                     blobs        the blobs that the database names, with sizes and hashes, encrypted
                                     keys         the names of the erasure keys that the database needs, encrypted
     blobs/…                                      the blobs of all snapshots, each once, as the platform encrypted them
-    keys/…                                       the erasure keys; those of who was erased are destroyed here too
+    keys/…                                       the erasure keys; those of erased people are destroyed here too
     journal/…                                    what was erased and withdrawn
 
 The database is encrypted with a random key, which is in the manifest. Blobs are encrypted already, and an erasure key

@@ -1,6 +1,6 @@
 """Putting a platform's content into empty stores: from a backup, or from another platform that is moved.
 
-    files -> erasure keys without those of who was erased -> journal of erasures -> database -> journal applied
+    files -> erasure keys, except those that the journal names -> journal of erasures -> database -> journal applied
 
 The database comes last, in one transaction. So an interrupted restoration can be run again, and copies only what is not
 there yet. The journal is applied before anything is served: what was erased or withdrawn stays so.

@@ -21,7 +21,7 @@ class LostReason(StrEnum):
     NO_COOKIE: the browser has not opened the link, or stores no cookies.
     ELSEWHERE: another browser sent the first form.
     LATE: the journey expired before the person finished.
-    OVER: the journey is over since long, or never existed.
+    OVER: the journey ended long ago, or never existed.
     """
 
     NO_COOKIE = "no-cookie"

@@ -22,7 +22,8 @@ from privateshare.sources.object_counts import CountedObjects
 ADD, ANOTHER, DROP = "add", "another", "drop"
 REFRESH_SECONDS = 2
 REMOVES = N_(
-    "If the file is newer than what is here, entries of these kinds that it does not have are removed here too: %(kinds)s."
+    "If the file is newer than what is here, entries of these kinds that it does not have are removed here too: "
+    "%(kinds)s."
 )
 DECIDE_FIRST = N_("Choose for each file whether to add it.")
 MILLISECONDS = 1000

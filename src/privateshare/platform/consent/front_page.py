@@ -1,4 +1,4 @@
-"""The page at the platform's own address: what PrivateShare is, for a person or a developer who comes by."""
+"""The page at the platform's own address: what PrivateShare is, for people and developers."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response

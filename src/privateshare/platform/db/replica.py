@@ -19,7 +19,7 @@ from privateshare.platform.db.engine import Database
 POOL_SIZE = 2
 MAX_WAIT_SECONDS = 1.0  # A replica in the same place is some milliseconds late.
 LOOK_SECONDS = 0.02
-PAUSE_SECONDS = 15.0  # A replica that does not answer is not asked again for so long.
+PAUSE_SECONDS = 15.0  # A replica that does not respond is not used again for this long.
 # Return how far the primary has written durably, and which cluster of databases it is. What was inserted after that and
 # is no commit may stay in memory for long, so no replica would have it.
 _WRITTEN = text("SELECT pg_current_wal_flush_lsn()::text, system_identifier FROM pg_control_system()")

@@ -1,6 +1,6 @@
-"""A fast look at files whose objects have the shape of those before: msgspec checks that they do while it parses.
+"""A fast scan of files whose objects have the same shape as earlier ones. msgspec checks that while it parses.
 
-Objects are looked at one by one only until their shape is known. Without the package msgspec, all of them are.
+Objects are looked at one by one only until their shape is known. Without the package msgspec, every object is.
 """
 
 from array import array

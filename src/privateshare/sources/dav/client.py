@@ -132,7 +132,7 @@ class DavClient:
         return response
 
     def read(self, address: str) -> Iterator[bytes]:
-        """Yield the content of a file. The password is not sent on to where a redirect leads.
+        """Yield the content of a file. The password is not sent to the target of a redirect.
 
         Raises:
             NoFile: The server does not provide it, or it is too large.

@@ -26,7 +26,7 @@ from privateshare.sources.web import same_origin
 MAX_DEPTH = 6
 MAX_FOLDERS = 300
 MAX_FILES = 5000
-MAX_ENTRIES = 100_000  # Of all kinds. A server could name some without end.
+MAX_ENTRIES = 100_000  # Of all kinds. A server could list entries without end.
 MAX_PATH_CHARACTERS = 4096
 MAX_FILE_BYTES = 1024 * 1024 * 1024
 MAX_FILE_SECONDS = 30 * 60

@@ -62,7 +62,7 @@ async def _account(visit: Visit, archive: ArchiveRow) -> AccountRow:
 
 
 async def _is_unused(visit: Visit, account: AccountRow, is_of_journey: bool) -> bool:
-    """Tell whether an account has no way to get data, was never shared, and has none but of this journey."""
+    """Tell whether an account has no way to get data, was never shared, and has no data but that of this journey."""
     if account.id not in connections.connected_here(visit):
         return False
     has_files = select(exists().where(ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id))
