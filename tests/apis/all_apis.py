@@ -32,8 +32,8 @@ from privateshare.sources.strava.source import Strava
 from privateshare.sources.typed_servers import TypedServers
 from privateshare.sources.wearables.source import SOURCES as WEARABLES
 from privateshare.sources.withings.source import LiveWithings
+from privateshare.testing.api_server import Answer, Api, ApiServer
 from tests.apis import bluesky, github, lastfm, listenbrainz, mastodon, oura, reddit, spotify, strava, withings
-from tests.apis.server import Answer, Api, ApiServer
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.apis.server import Answer, Api, Call, Listed
+from privateshare.testing.api_server import Answer, Api, Call, Listed
 
 PATIENT = "-20140000008325"
 SCOPE = "patient/Patient.read patient/Coverage.read patient/ExplanationOfBenefit.read"

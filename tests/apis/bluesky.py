@@ -7,7 +7,7 @@ from typing import Any
 
 import cbor2
 
-from tests.apis.server import Answer, Api, ApiServer, Call, Listed, with_token
+from privateshare.testing.api_server import Answer, Api, ApiServer, Call, Listed, with_token
 
 DID = "did:plc:ann"
 SESSION = "/xrpc/com.atproto.server.getSession"

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.apis.server import Answer, Api, ApiServer, Call
+from privateshare.testing.api_server import Answer, Api, ApiServer, Call
 
 TOKEN, PATIENT = "secret-token", "p1"
 MOMENT = "2026-01-05T10:00:00.000+01:00"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apis.server import Answer, Api, ApiServer, Call, Listed, linked
+from privateshare.testing.api_server import Answer, Api, ApiServer, Call, Listed, linked
 
 
 def user(login: str, number: int, **more: Any) -> dict[str, Any]:

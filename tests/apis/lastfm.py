@@ -5,7 +5,7 @@ from hashlib import md5
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.apis.server import Answer, Api, ApiServer, Call, Listed
+from privateshare.testing.api_server import Answer, Api, ApiServer, Call, Listed
 
 FIRST = 1_750_000_000
 PATH = "/2.0/"

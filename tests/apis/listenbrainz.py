@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apis.server import Answer, Api, Call, Listed
+from privateshare.testing.api_server import Answer, Api, Call, Listed
 
 FIRST = 1_750_000_000
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apis.server import Api, Listed, linked
+from privateshare.testing.api_server import Api, Listed, linked
 
 
 def account(name: str, **more: Any) -> dict[str, Any]:

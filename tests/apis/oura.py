@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apis.server import Answer, Api, ApiServer, Call, Listed, Paging, with_token
+from privateshare.testing.api_server import Answer, Api, ApiServer, Call, Listed, Paging, with_token
 
 
 def day_of(number: int) -> str:

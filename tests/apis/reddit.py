@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apis.server import Answer, Api, Call, Listed
+from privateshare.testing.api_server import Answer, Api, Call, Listed
 
 CREATED = 1_740_000_000
 

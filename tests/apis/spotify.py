@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.apis.server import Answer, Api, Call, Listed, Paging
+from privateshare.testing.api_server import Answer, Api, Call, Listed, Paging
 
 
 def song(number: int) -> dict[str, Any]:

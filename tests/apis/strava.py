@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apis.server import Answer, Api, ApiServer, Call, Listed
+from privateshare.testing.api_server import Answer, Api, ApiServer, Call, Listed
 
 
 def activity(number: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apis.server import Answer, Api, Call, Listed, Paging
+from privateshare.testing.api_server import Answer, Api, Call, Listed, Paging
 
 FIRST = 1_735_700_000
 DAY = 86_400

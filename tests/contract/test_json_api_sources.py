@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 from tests.apis.all_apis import APIS, Case
-from tests.apis.server import ApiServer, running
 from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import catalogue
@@ -33,6 +32,7 @@ from privateshare.sources.contract import (
     SourceFailure,
     TryLater,
 )
+from privateshare.testing.api_server import ApiServer, running
 
 CALLBACK = "http://127.0.0.1/apps/saas/connected"
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import groupby
@@ -13,9 +14,10 @@ import typer
 
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.cli.provider_lists import tree as provider_lists
-from privateshare.errors import ConfigurationError, InvalidRequest, PrivateShareError, printable
+from privateshare.errors import ConfigurationError, PrivateShareError, printable
 
 if TYPE_CHECKING:
+    from privateshare.protocol.registrations import Registration
     from privateshare.sources.contract import Connection, Source
     from privateshare.sources.registry import Sources
     from privateshare.sources.trial import Trial
@@ -25,13 +27,13 @@ tree.add_typer(provider_lists, name="brands")
 
 Name = Annotated[str, typer.Argument(help="The source: its id, name or reference, or its folder, such as spotify.")]
 CALLBACK = "http://127.0.0.1:8790/apps/saas/connected"
-SIGN_IN_SECONDS = 600.0
 
 
 @tree.command("list")
 def list_sources(as_json: AsJson = False) -> None:
     """List the sources that people can connect, with their routes and object types."""
     from privateshare.protocol.catalogue import catalogue
+    from privateshare.sources.installed import installed_packages
 
     sources, rows = _sources(), []
     for id_, source in sorted(sources.connectable.items()):
@@ -49,6 +51,9 @@ def list_sources(as_json: AsJson = False) -> None:
     show_table(rows, as_json)
     for refused in sources.refused:
         typer.echo(f"not used: {refused.name} ({refused.distribution}): {refused.reason}", err=True)
+    for folder in installed_packages().accepted:
+        if not _ids_of(folder) & sources.connectable.keys():
+            typer.echo(f"needs settings: {folder.name}: {_what_is_missing(min(_ids_of(folder)))}", err=True)
 
 
 @tree.command("show")
@@ -90,6 +95,14 @@ def try_one(
     callback: Annotated[
         str, typer.Option(help="The redirect address that is registered there, for --live.")
     ] = CALLBACK,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A server of this machine, such as http://127.0.0.1:8000, in place of all of the provider's, for "
+            "--live. The client id and secret are sent there.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Try a source as the platform would use it, and report what was found and what is wrong.
@@ -97,9 +110,11 @@ def try_one(
     Everything is read twice: nothing may be there twice. Nothing is stored. Ends with status 1 if anything is wrong.
     """
     source = find_source(_sources(), name)
+    if base_url is not None and not live:
+        raise ConfigurationError("--base-url is for trials with --live", hint="Add --live, or leave it out")
     with ExitStack() as stack:
         if live:
-            reports = [_try_live(source, callback)]
+            reports = [_try_live(source, callback, base_url)]
         elif file:
             reports = [_try_file(source, path, stack) for path in file]
         else:
@@ -124,13 +139,16 @@ def new_source(
     name: Annotated[str, typer.Argument(help="The name of the source in code, such as my_pedometer.")],
     into: Annotated[Path | None, typer.Option(help="The folder of the package. [default: privateshare-NAME]")] = None,
     title: Annotated[str | None, typer.Option(help="The name that people see. [default: made of NAME]")] = None,
+    kind: Annotated[
+        str, typer.Option(help="Where its data comes from: json or csv, which are exports, or sign-in (OAuth 2).")
+    ] = "json",
     as_json: AsJson = False,
 ) -> None:
     """Lay out a package with a source, as a beginning for a real one. Its tests pass."""
     from privateshare.sources.new_package import write_package
 
     folder = into or Path(f"privateshare-{name.replace('_', '-')}")
-    written = write_package(name, folder, title)
+    written = write_package(name, folder, title, kind)
     show({"folder": str(folder), "files": [str(path.relative_to(folder)) for path in written]}, as_json)
     if not as_json:
         typer.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest")
@@ -160,18 +178,24 @@ def find_source(sources: "Sources", name: str) -> "Source":
         raise ConfigurationError(
             f"the package {refused.name} is not used: {refused.reason}", hint="Correct it, and try again"
         )
-    missing = [option for id_ in meant for option in _settings_of(id_) if option["required"]]
+    missing = next(filter(None, map(_what_is_missing, meant)), "")
     if missing:
-        table, option = missing[0]["table"], missing[0]["option"]
-        variable = f"PRIVATESHARE_{table.replace('.', '_')}_{option}".upper()
         raise ConfigurationError(
-            f"nobody can connect {printable(name)} here yet, because its settings are missing",
-            hint=f"Set {option} in [{table}] of the file of settings, or {variable}",
+            f"nobody can connect {printable(name)} here yet, because its settings are missing", hint=missing
         )
     known = {text for id_ in sources.connectable for text in (sources.listed[id_].reference, sources.listed[id_].name)}
     close = get_close_matches(name, sorted(known), n=1)
     hint = f"Did you mean {close[0]}?" if close else "List them with: privateshare source list"
     raise ConfigurationError(f"there is no source {printable(name)}", hint=hint)
+
+
+def _what_is_missing(id_: int) -> str:
+    """Return which setting must be set before anybody can connect a source; empty if none is required."""
+    for option in _settings_of(id_):
+        if option["required"]:
+            variable = f"PRIVATESHARE_{option['table'].replace('.', '_')}_{option['option']}".upper()
+            return f"Set {option['option']} in [{option['table']}] of the file of settings, or {variable}"
+    return ""
 
 
 def _names_of(id_: int, sources: "Sources") -> Iterator[str]:
@@ -180,9 +204,11 @@ def _names_of(id_: int, sources: "Sources") -> Iterator[str]:
 
     listed = sources.listed[id_]
     yield from (str(id_), listed.reference, listed.name.casefold())
-    for folder in registrations():
-        if {*folder.ids, *(entry["id"] for entry in folder.sources)} == {id_}:
-            yield folder.name
+    yield from (folder.name for folder in registrations() if _ids_of(folder) == {id_})
+
+
+def _ids_of(folder: "Registration") -> set[int]:
+    return {*folder.ids, *(entry["id"] for entry in folder.sources)}
 
 
 def _routes(source: "Source") -> Iterator[str]:
@@ -206,7 +232,7 @@ def _ranges(source: "Source") -> str:
 def _origin(id_: int) -> str:
     from privateshare.sources.installed import installed_packages
 
-    own = (folder for folder in installed_packages().accepted if id_ in folder.ids)
+    own = (folder for folder in installed_packages().accepted if id_ in _ids_of(folder))
     return next((f"package {folder.package}" for folder in own), "privateshare")
 
 
@@ -224,9 +250,11 @@ def _settings_of(id_: int) -> Iterator[dict[str, Any]]:
 
 
 def _try_sample(source: "Source", sample: str) -> dict[str, Any]:
+    from privateshare.cli.live_trial import explained_failures
     from privateshare.sources.contract import Connection
 
-    return {"sample": sample, **_tried(source, lambda: Connection(sample=sample))}
+    with explained_failures(source):
+        return {"sample": sample, **_tried(source, lambda: Connection(sample=sample))}
 
 
 def _try_file(source: "Source", path: Path, stack: ExitStack) -> dict[str, Any]:
@@ -258,13 +286,15 @@ def _recognised(archive: BinaryIO) -> list[str]:
     ]
 
 
-def _tried(source: "Source", connect: Callable[[], "Connection"]) -> dict[str, Any]:
+def _tried(
+    source: "Source", connect: Callable[[], "Connection"], progress: Callable[[int], object] = lambda _: None
+) -> dict[str, Any]:
     """Try a source, and report an error that no source may raise as a fault of it."""
     from privateshare.sources.contract import SourceFailure
     from privateshare.sources.trial import try_source, unexpected_error
 
     try:
-        return _report(try_source(source, connect))
+        return _report(try_source(source, connect, progress))
     except (SourceFailure, PrivateShareError):
         raise
     except Exception as error:  # noqa: BLE001 - It is the source's code, and may raise anything.
@@ -329,49 +359,15 @@ def _peak_memory_megabytes() -> int | None:
     return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def _try_live(source: "Source", callback: str) -> dict[str, Any]:
-    from privateshare.sources.contract import AskingSource, SignInSource
+def _try_live(source: "Source", callback: str, base_url: str | None) -> dict[str, Any]:
+    from privateshare.cli.live_trial import explained_failures, signed_in
+    from privateshare.cli.progress import count_lines
+    from privateshare.sources.failures import LeftOut
+    from privateshare.sources.local_servers import moved
 
-    if not isinstance(source, SignInSource | AskingSource):
-        raise ConfigurationError(
-            "nobody can sign in at this source here",
-            hint="Give a file with --file, or set what `privateshare source show` lists as its settings",
-        )
-    connection = _signed_in(source, callback)
-    return {"signed_in": True, **_tried(source, lambda: connection)}
-
-
-def _signed_in(source: "Source", callback: str) -> "Connection":
-    """Let the person at this terminal sign in at a source, with a server on this machine as the redirect address.
-
-    They type first what the source asks for. A password is not shown.
-    """
-    from secrets import token_urlsafe
-    from urllib.parse import parse_qs, urlsplit
-
-    from privateshare.protocol.pkce import new_verifier
-    from privateshare.sdk.loopback import LoopbackServer
-    from privateshare.sources import oauth
-    from privateshare.sources.contract import AskingSource, Connection, RegisteringSource, SignInSource
-
-    answers = {
-        asked.name: typer.prompt(asked.label, hide_input=asked.kind == "password", err=True)
-        for asked in source.info.asks
-    }
-    if not isinstance(source, SignInSource):
-        assert isinstance(source, AskingSource)
-        return Connection(token=source.prepare(answers, ""))
-    verifier, state = new_verifier(), token_urlsafe(32)
-    with LoopbackServer(callback) as server:
-        known = source.prepare(answers, server.address) if isinstance(source, AskingSource) else {}
-        if isinstance(source, RegisteringSource) and source.registers_at(known) is not None:
-            known |= source.register(known, server.address)
-        sign_in = source.sign_in(known)
-        returned = server.returned(state)
-        address = oauth.authorization_address(sign_in, server.address, state, verifier)
-        typer.echo(f"Open this page, and sign in: {address}", err=True)
-        query = parse_qs(urlsplit(returned.result(SIGN_IN_SECONDS)).query)
-        if "code" not in query:
-            raise InvalidRequest(f"the source answered with an error: {query.get('error', ['unknown'])[0][:100]}")
-        token = oauth.merged(known, oauth.exchange_code(sign_in, server.address, query["code"][0], verifier))
-    return Connection(token={name: value for name, value in token.items() if name != "refresh_token"})
+    if base_url is not None:
+        source = moved(source, base_url)
+    with explained_failures(source):
+        connection = signed_in(source, callback)
+        counted = count_lines("{} objects were fetched")
+        return {"signed_in": True, **_tried(source, lambda: replace(connection, left_out=LeftOut()), counted)}

@@ -109,10 +109,23 @@ def check_package(folder: Registration, others: Sequence[Registration]) -> None:
         check_source(source, known)
 
 
-def check_folder(name: str, package: str) -> None:
-    """Check a package, installed or not, as the platform would. For the tests of packages. Raises ValueError."""
+def check_folder(name: str, package: str, configured: Iterable[Any] = ()) -> None:
+    """Check a package, installed or not, as the platform would, for the tests of packages.
+
+    Args:
+        name: The name of its entry point.
+        package: The package.
+        configured: The sources that exist only with settings, such as a client id.
+
+    Raises:
+        ValueError: It does not keep the contract; the text says what is wrong.
+    """
     others = [folder for folder in registrations() if folder.name != name]
-    check_package(read_package(EntryPoint(name, package, GROUP)), others)
+    folder = read_package(EntryPoint(name, package, GROUP))
+    check_package(folder, others)
+    known = make_catalogue([*others, folder])
+    for source in configured:
+        check_source(source, known)
 
 
 def _check_ids(folder: Registration, known: Catalogue, connectable: Iterable[int]) -> None:

@@ -20,6 +20,7 @@ from privateshare.sources.contract import (
     Source,
     SourceInfo,
 )
+from privateshare.sources.local_servers import moved
 
 
 class AskingSignInSource(SignInSource, AskingSource, Protocol):
@@ -71,6 +72,10 @@ class UploadOrSignIn(_UploadOrLive):
     def __init__(self, uploads: Source, live: SignInSource) -> None:
         super().__init__(uploads, live)
         self._live = live
+
+    def at(self, address: str) -> "UploadOrSignIn":
+        """Return the same source with one server in place of all of the provider's. Raises ConfigurationError."""
+        return UploadOrSignIn(self._uploads, moved(self._live, address))
 
     def sign_in(self, known: JsonObject) -> SignIn:
         """Return the sign-in parameters."""

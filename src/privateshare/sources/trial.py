@@ -8,16 +8,32 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from privateshare.protocol.object_time import DIGIME, object_time
-from privateshare.sources.contract import PAGE_OBJECTS, Connection, Identity, Page, Source
+from privateshare.protocol.pkce import new_verifier
+from privateshare.sources import oauth
+from privateshare.sources.contract import (
+    PAGE_OBJECTS,
+    Connection,
+    Identity,
+    JsonObject,
+    Page,
+    SignInSource,
+    Skipped,
+    Source,
+)
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.page_building import one_line
 from privateshare.sources.schemas import schema_fault
+from privateshare.sources.web import open_client
 
 MAX_FAULTS = 20
+CALLBACK = "http://127.0.0.1/apps/saas/connected"  # Nothing listens there.
+MAX_PAGE_BYTES, MAX_PAGE_SECONDS = 1024 * 1024, 10
 
 
 @dataclass(slots=True)
@@ -70,16 +86,25 @@ class _Faults:
         if text in self.found or len(self.found) < MAX_FAULTS:
             self.found[text] += 1
 
+    def add_new(self, others: "_Faults") -> None:
+        """Add those of another pass that this one has not."""
+        for text, number in others.found.items():
+            if text not in self.found:
+                self.found[text] = number
+
     def texts(self) -> list[str]:
         return [text if number == 1 else f"{text} ({number} times)" for text, number in self.found.items()]
 
 
-def try_source(source: Source, connect: Callable[[], Connection]) -> Trial:
+def try_source(
+    source: Source, connect: Callable[[], Connection], progress: Callable[[int], object] = lambda _: None
+) -> Trial:
     """Identify the account of a connection, fetch everything twice, and check it against the contract.
 
     Args:
         source: The source.
         connect: Makes the connection anew, because each call of a source may read the archive from its start.
+        progress: Is called with the number of objects that were fetched, after each page.
 
     Raises:
         SourceFailure: The data cannot be used, or the source does not respond.
@@ -91,17 +116,34 @@ def try_source(source: Source, connect: Callable[[], Connection]) -> Trial:
     _check_identity(identity, source.identify(connect()), faults)
     reports: list[dict[int, TypeReport]] = []
     ids: list[dict[int, set[str]]] = []
-    for _ in range(2):
+    for of_pass in (faults, again := _Faults()):
         connection = connect()
-        connection = Connection(
-            connection.sample, connection.archive, connection.token, identity.objects_owner, connection.left_out
-        )
+        connection = replace(connection, provider_account_id=identity.objects_owner)
         seen: dict[int, set[str]] = {}
-        reports.append(_timed(seconds, lambda c=connection, s=seen: _fetched(source, c, s, faults)))  # type: ignore[misc]
+        reports.append(_timed(seconds, lambda c=connection, s=seen, f=of_pass: _fetched(source, c, s, f, progress)))  # type: ignore[misc]
         ids.append(seen)
+    faults.add_new(again)
+    if first.sample is not None and not any(ids[0].values()):
+        faults.add(f"the sample {first.sample} has no objects")
     if ids[0] != ids[1]:
         faults.add("the second pass has objects with other ids than the first, so that there would be doubles")
     return Trial(identity, list(reports[0].values()), first.left_out, faults.texts(), seconds)
+
+
+def sign_in_without_browser(source: SignInSource) -> JsonObject:
+    """Sign in at a server that agrees without a question, as those of tests, and return the token.
+
+    Raises:
+        NeedsLogin, TryLater, Broken: The server does not accept the client or the code, or does not respond.
+        ValueError: The server does not redirect at once.
+    """
+    sign_in, verifier = source.sign_in({}), new_verifier()
+    with open_client({}, MAX_PAGE_BYTES, MAX_PAGE_SECONDS) as client:
+        response = client.get(oauth.authorization_address(sign_in, CALLBACK, "state", verifier))
+    query = parse_qs(urlsplit(response.headers.get("location", "")).query)
+    if sign_in.code_parameter not in query:
+        raise ValueError(f"the sign-in page answered {response.status_code}, without a redirect that has a code")
+    return oauth.exchange_code(sign_in, CALLBACK, query[sign_in.code_parameter][0], verifier)
 
 
 def unexpected_error(source: Source, error: Exception) -> str:
@@ -134,12 +176,16 @@ def _check_identity(identity: Identity, again: Identity, faults: _Faults) -> Non
 
 
 def _fetched(
-    source: Source, connection: Connection, ids: dict[int, set[str]], faults: _Faults
+    source: Source,
+    connection: Connection,
+    ids: dict[int, set[str]],
+    faults: _Faults,
+    progress: Callable[[int], object],
 ) -> dict[int, TypeReport]:
     reports = {object_type: TypeReport(object_type) for object_type in source.info.object_types}
     for page in source.fetch(connection, dict.fromkeys(source.info.object_types)):
         if not isinstance(page, Page):
-            faults.add(f"object type {page.object_type} was skipped: {page.code}")
+            faults.add(_skipped_text(page))
             continue
         if page.object_type not in reports:
             faults.add(f"a page has the object type {page.object_type}, which info does not declare")
@@ -149,7 +195,14 @@ def _fetched(
         for fault in _page_faults(source, page):
             faults.add(f"object type {page.object_type}: {fault}")
         _count(source, page, reports[page.object_type], ids.setdefault(page.object_type, set()), faults)
+        progress(sum(map(len, ids.values())))
     return reports
+
+
+def _skipped_text(skipped: Skipped) -> str:
+    text = f"object type {skipped.object_type} was skipped: {skipped.message} ({skipped.code})"
+    is_forbidden = skipped.status == HTTPStatus.FORBIDDEN
+    return f"{text}. The scope that was granted may not allow it" if is_forbidden else text
 
 
 def _page_faults(source: Source, page: Page) -> Iterator[str]:

@@ -7,8 +7,8 @@ import pytest
 
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
+from privateshare.testing.api_server import ApiServer, running
 from tests.apis.lastfm import lastfm
-from tests.apis.server import ApiServer, running
 from tests.flow.consenting import asking_contract
 from tests.flow.live.lending import OBSERVATIONS, Patient, fhir_servers, observation, patient, shared
 from tests.flow.people import People

@@ -19,8 +19,8 @@ from privateshare.platform.db.tables import ServerClientRow
 from privateshare.platform.library.providers import import_list, imported_lists, remove_list, search_providers
 from privateshare.platform.library.server_clients import NEW_REGISTRATION
 from privateshare.sources.health_provider.brands import BrandList, Provider
+from privateshare.testing.api_server import serving as serving_export
 from tests.apis.bulk_export import export_server, resource
-from tests.apis.server import serving as serving_export
 from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.command_line import run_command
 from tests.flow.consenting import Asking, ask, asking_contract, known_person, opened, page_of

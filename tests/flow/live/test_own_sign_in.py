@@ -5,8 +5,8 @@ from examples.walking import Browser
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import AccountRow
+from privateshare.testing.api_server import ApiServer
 from tests.apis.lastfm import PLAYS, played
-from tests.apis.server import ApiServer
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.live.lending import shown
 from tests.flow.people import People

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from examples.walking import Browser
 
+from privateshare.testing.api_server import ApiServer, running
 from tests.apis.bluesky import bluesky, name_by_host
 from tests.apis.mastodon import mastodon, status
-from tests.apis.server import ApiServer, running
 from tests.archives import zipped
 from tests.flow.consenting import Asking, add_found, ask, asking_contract, known_person, opened, page_of
 from tests.flow.live.lending import shown

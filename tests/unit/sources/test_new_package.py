@@ -11,15 +11,23 @@ from privateshare.errors import ConfigurationError
 from privateshare.sources.new_package import write_package
 
 
-def test_the_tests_of_a_new_package_pass(tmp_path: Path) -> None:
-    """They run in a process of their own, as its author runs them."""
-    write_package("my_pedometer", tmp_path / "package")
+@pytest.mark.parametrize(("kind", "number"), [("json", 11), ("csv", 11), ("sign-in", 7)])
+def test_the_tests_of_a_new_package_pass(kind: str, number: int, tmp_path: Path) -> None:
+    """They run in a process of their own, as its author runs them. No placeholder is left."""
+    for path in write_package("my_pedometer", tmp_path / "package", kind=kind):
+        assert "$" not in path.read_text("utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
     done = subprocess.run(
         command, cwd=tmp_path / "package", env=os.environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "10 passed" in done.stdout
+    assert f"{number} passed" in done.stdout
+
+
+def test_an_unknown_kind_is_refused_with_those_that_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no kind xml.*json, csv, sign-in"):
+        write_package("steps", tmp_path / "package", kind="xml")
+    assert not (tmp_path / "package").exists()
 
 
 @pytest.mark.parametrize("name", ["", "My", "my-source", "1st", "../evil", "a" * 50, "x.y"])

@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from tests.apis.server import Api, ApiServer, running
 from tests.keys import rsa_key
 
 from privateshare.protocol.pkce import new_verifier
 from privateshare.sources import oauth
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, SignIn, SourceFailure, TryLater
+from privateshare.testing.api_server import Api, ApiServer, running
 
 CALLBACK = "https://share.example/apps/saas/connected"
 

@@ -72,6 +72,24 @@ def test_what_breaks_the_contract_is_reported(passes: list[list[Page]], fault: s
     assert not any("secret" in text.replace("secret_steps", "") for text in found)
 
 
+def test_a_fault_of_both_passes_is_counted_once() -> None:
+    (fault,) = try_source(Scripted([page({"steps": "x"})]), Connection).faults
+    assert "times" not in fault
+
+
+def test_a_sample_without_objects_is_a_fault() -> None:
+    """Nobody could try the source with it. An upload may have none of a type."""
+    assert try_source(Scripted([]), lambda: Connection(sample="a")).faults == ["the sample a has no objects"]
+    assert try_source(Scripted([page()]), Connection).faults == []
+
+
+def test_progress_is_the_number_of_different_objects() -> None:
+    counted = list[int]()
+    pages = [page({}, {"entityid": "28_a_2"}), page({}, {"entityid": "28_a_3"})]
+    try_source(Scripted(pages), Connection, counted.append)
+    assert counted == [2, 3, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("identities", "fault"),
     [

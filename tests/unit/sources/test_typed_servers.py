@@ -9,13 +9,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.apis.mastodon import mastodon
-from tests.apis.server import running
 
 from privateshare.sources import request_spans, web
 from privateshare.sources.contract import Broken, Connection, TryLater
 from privateshare.sources.mastodon.source import LiveMastodon
 from privateshare.sources.typed_servers import TypedServers
 from privateshare.sources.web import ServerNotAllowed, ServerReach, open_client
+from privateshare.testing.api_server import running
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from privateshare.sources.configuration import ClientSettings
@@ -27,6 +27,10 @@ class OAuthApiSource(JsonApiSource):
             at: The origin of one server that stands for all of the provider's, for tests.
         """
         self._client_settings, self._at = client, at
+
+    def at(self, address: str) -> Self:
+        """Return the same source with one server in place of all of the provider's, for tests."""
+        return type(self)(self._client_settings, address)
 
     def site(self, address: str) -> str:
         """Return the address of a page of the provider, such as `web/login/oauth/authorize`."""

@@ -33,7 +33,7 @@ class JsonApiSource(ABC):
     """
 
     info: SourceInfo
-    rules: ApiRules
+    rules: ApiRules = ApiRules()
     listings: Sequence[Listing]
 
     def identify(self, connection: Connection) -> Identity:

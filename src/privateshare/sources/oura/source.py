@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -88,6 +89,12 @@ class LiveOura(OAuthApiSource):
     def __init__(self, client: Settings, at: str | None = None) -> None:
         super().__init__(client, at)
         self._settings = client
+
+    def at(self, address: str) -> Self:
+        """Return the same source with one server in place of all of the provider's, for tests."""
+        paths = (urlsplit(self._settings.authorization_endpoint).path, urlsplit(self._settings.token_endpoint).path)
+        endpoints = {"authorization_endpoint": f"{address}{paths[0]}", "token_endpoint": f"{address}{paths[1]}"}
+        return type(self)(self._settings.model_copy(update=endpoints), address)
 
     def sign_in(self, known: JsonObject) -> SignIn:
         """Return the sign-in parameters."""

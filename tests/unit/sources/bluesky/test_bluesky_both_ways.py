@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from tests.apis.bluesky import DID, SESSION, Records, bluesky, create_session, record
-from tests.apis.server import ApiServer, running
 from tests.export_reading import Objects, owner_of, read_files
 
 from privateshare.protocol.catalogue import ObjectType
@@ -14,6 +13,7 @@ from privateshare.sources.bluesky.source import EXPORT, LiveBluesky
 from privateshare.sources.contract import Connection, Page, SourceFailure
 from privateshare.sources.routes import UploadOrAnswers
 from privateshare.sources.typed_servers import TypedServers
+from privateshare.testing.api_server import ApiServer, running
 
 SHARED = {"uri": "at://did:plc:bo/app.bsky.feed.post/3z", "cid": "x"}
 LISTED = "/xrpc/com.atproto.repo.listRecords"

@@ -1,9 +1,11 @@
 """Exports in a folder of a person's server, with wsgidav, and with faults that it does not have."""
 
+import io
 import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +70,10 @@ class Folder:
         found, connection = dict[int, dict[str, JsonObject]](), self.connection()
         for page in self.source.fetch(connection, self.cursors):
             assert isinstance(page, Page)
-            check_objects(page.object_type, list(page.objects))
-            found.setdefault(page.object_type, {}).update({thing["entityid"]: thing for thing in page.objects})
+            if self.source.info.schema.standard == "digime":
+                check_objects(page.object_type, list(page.objects))
+            id_of = self.source.info.schema.entity_id
+            found.setdefault(page.object_type, {}).update({id_of(thing): thing for thing in page.objects})
             if page.cursor is not None:
                 self.cursors = self.cursors | {page.object_type: page.cursor}
         return found, connection
@@ -257,6 +261,55 @@ def test_a_sync_that_takes_too_long_ends_before_the_next_request(server: WebDav)
     with pytest.raises(OutOfTime):
         list(account.source.archives(connection, None))
     assert [method for method, _ in server.asked] == ["PROPFIND", "PROPFIND", "GET"]
+
+
+IN_FOLDERS = {
+    id_: make
+    for name in ("apple_health", "calendar_file", "contact_file", "mail_file", "whatsapp", "workouts")
+    for id_, make in import_module(f"tests.unit.sources.{name}.good_archives").GOOD_ARCHIVES.items()
+}
+
+
+@pytest.mark.parametrize("id_", IN_FOLDERS)
+@pytest.mark.parametrize("is_unpacked", [False, True])
+def test_a_folder_gives_what_an_upload_gives(server: WebDav, id_: int, is_unpacked: bool) -> None:
+    """Of each source, as the zip archive of a phone, and unpacked; a copy with another name adds nothing."""
+    data, source = IN_FOLDERS[id_](12), Sources().connectable[id_]
+    expected = uploaded(source, data)
+    if is_unpacked:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name in archive.namelist():
+                put(server, name, archive.read(name))
+    else:
+        put(server, "export.zip", data)
+    account = Folder(server, source)
+    found, connection = account.read()
+    assert {kind: set(things) for kind, things in found.items() if things} == expected
+    assert not connection.left_out.is_partial
+    assert account.read()[0] == {}
+    put(server, "copies/export 2.zip", data)
+    again, _ = account.read()
+    assert {kind: set(things) for kind, things in again.items() if things} == expected
+
+
+def uploaded(source: Source, data: bytes) -> dict[int, set[str]]:
+    found = dict[int, set[str]]()
+    wanted = dict.fromkeys(source.info.object_types)
+    for page in source.fetch(Connection(archive=io.BytesIO(data), provider_account_id=f"{USER}@x"), wanted):
+        assert isinstance(page, Page)
+        found.setdefault(page.object_type, set()).update(source.info.schema.entity_id(one) for one in page.objects)
+    return {kind: ids for kind, ids in found.items() if ids}
+
+
+def test_chats_and_notes_in_one_folder_are_told_apart(server: WebDav) -> None:
+    """Chats without their zip archives, in the languages of two phones, beside texts that are none."""
+    put(server, "WhatsApp Chat - Ann/_chat.txt", "[04.03.26, 17:12:33] Ann: Hello\r\n[04.03.26, 17:13:00] Bo: Hi\r\n")
+    put(server, "WhatsApp-Chat mit Ö.txt", "\ufeff24.12.25, 18:00 - Ö: Frohes Fest\n25.12.25, 09:00 - Ann: Danke\n")
+    put(server, "shopping.txt", "Milk\nEggs\n")
+    found, connection = Folder(server, Sources().connectable[9003]).read()
+    assert len(found[ObjectType.MESSAGE]) == 4
+    assert not connection.left_out.is_partial
+    assert list(connection.left_out.unused) == ["shopping.txt"]
 
 
 def test_a_file_that_is_larger_than_the_server_says_is_not_read() -> None:

@@ -11,7 +11,6 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 from tests.apis.blue_button import CLAIMS, PATIENT, SCOPE, blue_button
-from tests.apis.server import Answer, ApiServer, running
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.pkce import new_verifier
@@ -19,6 +18,7 @@ from privateshare.sources import oauth
 from privateshare.sources.contract import Connection, JsonObject, NeedsLogin, Page, Skipped, TryLater
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.fhir_server.source import FhirServer
+from privateshare.testing.api_server import Answer, ApiServer, running
 
 CALLBACK = "https://share.example/apps/saas/connected"
 DOCUMENT = Path(__file__).parents[4] / "docs" / "deploy.md"

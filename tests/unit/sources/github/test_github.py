@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from tests.apis.github import event, github, issue, user
-from tests.apis.server import running
 from tests.export_reading import Objects, owner_of, read_archive, read_files
 
 from privateshare.protocol.catalogue import ObjectType
@@ -18,6 +17,7 @@ from privateshare.sources.github.live import LiveGitHub
 from privateshare.sources.github.mapping import post_id
 from privateshare.sources.github.source import EXPORT
 from privateshare.sources.routes import UploadOrSignIn
+from privateshare.testing.api_server import running
 
 WEB = "https://github.com"
 ANN, BO = f"{WEB}/Ann", f"{WEB}/bo"

@@ -6,7 +6,6 @@ from typing import Any
 import httpx2
 import pytest
 from tests.apis.bulk_export import FILES, JOB, PATIENT, TOKEN, ExportServer, export_server, ndjson, resource
-from tests.apis.server import Api, ApiServer, serving
 
 from privateshare.sources.contract import Connection, Covered, NeedsLogin, Page
 from privateshare.sources.fhir_server import bulk
@@ -16,6 +15,7 @@ from privateshare.sources.health_provider.compartment import COMPARTMENT
 from privateshare.sources.health_provider.exporting import is_of_another
 from privateshare.sources.health_provider.source import HealthProvider
 from privateshare.sources.typed_servers import TypedServers
+from privateshare.testing.api_server import Api, ApiServer, serving
 
 HERE = TypedServers(private=True)
 EXPORT = f"/Patient/{PATIENT}/$export"

@@ -10,7 +10,6 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 from tests.apis.lastfm import NOW, PATH, PLAYS, failed, lastfm
-from tests.apis.server import ApiServer, running
 from tests.export_reading import owner_of, read_files
 
 from privateshare.protocol.catalogue import ObjectType
@@ -21,6 +20,7 @@ from privateshare.sources.lastfm.configuration import Settings
 from privateshare.sources.lastfm.live import configured, signed
 from privateshare.sources.lastfm.source import SOURCES
 from privateshare.sources.routes import UploadOrSignIn
+from privateshare.testing.api_server import ApiServer, running
 
 (LASTFM,) = SOURCES
 CALLBACK = "http://127.0.0.1/apps/saas/connected"

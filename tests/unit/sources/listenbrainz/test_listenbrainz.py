@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from tests.apis.listenbrainz import listenbrainz as api
-from tests.apis.server import running
 from tests.export_reading import Objects, owner_of, read_files
 
 from privateshare.protocol.catalogue import ObjectType
@@ -13,6 +12,7 @@ from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.listenbrainz.source import EXPORT, SOURCES, LiveListenBrainz
 from privateshare.sources.routes import UploadOrAnswers
+from privateshare.testing.api_server import running
 
 (LISTENBRAINZ,) = SOURCES
 STAMP = 1709615160  # 2024-03-05 05:06:00

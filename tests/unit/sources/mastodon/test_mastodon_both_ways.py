@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from tests.apis.mastodon import account, mastodon, status
-from tests.apis.server import ApiServer, running
 from tests.export_reading import Objects, owner_of, read_files
 
 from privateshare.protocol.catalogue import ObjectType
@@ -13,6 +12,7 @@ from privateshare.sources.contract import Connection, JsonObject, Page, SourceFa
 from privateshare.sources.mastodon.source import EXPORT, LiveMastodon
 from privateshare.sources.routes import UploadOrSignInAtServer
 from privateshare.sources.typed_servers import TypedServers, host_of
+from privateshare.testing.api_server import ApiServer, running
 
 MASTODON = UploadOrSignInAtServer(EXPORT, LiveMastodon(TypedServers(private=True)))
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"

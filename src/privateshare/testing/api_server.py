@@ -73,10 +73,11 @@ class Api:
         opened: Further paths that answer without a token, as functions of the server and the call.
         limited: What the API answers if there are too many requests.
         expired: What it answers to a token that it does not accept.
+        scope: The scope of tokens; the one that was asked for, if it is None.
     """
 
     authorize: str = "/oauth/authorize"
-    token: str = "/oauth/token"
+    token: str = "/oauth/token"  # noqa: S105 - It is a path.
     revoke: str = "/oauth/revoke"
     register: str | None = None
     pushed: str | None = None
@@ -89,8 +90,9 @@ class Api:
     opened: dict[str, Callable[["ApiServer", Call], Answer]] = field(default_factory=dict)
     limited: Answer = (429, {"Retry-After": "17"}, {"error": "Too many requests"})
     expired: Answer = (401, {}, {"error": "The access token is invalid"})
+    scope: str | None = None
     client_id: str = "client"
-    client_secret: str = "client-secret"
+    client_secret: str = "client-secret"  # noqa: S105 - It protects nothing.
 
 
 Server = TypeVar("Server", bound="ApiServer")
@@ -206,6 +208,7 @@ class ApiServer:
     def _token(self, call: Call) -> Answer:
         if not self.is_client(call):
             return 401, {}, {"error": "invalid_client"}
+        scope: str | None = None
         if call.form["grant_type"] == "authorization_code":
             asked = self.codes.pop(call.form.get("code", ""), None)
             challenge = base64.urlsafe_b64encode(
@@ -213,6 +216,7 @@ class ApiServer:
             ).rstrip(b"=")
             if asked is None or challenge.decode() != asked["code_challenge"]:
                 return 400, {}, {"error": "invalid_grant"}
+            scope = self.api.scope or asked.get("scope", "")
         else:
             used = call.form.get("refresh_token", "")
             if used in self.used_refresh_tokens:  # Somebody used it twice: the grant ends.
@@ -222,15 +226,15 @@ class ApiServer:
             if self.api.rotates:
                 self.refresh_tokens.discard(used)
                 self.used_refresh_tokens.add(used)
-        token = {"access_token": secrets.token_urlsafe(12), "token_type": "Bearer", "scope": "all"}
+        token = {"access_token": secrets.token_urlsafe(12), "token_type": "Bearer"}
         self.tokens.add(token["access_token"])
-        response: dict[str, Any] = dict(token)
+        response: dict[str, Any] = token | ({"scope": scope} if scope else {})
         if self.api.expires:
             response |= {"expires_in": TOKEN_SECONDS, "refresh_token": secrets.token_urlsafe(12)}
             self.refresh_tokens.add(response["refresh_token"])
         return 200, {}, self.api.wrap_token(response)
 
-    def _revoke(self, call: Call) -> Answer:
+    def _revoke(self, _: Call) -> Answer:
         self.end_grants()
         return 200, {}, {}
 
