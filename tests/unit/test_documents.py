@@ -12,7 +12,8 @@ from privateshare.platform.operating.settings_file import OTHER_VARIABLES, varia
 from privateshare.platform.operating.source_tables import is_of_source
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("docs/[gt]*/*.md"))]
+FOLDERS = (".", "docs", "docs/guides", "docs/tutorials")
+DOCUMENTS = [document for folder in FOLDERS for document in sorted((ROOT / folder).glob("*.md"))]
 DOCUMENTS.remove(ROOT / "CHANGELOG.md")  # It also names what was there once.
 
 

@@ -80,7 +80,7 @@ def test_a_card_says_what_is_in_the_file() -> None:
 def test_it_is_said_that_what_a_complete_file_lacks_is_removed() -> None:
     """Only where there is something that could be removed."""
     (card,) = export_cards(WORDS, {}, [ready(ANN, complete=True)], KnownAccounts([known(ANN)]), NOW)
-    assert "is removed here too: Books you read." in card.warning
+    assert "are removed here too: Books you read." in card.warning
     (card,) = export_cards(WORDS, {}, [ready(ANN, complete=True)], NOBODY, NOW)
     assert not card.warning
 
