@@ -1,7 +1,7 @@
 """Tests of what an erasure takes with it, what it leaves, and how the journal repeats it in a restored database."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -45,6 +45,7 @@ from privateshare.platform.library.archives import (
 from privateshare.platform.library.erasure import (
     delete_exports,
     erase_account,
+    erase_library,
     erase_pushed_files,
     forget_user,
     has_proof_of_person,
@@ -68,6 +69,21 @@ from tests.flow.sweeping import record_erasures
 
 NOW = datetime.now(UTC)
 PLAYS = ObjectType.PLAY_HISTORY
+
+
+@pytest.fixture(autouse=True)
+async def erased_afterwards(platform: Platform) -> AsyncIterator[None]:
+    """Erase the libraries of a test at its end, since the database names blobs of theirs that were never written."""
+    before = await library_ids(platform)
+    yield
+    for library in await library_ids(platform) - before:
+        async with platform.database.transaction() as db:
+            await erase_library(db, platform, library)
+
+
+async def library_ids(platform: Platform) -> set[UUID]:
+    async with platform.database.session() as db:
+        return set(await db.scalars(select(LibraryRow.id)))
 
 
 async def connected(
