@@ -1,5 +1,7 @@
 """CMS Blue Button 2.0, as its published description says: claims of Medicare in FHIR R4, in pages of at most 50."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,6 +10,8 @@ from privateshare.testing.api_server import Answer, Api, Call, Listed
 PATIENT = "-20140000008325"
 SCOPE = "patient/Patient.read patient/Coverage.read patient/ExplanationOfBenefit.read"
 CLAIMS, MAX_COUNT = 120, 50
+# What the clock of the API shows. It must be recent: a week after a full read, everything is read again.
+MOMENT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
 def blue_button() -> Api:
@@ -65,7 +69,7 @@ def searched(parameter: str) -> Any:
             links.append(page(start + count, "next"))
         entries = [{"resource": one} for one in found[start : start + count]]
         bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links, "entry": entries}
-        headers = {"Date": "Sun, 29 Nov 2026 12:00:00 GMT", "Content-Type": "application/fhir+json"}
+        headers = {"Date": format_datetime(MOMENT, usegmt=True), "Content-Type": "application/fhir+json"}
         return 200, headers, bundle
 
     return answer

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 from pydantic import ValidationError
-from tests.apis.blue_button import CLAIMS, PATIENT, SCOPE, blue_button
+from tests.apis.blue_button import CLAIMS, MOMENT, PATIENT, SCOPE, blue_button
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.pkce import new_verifier
@@ -80,7 +81,7 @@ def test_claims_and_coverage_are_read(server: ApiServer) -> None:
     cursors = {page.object_type: page.cursor for page in found if isinstance(page, Page) and page.cursor}
     assert not ids(fetched(server, token, cursors)) - {PATIENT, *(f"part-{part}-{PATIENT}" for part in "abcd")}
     asked = [call for call in server.asked if call.path == "/v2/fhir/ExplanationOfBenefit"][-1]
-    assert asked.query["_lastUpdated"] == "ge2026-11-29T11:55:00Z"
+    assert asked.query["_lastUpdated"] == f"ge{MOMENT - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_a_person_may_withhold_who_they_are(server: ApiServer) -> None:
