@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,7 @@ from tests.flow.wire import Tokens, Wire, b64, check_error, verifier
 from tests.patience import GIVE_UP_SECONDS, wait_for
 
 TRIGGER = "permission-access/trigger"
+Change = Callable[[AsyncSession, Platform, ConsentRow], Awaitable[None]]
 
 
 async def waiting_for_locks(platform: Platform, number: int) -> None:
@@ -250,25 +251,64 @@ async def test_another_file_under_the_same_jwt_is_a_replay(people: People, platf
     assert len(blobs(platform, f"library/{await people.library_of(tokens)}")) == 1
 
 
-async def test_a_push_without_consent_leaves_nothing(people: People, platform: Platform) -> None:
-    """If the consent is withdrawn during the upload, the file is rejected and deleted."""
+async def withdraw(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
+    """Withdraw the consent."""
+    await revoke_consent(db, consent, consent.created_at)
+
+
+async def erase(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
+    """Erase the person."""
+    await erase_library(db, platform, consent.library_id)
+
+
+async def use(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
+    """Note that the consent was used, which allows and forbids nothing."""
+    consent.used_at = datetime.now(UTC)
+
+
+async def pushed_while(people: People, platform: Platform, change: Change) -> tuple[httpx2.Response, int]:
+    """Push a file while something changes. Return the response, and how many blobs the person has then."""
     wire, tokens = await pushing(people)
     library, loop = await people.library_of(tokens), asyncio.get_running_loop()
 
-    async def withdraw() -> None:
+    async def make_change() -> None:
         async with platform.database.transaction() as db:
-            consent = await consent_of(db, tokens)
-            await revoke_consent(db, consent, consent.created_at)
+            await change(db, platform, await consent_of(db, tokens))
 
     def content() -> Iterator[bytes]:
         yield b"x" * 100_000
-        asyncio.run_coroutine_threadsafe(withdraw(), loop).result()
+        asyncio.run_coroutine_threadsafe(make_change(), loop).result()
         yield b"y" * 100_000
 
     options: dict[str, Any] = {"content": content(), "headers": descriptor(wire)}
     answer = await asyncio.to_thread(wire.post, IMPORT, access_token=tokens.access, **options)
+    return answer, len(blobs(platform, f"library/{library}"))
+
+
+@pytest.mark.parametrize("change", [withdraw, erase])
+async def test_a_push_without_consent_leaves_nothing(people: People, platform: Platform, change: Change) -> None:
+    """If the consent is withdrawn or the person erased during the upload, the file is rejected and deleted."""
+    answer, stored = await pushed_while(people, platform, change)
     check_error(answer, 401, "InvalidToken")
-    assert not blobs(platform, f"library/{library}")
+    assert stored == 0
+
+
+async def test_a_change_that_forbids_nothing_does_not_stop_a_push(people: People, platform: Platform) -> None:
+    """The file is stored once, although its first attempt found that the consent has changed."""
+    answer, stored = await pushed_while(people, platform, use)
+    assert (answer.status_code, stored) == (200, 1)
+
+
+async def test_a_push_waits_for_an_erasure_that_is_taken_back(people: People, platform: Platform) -> None:
+    """The file is stored, once nobody has the library locked any more."""
+    wire, tokens = await pushing(people)
+    library = await people.library_of(tokens)
+    send = partial(wire.post, IMPORT, access_token=tokens.access, content=b"x", headers=descriptor(wire))
+    async with held(platform, select(LibraryRow.id).where(LibraryRow.id == library).with_for_update()):
+        sending = asyncio.create_task(asyncio.to_thread(send))
+        await waiting_for_locks(platform, 1)
+    assert (await sending).status_code == 200
+    assert len(blobs(platform, f"library/{library}")) == 1
 
 
 @pytest.mark.protocol("2.3")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from privateshare.protocol.messages import Session, SessionOptions
+from privateshare.protocol import jwt
+from privateshare.protocol.messages import PushDescriptor, Session, SessionOptions
 from privateshare.sdk.arguments import check_callback, check_methods
 from privateshare.sdk.configuration import Configuration, make_configuration
 from privateshare.sdk.token_stores import AsyncTokenStore, TokenStore
@@ -18,6 +19,8 @@ PlatformKeys = dict[tuple[str, str], RSAPublicKey]
 
 MAX_REMEMBERED_SESSIONS = 10_000
 """How many sessions a client remembers the options of. Those that began longest ago are forgotten first."""
+
+MAX_SIGNED_DESCRIPTORS = 100
 
 
 class BegunSessions:
@@ -41,9 +44,34 @@ class BegunSessions:
             return self._options.get(key)
 
 
+class SignedDescriptors:
+    """The newest descriptors of pushed files as signed JWTs, by their content.
+
+    Files that are pushed one after the other often have the same descriptor, and signing one takes a good part of the
+    time that the SDK needs for a push. The JWT has no time and no nonce (protocol 10.1), so it can be sent again.
+    """
+
+    def __init__(self) -> None:
+        self._signed: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def sign(self, key: jwt.SigningKey, descriptor: PushDescriptor) -> str:
+        """Return a descriptor as a signed JWT."""
+        content = descriptor.model_dump_json(by_alias=True)
+        with self._lock:
+            signed = self._signed.get(content)
+        if signed is None:
+            signed = jwt.sign(key, {"metadata": descriptor.to_wire()})
+            with self._lock:
+                self._signed[content] = signed
+                if len(self._signed) > MAX_SIGNED_DESCRIPTORS:
+                    self._signed.popitem(last=False)
+        return signed
+
+
 @dataclass(frozen=True)
 class Core:
-    """Configuration, known keys, newest tokens and begun sessions. Two clients may share one.
+    """Configuration, known keys, newest tokens, begun sessions and signed descriptors. Two clients may share one.
 
     `unsaved` are the keys of users whose newest token could not be written to the store. `has_warned` is set once the
     app was warned that nothing keeps its refreshed tokens.
@@ -57,6 +85,7 @@ class Core:
     unsaved: set[str] = field(default_factory=set)
     has_warned: threading.Event = field(default_factory=threading.Event)
     begun: BegunSessions = field(default_factory=BegunSessions)
+    descriptors: SignedDescriptors = field(default_factory=SignedDescriptors)
 
 
 def make_core(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
 from privateshare.platform.db.call_lookup import AlsoRead, CallNames, CallRows
-from privateshare.platform.db.statements import StatementTransaction
+from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.db.tables import ConsentRow, ContractRow, TokenRow
 from privateshare.platform.grants.contracts import check_contract, client_id, contract_id_of, load_contract
 from privateshare.platform.grants.tokens import check_access_token, find_access_token
@@ -80,6 +80,7 @@ class CallerForUser(Caller):
     consent: ConsentRow
 
 
+SAME_CALLER = Statement("same_caller", NoRows)
 PARTS_OF_CALLER = tuple(part.name for part in fields(Caller))
 
 
@@ -156,7 +157,29 @@ def require_reader(caller: Caller) -> CallerForUser:
 
 async def require_user_again(caller: CallerForUser, sql: StatementTransaction) -> CallerForUser:
     """Check a caller once more in a transaction, such as after its body arrived. Raises what the first check raises."""
-    now, found = datetime.now(UTC), await caller.found_again(sql)
+    return _checked_again(caller, await caller.found_again(sql))
+
+
+async def require_same_user(caller: CallerForUser, sql: StatementTransaction) -> CallerForUser:
+    """Check a caller once more by what was found before, without a round trip to the database.
+
+    Whether that has changed since is found out by the statement that writes at the end of the transaction: a write that
+    uses `same_caller` fails then. Raises what `require_user_again` raises.
+    """
+    user = _checked_again(caller, caller.found)
+    same = {
+        "contract_id": user.contract.id,
+        "library_id": user.consent.library_id,
+        "token_hash": user.names.token_hash,
+        "contract_version": user.found.contract_version,
+        "token_version": user.found.token_version,
+    }
+    await sql.write(SAME_CALLER, same)
+    return user
+
+
+def _checked_again(caller: CallerForUser, found: CallRows) -> CallerForUser:
+    now = datetime.now(UTC)
     contract = check_contract(found.contract, client_id(caller.contract), now)
     token = check_access_token(found.token, now)
     return replace(caller, contract=contract, found=found, now=now, consent=token.consent)

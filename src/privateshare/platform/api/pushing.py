@@ -1,23 +1,39 @@
 """Pushing files to a person's library. Protocol 10.1."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
+from psycopg.errors import NotNullViolation
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
-from privateshare.platform.api.callers import CallerForUser, authenticate, require_reader, require_user_again
+from privateshare.platform.api.callers import (
+    CallerForUser,
+    authenticate,
+    require_reader,
+    require_same_user,
+    require_user_again,
+)
 from privateshare.platform.api.once import answering_repetition, prepare_once
 from privateshare.platform.audit.entries import Event, EventKind, record_event
-from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.blobs.incoming import Received, receive
 from privateshare.platform.db.engine import AnyTransaction
-from privateshare.platform.db.tables import ContractRow
+from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
+from privateshare.platform.db.tables import ContractRow, PushedFileRow
 from privateshare.platform.http.requests import body_stream
 from privateshare.platform.keys.contract_keys import verify_signature
 from privateshare.platform.library.libraries import OpenLibrary, lock_library, open_found_library
-from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
+from privateshare.platform.library.pushed_files import (
+    INSERT_FILE_OF_CALLER,
+    INSERT_PUSHED_FILE,
+    IncomingFile,
+    read_descriptor,
+)
 from privateshare.platform.library.session_view import PUSHED
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol.wire import EmptyBody
@@ -50,19 +66,57 @@ async def push_to_library(
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The upload is incomplete. Nothing was stored") from error
-    async with (
-        answering_repetition(request, user, received.sha256),
-        delete_blob_on_failure(platform, arrival.blob),
-        platform.database.statements() as sql,
-    ):
-        await lock_library(sql, library.id)
-        user = await require_user_again(user, sql)  # Consent may have been withdrawn during the upload.
-        once = await prepare_once(request, user, sql, received.sha256)
-        await arrival.store(sql, user.contract, user.consent, received, user.now)
-        await record_push(sql, library, user.consent.id, user.contract, received.size)
-        response = await once.respond({})
+    push = _Push(request, user, arrival, received)
+    async with answering_repetition(request, user, received.sha256), delete_blob_on_failure(platform, arrival.blob):
+        response = await push.record()
     platform.usage.count_received(user.contract.id, user.consent.id, received.size)
     return response
+
+
+class _CallerChanged(Exception):
+    """The contract, token or consent of a push has changed since it began, or the library is being erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """A push whose file has arrived and is durable."""
+
+    request: Request
+    user: CallerForUser
+    arrival: IncomingFile
+    received: Received
+
+    async def record(self) -> Response:
+        """Record the file, and return the response. Consent may have been withdrawn during the upload.
+
+        One statement does that if nothing has changed since the push began. Otherwise everything is looked up again.
+        """
+        database = self.user.platform.database
+        try:
+            async with _noticing_change(), database.statements() as sql:
+                return await self._write(sql, await require_same_user(self.user, sql), INSERT_FILE_OF_CALLER)
+        except _CallerChanged:
+            async with database.statements() as sql:
+                await lock_library(sql, self.arrival.library.id)
+                return await self._write(sql, await require_user_again(self.user, sql), INSERT_PUSHED_FILE)
+
+    async def _write(self, sql: StatementTransaction, user: CallerForUser, insert: Statement[NoRows]) -> Response:
+        received, library = self.received, self.arrival.library
+        once = await prepare_once(self.request, user, sql, received.sha256)
+        await self.arrival.store(sql, user.contract, user.consent, received, user.now, insert)
+        await record_push(sql, library, user.consent.id, user.contract, received.size)
+        return await once.respond({})
+
+
+@asynccontextmanager
+async def _noticing_change() -> AsyncIterator[None]:
+    """Turn the failure to store a file, because `same_caller` found nothing, into _CallerChanged."""
+    try:
+        yield
+    except NotNullViolation as error:
+        if (error.diag.table_name, error.diag.column_name) != (PushedFileRow.__tablename__, "contract_id"):
+            raise
+        raise _CallerChanged from error
 
 
 async def record_push(

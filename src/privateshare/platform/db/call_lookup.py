@@ -72,6 +72,7 @@ class CallRows:
 
     `wrapped_key` is that of the consent's library, and `account_ids` are the accounts in it.
     `is_repeated` is true if the nonce was used before. `also` are the rows of what was also read.
+    The versions are those of the contract, and of the token with its consent.
     """
 
     contract: ContractRow | None
@@ -81,6 +82,8 @@ class CallRows:
     account_ids: Sequence[UUID] = ()
     is_repeated: bool = False
     also: Sequence[Any] = field(default=(), repr=False)
+    contract_version: str | None = None
+    token_version: str | None = None
 
 
 class CallLookup:
@@ -117,8 +120,8 @@ class CallLookup:
         session = self._get(SessionRow, names.session_hash, now.session)
         pairs = ((contract, now.contract), (token, now.token), (session, now.session))
         is_complete = all((row is None) == (version is None) for row, version in pairs)
-        found = CallRows(contract, token, session, now.wrapped_key, now.account_ids, now.is_repeated, others)
-        return found, is_complete
+        keys, versions = (now.wrapped_key, now.account_ids), (now.contract, now.token)
+        return CallRows(contract, token, session, *keys, now.is_repeated, others, *versions), is_complete
 
     def _get(self, table: type[RowT], key: Hashable, version: str | None) -> RowT | None:
         kept = self._rows.get((table, key))

@@ -32,6 +32,7 @@ from privateshare.protocol.messages import (
 from privateshare.protocol.scope import window
 
 INSERT_PUSHED_FILE = Statement("insert_pushed_file", NoRows)
+INSERT_FILE_OF_CALLER = Statement("insert_file_of_caller", NoRows)
 METADATA = "pushed metadata"  # The purpose under which the metadata is encrypted.
 
 log = structlog.get_logger()
@@ -82,7 +83,13 @@ class IncomingFile:
         return Sealer(self.library.key.value, self.library.blob_context(self.blob))
 
     async def store(
-        self, db: AnyTransaction, contract: ContractRow, consent: ConsentRow, received: Received, now: datetime
+        self,
+        db: AnyTransaction,
+        contract: ContractRow,
+        consent: ConsentRow,
+        received: Received,
+        now: datetime,
+        insert: Statement[NoRows] = INSERT_PUSHED_FILE,
     ) -> None:
         """Store the row of the file once it is received under a consent, with its metadata encrypted."""
         metadata = pushed_file_metadata(self.descriptor, contract, now).model_dump(by_alias=True, exclude_none=True)
@@ -97,7 +104,7 @@ class IncomingFile:
             "sealed_sha256": self.library.seal(FILE_HASH, self.blob, received.sha256.encode()),
             "library_before": consent.library_before,
         }
-        await (await statements_of(db)).write(INSERT_PUSHED_FILE, row)
+        await (await statements_of(db)).write(insert, row)
 
 
 def open_metadata(library: OpenLibrary, file: PushedFileRow) -> FileMetadata:

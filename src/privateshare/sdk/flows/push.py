@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-from privateshare.protocol import jwt
 from privateshare.protocol.messages import PushDescriptor
 from privateshare.sdk.arguments import check_kind, check_text
 from privateshare.sdk.core import Core
@@ -23,7 +22,7 @@ def push_data(core: Core, holder: Holder, content: AsyncContent, descriptor: Pus
     check_holder(holder)
     check_kind("file_descriptor", descriptor, PushDescriptor, "PushDescriptor(…)")
     pieces, is_repeatable = pieces_of(content)
-    described = jwt.sign(core.configuration.private_key, {"metadata": descriptor.to_wire()})
+    described = core.descriptors.sign(core.configuration.signing_key, descriptor)
     headers = {"content-type": "application/octet-stream", "FileDescriptor": described}
     if isinstance(content, bytes):  # Without a length, the body is sent in chunks: a small file needs more packets.
         headers["content-length"] = str(len(content))
