@@ -1,6 +1,7 @@
 """The documents name files, commands, make targets and settings. Whatever is renamed must be renamed there too."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from privateshare.cli.commands import tree
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.operating.settings_file import OTHER_VARIABLES, variables_of
 from privateshare.platform.operating.source_tables import is_of_source
+from privateshare.sources.new_package import SIGN_IN
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (".", "docs", "docs/guides", "docs/tutorials")
@@ -26,11 +28,9 @@ def found(pattern: str) -> Iterator[tuple[str, str]]:
 
 def test_every_file_of_python_exists() -> None:
     """A path is relative to the repository, to src/privateshare, or to a folder in one of them."""
-    files = [
-        path.as_posix()
-        for folder in ("src", "tests", "scripts", "benchmarks", "examples")
-        for path in ROOT.glob(f"{folder}/**/*.py")
-    ]
+    folders = ("src", "tests", "scripts", "benchmarks", "examples")
+    files = [path.as_posix() for folder in folders for path in ROOT.glob(f"{folder}/**/*.py")]
+    files += [f"/{name}" for name in SIGN_IN]  # A new package has these.
     named = {name for _, name in found(r"`((?:[\w.]+/)+\w+\.py)\b[`:]") if "NAME" not in name}
     assert len(named) > 100
     assert not [name for name in named if not any(file.endswith(f"/{name}") for file in files)]
@@ -64,3 +64,13 @@ def test_every_setting_exists() -> None:
     known = settings | OTHER_VARIABLES
     named = set(found(r"\b(PRIVATESHARE_[A-Z_]*[A-Z])\b"))
     assert not [(document, name) for document, name in named if name not in known and not is_of_source(name)]
+
+
+def test_the_design_lists_the_layers_of_the_platform() -> None:
+    """They are those that import-linter checks, in the same order."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (entry["layers"] for entry in contracts if entry.get("containers") == ["privateshare.platform"])
+    design = (ROOT / "docs" / "design.md").read_text("utf-8")
+    table = design.partition("| layer | responsibility |")[2].partition("\n\n")[0]
+    cells = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines()[2:]]
+    assert [name for cell in cells for name in cell] == [name for layer in layers for name in layer.split(" | ")]

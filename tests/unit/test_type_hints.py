@@ -55,6 +55,16 @@ def signatures(kind: type) -> dict[str, list[tuple[str, object]]]:
     }
 
 
+def test_every_call_documents_its_arguments_and_its_result() -> None:
+    """An editor shows for each what it means, in which unit."""
+    for name, parameters in signatures(PrivateShare).items():
+        text, call = inspect.getdoc(getattr(PrivateShare, name)) or "", getattr(PrivateShare, name)
+        missing = [argument for argument, _ in parameters[1:] if f"    {argument}: " not in text]
+        assert not missing, f"{name}: {missing}"
+        has_result = typing.get_type_hints(call)["return"] is not type(None)
+        assert has_result == ("Returns:" in text), name
+
+
 def test_both_clients_have_the_same_calls_and_documentation() -> None:
     """They are made from one source."""
     assert signatures(PrivateShare) == signatures(AsyncPrivateShare)

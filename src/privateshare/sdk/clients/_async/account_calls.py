@@ -18,6 +18,9 @@ class AsyncAccountCalls(AsyncDrivenClient):
         Args:
             user_access_token: The user's token, or a user of the token store.
 
+        Returns:
+            The accounts, oldest first. Dates are in milliseconds since the epoch.
+
         Raises:
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
             UnknownUser: The token store has no token of this user.

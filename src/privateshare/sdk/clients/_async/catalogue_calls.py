@@ -20,6 +20,9 @@ class AsyncCatalogueCalls(AsyncDrivenClient):
             all_contracts: Whether to get the services of all contracts.
             include_sample_data_only_sources: Whether to include sources that have sample data only.
 
+        Returns:
+            The services, with the groups and countries that they are in.
+
         Raises:
             InvalidRequest: The platform does not know this contract.
 
@@ -78,6 +81,9 @@ class AsyncCatalogueCalls(AsyncDrivenClient):
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every category.
 
+        Returns:
+            The categories: their ids, names and references.
+
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
 
@@ -90,6 +96,9 @@ class AsyncCatalogueCalls(AsyncDrivenClient):
 
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every country.
+
+        Returns:
+            The countries: their ids, names and codes.
 
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
@@ -104,6 +113,9 @@ class AsyncCatalogueCalls(AsyncDrivenClient):
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every platform.
 
+        Returns:
+            The platforms: their ids, names and references.
+
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
 
@@ -117,6 +129,9 @@ class AsyncCatalogueCalls(AsyncDrivenClient):
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every source type.
 
+        Returns:
+            The source types: their ids, names and references.
+
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
 
@@ -126,6 +141,10 @@ class AsyncCatalogueCalls(AsyncDrivenClient):
 
     async def get_contract_details(self) -> messages.ContractDetails:
         """Get this contract as the platform knows it, with its certificate.
+
+        Returns:
+            The contract. `certificate` holds the contract document. `expiration_date` is in milliseconds since the
+            epoch.
 
         Protocol 12.1.
         """

@@ -21,6 +21,9 @@ class CatalogueCalls(DrivenClient):
             all_contracts: Whether to get the services of all contracts.
             include_sample_data_only_sources: Whether to include sources that have sample data only.
 
+        Returns:
+            The services, with the groups and countries that they are in.
+
         Raises:
             InvalidRequest: The platform does not know this contract.
 
@@ -79,6 +82,9 @@ class CatalogueCalls(DrivenClient):
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every category.
 
+        Returns:
+            The categories: their ids, names and references.
+
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
 
@@ -91,6 +97,9 @@ class CatalogueCalls(DrivenClient):
 
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every country.
+
+        Returns:
+            The countries: their ids, names and codes.
 
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
@@ -105,6 +114,9 @@ class CatalogueCalls(DrivenClient):
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every platform.
 
+        Returns:
+            The platforms: their ids, names and references.
+
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
 
@@ -118,6 +130,9 @@ class CatalogueCalls(DrivenClient):
         Args:
             query: Which ids to filter by, and which fields to include. By default it is every source type.
 
+        Returns:
+            The source types: their ids, names and references.
+
         Raises:
             InvalidRequest: A field of the query is wrong. The message names it.
 
@@ -127,6 +142,10 @@ class CatalogueCalls(DrivenClient):
 
     def get_contract_details(self) -> messages.ContractDetails:
         """Get this contract as the platform knows it, with its certificate.
+
+        Returns:
+            The contract. `certificate` holds the contract document. `expiration_date` is in milliseconds since the
+            epoch.
 
         Protocol 12.1.
         """

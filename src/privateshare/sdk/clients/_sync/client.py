@@ -55,7 +55,8 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
     - `TooManyRequests`, `Unavailable`, `InternalError`: the platform cannot respond now.
     - `DataUnreadable`: what the platform stored of this person is damaged or lost.
     - `SDKInvalid`, `SDKVersionInvalid`: the operator of the platform has blocked this SDK.
-    - `ConfigurationError`: the token store holds something that is not a token of this contract.
+    - `ConfigurationError`: an argument is wrong, or the token store holds something that is not a token of this
+      contract.
 
     Each is an `ApiError` if the platform refused the call, and all are `PrivateShareError`. Protocol 13.
     """
@@ -113,6 +114,9 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
 
         Args:
             key: Your own key of the user, such as an id in your database.
+
+        Returns:
+            The handle. Nothing is read or stored yet.
 
         Raises:
             ConfigurationError: The client has no token store, or the key is not a text.

@@ -90,6 +90,9 @@ class SessionCalls(DrivenClient):
             on_progress: Is called with how many bytes of the encrypted file have arrived, and with its size in bytes if
                 that is known. It may run on another thread.
 
+        Returns:
+            The file, with its content in `data`, or on disk at `path` if `to` was given.
+
         Raises:
             FileNotFound: The session has no such file.
             InvalidSession: The session is unknown, has expired, or belongs to another contract.
@@ -116,6 +119,9 @@ class SessionCalls(DrivenClient):
             session_key: The key of the session, or the session itself.
             file_name: The name of the file, as in `FileEntry.name`.
             user_access_token: The user's token, or a user of the token store.
+
+        Returns:
+            The metadata. `size`, in bytes, and `sha256` are of the decrypted content.
 
         Raises:
             FileNotFound: The session has no such file.
@@ -165,6 +171,9 @@ class SessionCalls(DrivenClient):
 
         Callbacks run on other threads, one at a time. An exception in a
         callback ends the reading, and the loop and `result()` raise it.
+
+        Returns:
+            The handle. It yields the files, and `result()` has what was read and what could not be.
 
         Raises:
             ConfigurationError: An argument is wrong, or the proxy or certificates of the environment cannot be used.

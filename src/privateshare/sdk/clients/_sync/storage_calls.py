@@ -73,7 +73,7 @@ class StorageCalls(DrivenClient):
         """Create a storage that belongs to no person yet.
 
         Returns:
-            The storage. It will belong to the person who consents with it in `PageOptions.storage_ref`.
+            The storage. It will belong to the person who consents with its reference in `PageOptions.storage_ref`.
 
         Protocol 11.1.
         """
@@ -86,7 +86,8 @@ class StorageCalls(DrivenClient):
             storage_id: The id of the storage, as in `Storage.id`.
 
         Returns:
-            The reference, for `PageOptions.storage_ref`.
+            The reference, for `PageOptions.storage_ref`. It can be used once, for half an hour. Whether the storage
+            exists is checked only then.
 
         Protocol 4.5.
         """
@@ -97,6 +98,9 @@ class StorageCalls(DrivenClient):
 
         Args:
             user_access_token: The user's token, or a user of the token store.
+
+        Returns:
+            The storage. If there are several, it is the oldest.
 
         Raises:
             NotFound: The person has no storage.
@@ -116,6 +120,9 @@ class StorageCalls(DrivenClient):
             storage_id: The id of the storage, as in `Storage.id`.
             path: The folder.
             recursive: Whether to list the files of its folders too.
+
+        Returns:
+            The files. Sizes are in bytes, and dates in milliseconds since the epoch.
 
         Raises:
             NotFound: There is no such storage.
@@ -166,6 +173,9 @@ class StorageCalls(DrivenClient):
                 the file stays in memory, up to 512 MB.
             on_progress: Is called with how many bytes of the encrypted file have arrived, and with its size in bytes if
                 that is known. It may run on another thread.
+
+        Returns:
+            The file, with its content in `data`, or on disk at `path` if `to` was given.
 
         Raises:
             NotFound: There is no such file or storage.
