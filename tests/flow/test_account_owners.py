@@ -20,8 +20,8 @@ from privateshare.platform.library.accounts import (
     is_same,
 )
 from privateshare.platform.library.archives import StoredArchive, add_archive, agree_to_archives
-from privateshare.platform.library.erasure import undo_journey
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
+from privateshare.platform.library.undecided import undo_journey
 from privateshare.platform.me.merge_job import merge_libraries
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Identity
@@ -127,6 +127,7 @@ async def test_an_unfinished_journey_takes_nothing_else_with_it(
         of_journey, other = (theirs, mine) if journey_of_moved else (mine, theirs)
     async with platform.database.transaction() as db:
         account = await connected(db, platform, of_journey, ALICE)
+        account.undecided = True
         journey = JourneyRow(
             code_hash=secrets.token_bytes(32),
             contract_id=wire.contract_id,
@@ -158,23 +159,17 @@ async def test_an_upload_leaves_a_sign_in_as_it_is(platform: Platform) -> None:
         assert not again.needs_login
 
 
-@pytest.mark.parametrize("older", [True, False])
-async def test_an_upload_that_can_be_declined_leaves_an_older_account_as_it_is(
-    platform: Platform, people: People, older: bool
+@pytest.mark.parametrize("is_decided", [True, False])
+async def test_an_upload_that_can_be_declined_leaves_a_decided_account_as_it_is(
+    platform: Platform, people: People, is_decided: bool
 ) -> None:
     """Neither its sign-in nor its name changes before the person has agreed. Then it goes on with the file."""
     wire, now = await people.contract(), datetime.now(UTC)
-    begun = now + timedelta(minutes=1 if older else -1)
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         account = await connected(db, platform, library, replace(ALICE, named=False), signs_in=True)
         account.needs_login, known = True, account.sealed_details
-        info = platform.sources.connectable[account.source_id].info
-        same = ConnectedSource(info, replace(ALICE, provider_account_id="alice-2"), keeps_older_than=begun)
-        assert (await connect_account(db, platform, library, same)).id == account.id
-        assert (account.sealed_credentials is not None) is older
-        assert account.needs_login is older
-        assert (account.sealed_details == known) is older
+        account.undecided = not is_decided
         journey = JourneyRow(
             code_hash=secrets.token_bytes(32),
             contract_id=wire.contract_id,
@@ -184,6 +179,12 @@ async def test_an_upload_that_can_be_declined_leaves_an_older_account_as_it_is(
         )
         db.add(journey)
         await db.flush()
+        info = platform.sources.connectable[account.source_id].info
+        same = ConnectedSource(info, replace(ALICE, provider_account_id="alice-2"), may_be_declined=True)
+        assert (await connect_account(db, platform, library, same, journey=journey)).id == account.id
+        assert (account.sealed_credentials is not None) is is_decided
+        assert account.needs_login is is_decided
+        assert (account.sealed_details == known) is is_decided
         stored = StoredArchive(library.blob(uuid4()), new_data_key(), b"content")
         await add_archive(db, library, account, stored, LeftOut(), journey)
         await agree_to_archives(db, journey)

@@ -51,13 +51,13 @@ from privateshare.platform.library.erasure import (
     has_proof_of_person,
     record_ended,
     remove_files_of_account,
-    undo_journey,
     withdraw_access,
 )
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles, record_files, slot_files
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.storages import add_storage, assign_storage
+from privateshare.platform.library.undecided import undo_journey
 from privateshare.platform.person.browsers import add_browser
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.catalogue import ObjectType
@@ -228,19 +228,18 @@ async def test_an_account_is_emptied_or_cut_off_and_stays(platform: Platform) ->
 
 
 async def test_a_journey_without_an_end_takes_only_what_it_made(platform: Platform, people: People) -> None:
-    """Not an account from before, nor one that another journey uploaded to or a consent covers meanwhile."""
+    """Not an account that was decided before, nor one that another journey uses or a consent covers meanwhile."""
     contract_id = (await people.contract()).contract_id
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         accounts = {
             name: await connected(db, platform, library, name) for name in ("before", "uploaded", "shared", "made")
         }
-        accounts["before"].created_at = NOW - timedelta(days=1)
         ids = [str(account.id) for account in accounts.values()]
         for account in list(accounts.values())[1:]:
-            account.created_at = NOW + timedelta(seconds=1)
+            account.undecided = True
         journey = await new_journey(db, contract_id, library_id=library.id, account_ids=ids)
-        other = await new_journey(db, contract_id, library_id=library.id)
+        other = await new_journey(db, contract_id, library_id=library.id, account_ids=[str(accounts["uploaded"].id)])
         mine = await upload(db, library, accounts["uploaded"], journey, b"1")
         others = await upload(db, library, accounts["uploaded"], other, b"2")
         contract = await db.get_one(ContractRow, contract_id)

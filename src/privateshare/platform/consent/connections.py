@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from privateshare.platform.blobs.sealed import put_sealed
 from privateshare.platform.blobs.temporary import SealedTemporary
+from privateshare.platform.consent.choice_draft import load_draft, save_draft
 from privateshare.platform.consent.outcome import journey_library
 from privateshare.platform.consent.proof import Proof, record_proof
 from privateshare.platform.consent.visit import REVIEWED, Visit, extend
@@ -145,8 +146,8 @@ async def connect_archive(
     belongs_to: UUID | Literal["another"] | None = None,
 ) -> UploadedArchive:
     """Add a stored archive and its account to the person's library."""
-    begun = visit.journey.created_at if visit.journey.kind in REVIEWED else None
-    connected = ConnectedSource(source.info, checked.identity, belongs_to=belongs_to, keeps_older_than=begun)
+    is_reviewed = visit.journey.kind in REVIEWED
+    connected = ConnectedSource(source.info, checked.identity, belongs_to=belongs_to, may_be_declined=is_reviewed)
     account = await _connect(visit, connected)
     library = await journey_library(visit)
     archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
@@ -170,8 +171,16 @@ async def _connect(visit: Visit, connected: ConnectedSource) -> AccountRow:
     library = await journey_library(visit)
     unproven_on = None if visit.proven else visit.journey.id
     account = await connect_account(
-        visit.db, visit.platform, library, connected, expected=visit.journey.account_id, unproven_on=unproven_on
+        visit.db,
+        visit.platform,
+        library,
+        connected,
+        expected=visit.journey.account_id,
+        unproven_on=unproven_on,
+        journey=visit.journey,
     )
+    if account.id not in connected_here(visit):  # It was there before, and maybe not ticked. Now the person chose it.
+        save_draft(visit, load_draft(visit).without(account.id))
     visit.journey.account_ids = [*(id_ for id_ in visit.journey.account_ids if id_ != str(account.id)), str(account.id)]
     extend(visit)
     return account

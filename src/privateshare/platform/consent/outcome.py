@@ -24,9 +24,10 @@ from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.keys.wrapping import open_value, seal_value
 from privateshare.platform.library.archives import agree_to_archives
 from privateshare.platform.library.credentials import open_token, revoke_token
-from privateshare.platform.library.erasure import erase_account, undo_journey, withdraw_access
+from privateshare.platform.library.erasure import erase_account, withdraw_access
 from privateshare.platform.library.libraries import OpenLibrary, create_library, lock_library, open_library
 from privateshare.platform.library.storages import assign_storage
+from privateshare.platform.library.undecided import agree_to_accounts, undo_journey
 from privateshare.platform.sync.sessions import end_session, start_session
 from privateshare.protocol.scope import reach_of_contract
 
@@ -60,6 +61,7 @@ async def accept(
         raise RedirectInstead(redirect(visit.address("person")))
     library, unproven = await journey_library(visit), not visit.proven
     ids = [account.id for account in accounts]
+    await _agree_to_accounts(visit, library, ids)
     linked = await _linked_consent(visit, library.id)
     earlier = None if unproven else await live_consent(visit.db, visit.contract.id, library.id, visit.now, linked)
     consent = await record_consent(
@@ -76,6 +78,12 @@ async def accept(
     visit.journey.provisional, visit.journey.consent_id = False, consent.id
     postbox = await create_postbox(visit.db, library, consent) if wants_postbox(visit.contract) else None
     return _finish(visit, visit.destination.success(code=code, account_reference=reference, postbox=postbox))
+
+
+async def _agree_to_accounts(visit: Visit, library: OpenLibrary, shared: Sequence[UUID]) -> None:
+    """Keep the accounts that the person shares, and those that they connected on this journey without sharing them."""
+    connected = [UUID(id_) for id_ in visit.journey.account_ids]
+    await agree_to_accounts(visit.db, library.id, {*connected, *shared}, visit.journey)
 
 
 async def _linked_consent(visit: Visit, library_id: UUID) -> ConsentRow | None:
@@ -113,10 +121,11 @@ async def add_accounts(visit: Visit, accounts: Sequence[AccountRow]) -> str:
     consent = await find_consent(visit.db, visit.journey, lock=True)
     if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
         return await abandon(visit, Failure.ONBOARD_ERROR)
+    library = await journey_library(visit)
+    await _agree_to_accounts(visit, library, [account.id for account in accounts])
     if accounts:
         kinds = {account.id: _asked_kinds(visit, consent, account) for account in accounts}
         await share_more_accounts(visit.db, consent, kinds)
-    library = await journey_library(visit)
     await consent_agreed(visit.db, visit.platform, library, consent, shown_to(visit), visit.now, changed=True)
     await _remember_browser(visit, library)
     await agree_to_archives(visit.db, visit.journey)

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.consent.visit import REVIEWED, Visit
 from privateshare.platform.db.statements import Statement
-from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow, JourneyRow, PreviewRow, SyncRow
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, JourneyRow, PreviewRow, SyncRow
+from privateshare.platform.library.undecided import is_connected_elsewhere
 from privateshare.platform.sync.outcomes import DONE
 from privateshare.platform.sync.sessions import join_or_start_sync
 
@@ -36,7 +37,7 @@ async def start_preview(visit: Visit, account: AccountRow) -> None:
     if not reads or not visit.parameters.trigger_query:
         return
     files = await _has_files_of_journey(visit.db, visit.journey, account)
-    if files and not await is_of_journey(visit.db, visit.journey, account):
+    if (files or account.undecided) and not await is_of_journey(visit.db, visit.journey, account):
         return
     if not files and account.sealed_cursors is not None:
         return  # What is in it is known from an earlier sync.
@@ -62,12 +63,7 @@ async def restart_preview(visit: Visit, account: AccountRow) -> None:
 
 async def is_of_journey(db: AsyncSession, journey: JourneyRow, account: AccountRow) -> bool:
     """Return whether an account was created on a journey, and nothing but that journey has anything to do with it."""
-    of_account = (ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id)
-    of_others = ArchiveRow.journey_id.is_distinct_from(journey.id)
-    shared = (ConsentAccountRow.library_id == account.library_id, ConsentAccountRow.account_id == account.id)
-    added = (SyncRow.library_id == account.library_id, SyncRow.account_id == account.id, SyncRow.by_person.is_(True))
-    used = select(exists().where(*of_account, of_others) | exists().where(*shared) | exists().where(*added))
-    return account.created_at >= journey.created_at and not await db.scalar(used)
+    return account.undecided and not await is_connected_elsewhere(db, account, journey.id)
 
 
 async def _has_files_of_journey(db: AsyncSession, journey: JourneyRow, account: AccountRow) -> bool:

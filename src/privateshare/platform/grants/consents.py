@@ -24,6 +24,7 @@ from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keystore.journal import Ended
 from privateshare.platform.library.accounts import accounts_of
 from privateshare.platform.library.erasure import record_ended
+from privateshare.platform.library.undecided import agree_to_accounts
 from privateshare.protocol.choice import EVERYTHING, Choice
 
 
@@ -182,7 +183,8 @@ async def set_consent_accounts(db: AsyncSession, consent: ConsentRow, account_id
 
 
 async def add_consent_accounts(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID]) -> None:
-    """Add accounts to those that a consent covers."""
+    """Add accounts to those that a consent covers. The person has agreed to these accounts by that."""
+    await agree_to_accounts(db, consent.library_id, account_ids)
     rows = [{"consent_id": consent.id, "library_id": consent.library_id, "account_id": id_} for id_ in account_ids]
     if rows:
         await db.execute(insert(ConsentAccountRow).values(rows).on_conflict_do_nothing())

@@ -1,7 +1,7 @@
 """The accounts of a library: the sources that a person connected. Protocol 7.1."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.statements import Statement
-from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, LibraryRow
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, JourneyRow, LibraryRow
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import KeyLost, OpenLibrary, add_account_key, next_account_number
+from privateshare.platform.library.undecided import agree_to_sign_in, is_connected_elsewhere, take_part
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import messages
 from privateshare.protocol.catalogue import catalogue
@@ -63,8 +64,8 @@ class ConnectedSource:
             stays connected as it is.
         belongs_to: The account that the person chose for an export that does not name its owner, or `ANOTHER` if they
             said that it is none of those that are here.
-        keeps_older_than: Accounts that are older stay as they are, because the person may still decline; None if the
-            person has decided.
+        may_be_declined: Whether the person may still decline what they do on this journey. Accounts that others have to
+            do with then stay as they are.
     """
 
     source: SourceInfo
@@ -73,11 +74,11 @@ class ConnectedSource:
     token: JsonObject | None = field(default=None, repr=False)
     brought_in: bool = False
     belongs_to: UUID | Literal["another"] | None = None
-    keeps_older_than: datetime | None = None
+    may_be_declined: bool = False
 
-    def keeps(self, account: AccountRow) -> bool:
-        """Return whether an account stays as it is."""
-        return self.brought_in or (self.keeps_older_than is not None and account.created_at < self.keeps_older_than)
+    def keeps(self, *, is_own: bool) -> bool:
+        """Return whether an account stays as it is. `is_own` says whether only this journey has to do with it."""
+        return self.brought_in or (self.may_be_declined and not is_own)
 
 
 async def connect_account(
@@ -88,6 +89,7 @@ async def connect_account(
     expected: UUID | None = None,
     *,
     unproven_on: UUID | None = None,
+    journey: JourneyRow | None = None,
 ) -> AccountRow:
     """Add an account for a connected source, or update the account that the person connected before.
 
@@ -100,6 +102,7 @@ async def connect_account(
             key is lost, a new account is added.
         unproven_on: The journey, if the visitor has not proved on it that the library is theirs. Then only an account
             from the same journey is updated, or the expected account if the visitor signed in to that very account.
+        journey: The journey on which the source is connected; None on the person's own pages.
 
     Returns:
         The new or updated account.
@@ -120,6 +123,8 @@ async def connect_account(
     found = [entry for entry in found if entry.id not in library.lost_accounts]
     if expected in library.lost_accounts:
         expected = None
+    journey_id = journey.id if journey is not None else None
+    own = {entry.id for entry in found if entry.undecided and not await is_connected_elsewhere(db, entry, journey_id)}
     account = _signed_in_again(library, [entry for entry in found if entry.id == expected], connected)
     if account is None:
         accounts = [entry for entry in found if entry.unproven_on == unproven_on]
@@ -129,12 +134,25 @@ async def connect_account(
         known = (entry for entry in accounts if entry.identity_hash == identity_hash)
         account = next(known, None) if connected.belongs_to is None or connected.identity.named else None
         if account is None and connected.belongs_to != ANOTHER:
-            account = _possibly_same(library, possible, connected, identity_hash)
+            account = _possibly_same(library, possible, connected, identity_hash, own)
     if account is None:
         account = await _new_account(db, platform, library, connected, identity_hash)
-        account.unproven_on = unproven_on
-    elif connected.keeps(account):
+        account.unproven_on, account.undecided = unproven_on, journey is not None
+        own.add(account.id)
+    await take_part(db, platform, account, journey_id)
+    if connected.keeps(is_own=account.id in own):
         return account
+    _update(library, account, connected)
+    await db.flush()
+    if connected.token is not None and account.undecided and journey is not None:
+        journey.signed_in_ids = sorted({*journey.signed_in_ids, str(account.id)})
+    elif connected.token is not None:
+        await agree_to_sign_in(db, library.id, account.id)
+    return account
+
+
+def _update(library: OpenLibrary, account: AccountRow, connected: ConnectedSource) -> None:
+    """Update an account, new or known, as it was connected now."""
     if connected.token is not None:  # The source itself says whose account it is. A file may have said something else.
         account.sealed_details = _sealed_details(library, account.id, connected.identity)
     account.signed_in = account.signed_in or (connected.token is not None and connected.source.proves_person)
@@ -146,8 +164,6 @@ async def connect_account(
         account.sealed_credentials = None
     account.needs_login = False
     account.updated_at = datetime.now(UTC)
-    await db.flush()
-    return account
 
 
 def _set_aside_lost(library: OpenLibrary, accounts: Sequence[AccountRow]) -> None:
@@ -175,13 +191,18 @@ def _signed_in_again(
 
 
 def _possibly_same(
-    library: OpenLibrary, accounts: Sequence[AccountRow], connected: ConnectedSource, identity_hash: bytes
+    library: OpenLibrary,
+    accounts: Sequence[AccountRow],
+    connected: ConnectedSource,
+    identity_hash: bytes,
+    own: Collection[UUID],
 ) -> AccountRow | None:
     """Find the account that an archive belongs to when their identities differ; None if no account or several match.
 
     Some archives name their owner, and others of the same account do not. An archive without a named owner belongs to
     the source's only account. An archive with a named owner belongs to the only account without one. That account
-    takes over the name and the owner's id. Its objects go on to refer to the id that they referred to before.
+    takes over the name and the owner's id. Its objects go on to refer to the id that they referred to before. Those in
+    `own` are of this journey alone.
     """
     others = [account for account in accounts if account.sample is None]
     if len(others) != 1:
@@ -191,7 +212,7 @@ def _possibly_same(
     known = account_identity(others[0], library)
     if known.named:
         return None
-    if connected.keeps_older_than is not None and connected.keeps(others[0]):
+    if connected.may_be_declined and connected.keeps(is_own=others[0].id in own):
         return others[0]
     renamed = replace(connected.identity, id_in_objects=known.objects_owner)
     others[0].sealed_details = _sealed_details(library, others[0].id, renamed)

@@ -59,15 +59,17 @@ async def add_archive(
     opened = library.account(account.id)
     fingerprint = hmac.digest(opened.key.value, b"archive " + stored.content, sha256)
     same = select(ArchiveRow).where(
-        ArchiveRow.library_id == library.id, ArchiveRow.account_id == account.id, ArchiveRow.fingerprint == fingerprint
+        ArchiveRow.library_id == library.id,
+        ArchiveRow.account_id == account.id,
+        ArchiveRow.fingerprint == fingerprint,
+        # One that was uploaded on another journey goes if the person declines there.
+        ArchiveRow.journey_id.is_(None) | (ArchiveRow.journey_id == (journey.id if journey is not None else None)),
     )
     known = await db.scalar(same)
     if known is not None:
         replaced = known.blob
         known.blob, known.sealed_key = stored.blob, opened.seal(ARCHIVE_KEY, known.id, stored.key.value)
         known.was_read = stored.was_read
-        if journey is None:  # The person agreed to it on their own pages. It must not go with an unfinished journey.
-            known.journey_id, known.imported = None, False
         await db.flush()
         await delete_unused_blobs(db, [replaced])
         return known

@@ -9,7 +9,7 @@ is served, and every ten minutes.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -39,7 +39,6 @@ from privateshare.platform.db.tables import (
     PushedFileRow,
     RecoveryCodeRow,
     StorageRow,
-    SyncRow,
     UnjournaledRow,
 )
 from privateshare.platform.jobs.queue import defer_sweep
@@ -47,7 +46,6 @@ from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.store import KeyStoreUnavailable, NotDestroyed
 from privateshare.platform.library.archives import unused_blobs
 from privateshare.platform.library.credentials import revoke_after_commit
-from privateshare.platform.library.dropped_files import PREFIX, PREVIEWED_PREFIX
 from privateshare.platform.library.libraries import library_blob_prefix, lock_to_erase
 from privateshare.platform.library.storages import storage_blob_prefix
 from privateshare.platform.runtime import Platform
@@ -142,44 +140,18 @@ async def erase_account(db: AsyncSession, platform: Platform, account: AccountRo
     await delete_blobs_later(db, platform, blobs)
 
 
-async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow) -> None:
-    """Erase what an unfinished journey created: its files, its new library, or the accounts that it connected."""
-    await delete_blobs_later(db, platform, [f"{prefix}{journey.id}/" for prefix in (PREFIX, PREVIEWED_PREFIX)])
-    if journey.library_id is None:
-        return
-    if journey.provisional:
-        await erase_library(db, platform, journey.library_id)
-        return
-    uploaded = delete(ArchiveRow).where(
-        ArchiveRow.library_id == journey.library_id, ArchiveRow.journey_id == journey.id
-    )
-    deleted = await unused_blobs(db, list(await db.scalars(uploaded.returning(ArchiveRow.blob))))
-    await delete_blobs_later(db, platform, deleted)
-    of_account = (ArchiveRow.library_id == AccountRow.library_id, ArchiveRow.account_id == AccountRow.id)
-    shared = (ConsentAccountRow.library_id == AccountRow.library_id, ConsentAccountRow.account_id == AccountRow.id)
-    added = (
-        SyncRow.library_id == AccountRow.library_id,
-        SyncRow.account_id == AccountRow.id,
-        SyncRow.by_person.is_(True),
-    )
-    connected = select(AccountRow).where(
-        AccountRow.library_id == journey.library_id,
-        AccountRow.id.in_([UUID(id_) for id_ in journey.account_ids]),
-        # Accounts that are older than the journey were only updated by it, and stay.
-        AccountRow.created_at >= journey.created_at,
-        # Another journey may have used the account meanwhile, or the person may have added to it on their own pages.
-        ~exists().where(*of_account) & ~exists().where(*shared) & ~exists().where(*added),
-    )
-    for account in await db.scalars(connected):
-        await erase_account(db, platform, account)
-
-
 async def remove_files_of_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
     """Delete everything that was fetched or imported into an account, so that the next sync begins from the start."""
     await lock_to_erase(db, account.library_id)
+    await empty_account(db, platform, account)
+
+
+async def empty_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
+    """Do what `remove_files_of_account` does, with the account locked against syncs, and not the whole library."""
     files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
     account.sealed_cursors = account.sealed_imports = None
+    account.emptied_at = datetime.now(UTC)  # A sync that is running has to begin again.
     await db.flush()
     await delete_blobs_later(db, platform, blobs)
 

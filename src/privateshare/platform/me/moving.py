@@ -151,7 +151,9 @@ async def _rename_in_consents(db: AsyncSession, plan: Plan, same: SameAccount) -
 
 async def _rename_in_journeys(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
     for journey in await db.scalars(select(JourneyRow).where(JourneyRow.library_id == plan.theirs.id)):
-        journey.account_ids = [str(same.mine) if id_ == str(same.theirs) else id_ for id_ in journey.account_ids]
+        for name in ("account_ids", "signed_in_ids"):
+            ids = [str(same.mine) if id_ == str(same.theirs) else id_ for id_ in getattr(journey, name)]
+            setattr(journey, name, ids)
         if journey.account_id == same.theirs:
             journey.account_id = same.mine
     await db.flush()

@@ -350,6 +350,8 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
         account = await db.get_one(AccountRow, (run.library.id, run.account.id), with_for_update=True)
         if run.account.needs_login and not account.needs_login:  # The person connected the source again meanwhile.
             raise RetryLater(0)
+        if run.account.emptied_at != account.emptied_at:  # Its cursors would pass over what was removed.
+            raise RetryLater(0)
         if account.needs_login:  # If the person withdrew access meanwhile, it stays withdrawn.
             failure = NeedsLogin("The person must connect this source again")
         account.needs_login = isinstance(failure, NeedsLogin)

@@ -25,7 +25,8 @@ from privateshare.platform.db.usage_counts import delete_old_usage
 from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.dropped_files import delete_old_parts
-from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, undo_journey, write_journal
+from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, write_journal
+from privateshare.platform.library.undecided import undo_journey
 from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.blob_deletion import may_delete_blobs

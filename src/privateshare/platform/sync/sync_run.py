@@ -130,10 +130,19 @@ async def require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
 
 
 async def require_access(db: AsyncSession, run: AccountSync) -> None:
-    """Raise NeedsLogin if the person withdrew access to the source since the sync began."""
+    """Check that the account still is as it was when the sync began. It is locked against being emptied.
+
+    Raises:
+        NeedsLogin: The person withdrew access to the source.
+        RetryLater: All data of the account was removed.
+    """
     this = (AccountRow.library_id == run.library.id, AccountRow.id == run.account.id)
-    if (await db.execute(select(AccountRow.needs_login).where(*this))).scalar_one():
+    now = select(AccountRow.needs_login, AccountRow.emptied_at).where(*this)
+    needs_login, emptied_at = (await db.execute(now.with_for_update(read=True, key_share=True))).one()
+    if needs_login:
         raise NeedsLogin("The person withdrew access to this source")
+    if emptied_at != run.account.emptied_at:
+        raise RetryLater(0)
 
 
 async def is_waited_for(db: AsyncSession, library_id: UUID, sync_id: UUID) -> bool:

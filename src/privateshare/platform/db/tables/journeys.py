@@ -45,13 +45,15 @@ class JourneyRow(Base):
 
     `kind` is known from the first form on: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). A
     `provisional` library was created by this journey, and is deleted if the person declines. `proof` says how the
-    person proved that the library is theirs, or that they said that it is not. `linked_consent_id` is the consent whose
-    token the app showed, so that it knows the person by the same id afterwards. `sealed_return` is the return address
-    of the app and its state, and `sealed_parameters` the parameters of protocol 8.2; the code in the link decrypts
-    both. `sealed_draft` is what the person has chosen so far on the consent page. `sealed_outcome` is the address at
-    which the journey ended, for a form that is sent twice, and `sealed_sign_in` a sign-in at a source in progress; only
-    the person's browser has the key of these three. `undone_at` is when what it created was erased because it expired.
-    `consent_id` names a consent of `library_id`, and `session_id` a session that waits for one.
+    person proved that the library is theirs, or that they said that it is not. `account_ids` are the accounts that
+    were connected on it, and `signed_in_ids` those of them that have the sign-in of this journey.
+    `linked_consent_id` is the consent whose token the app showed, so that it knows the person by the same id
+    afterwards. `sealed_return` is the return address of the app and its state, and `sealed_parameters` the
+    parameters of protocol 8.2; the code in the link decrypts both. `sealed_draft` is what the person has chosen so
+    far on the consent page. `sealed_outcome` is the address at which the journey ended, for a form that is sent
+    twice, and `sealed_sign_in` a sign-in at a source in progress; only the person's browser has the key of these
+    three. `undone_at` is when what it created was erased because it expired. `consent_id` names a consent of
+    `library_id`, and `session_id` a session that waits for one.
     """
 
     __tablename__ = "journeys"
@@ -68,6 +70,7 @@ class JourneyRow(Base):
     sealed_parameters: Mapped[bytes | None]
     challenge: Mapped[str | None]
     account_ids: Mapped[list[str]] = mapped_column(default=list)
+    signed_in_ids: Mapped[list[str]] = mapped_column(default=list)
     account_id: Mapped[UUID | None]
     provisional: Mapped[bool] = mapped_column(default=False)
     proof: Mapped[str | None]

@@ -80,6 +80,9 @@ class AccountRow(Base):
     theirs; the account is then only for the consent of that journey. `signed_in` is true once the person signed in at
     the source to connect it, so that signing in there again proves who they are. While it is `paused`, nothing is
     fetched from the source. `sealed_imports` says which exports are in it already; only the import loads it.
+
+    While it is `undecided`, it was created on a journey and nobody has agreed to it yet (library/undecided.py).
+    `emptied_at` is when all of its data was removed last; a sync that began before has to begin again.
     """
 
     __tablename__ = "accounts"
@@ -103,6 +106,8 @@ class AccountRow(Base):
     unproven_on: Mapped[UUID | None]
     signed_in: Mapped[bool] = mapped_column(default=False)
     paused: Mapped[bool] = mapped_column(default=False)
+    undecided: Mapped[bool] = mapped_column(default=False)
+    emptied_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = created()
     updated_at: Mapped[datetime] = created()
     __table_args__ = (

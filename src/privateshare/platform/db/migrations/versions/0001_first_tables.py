@@ -217,6 +217,8 @@ def upgrade() -> None:
         sa.Column("unproven_on", sa.Uuid(), nullable=True),
         sa.Column("signed_in", sa.Boolean(), nullable=False),
         sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("undecided", sa.Boolean(), nullable=False),
+        sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -521,6 +523,7 @@ def upgrade() -> None:
         sa.Column("sealed_parameters", sa.LargeBinary(), nullable=True),
         sa.Column("challenge", sa.String(), nullable=True),
         sa.Column("account_ids", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column("signed_in_ids", sa.ARRAY(sa.String()), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("provisional", sa.Boolean(), nullable=False),
         sa.Column("proof", sa.String(), nullable=True),
