@@ -29,6 +29,7 @@ from privateshare.sources.deadlines import DeadlineBackend, ResponseDeadline
 from privateshare.sources.request_spans import request_span
 
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+MAX_JSON_VALUES = 1_000_000  # An empty list has two bytes, and takes thirty times as much memory once it is parsed.
 MAX_RESPONSE_SECONDS = 120  # Applies to the complete response, with its headers.
 READ_TIMEOUT_SECONDS = 30  # Applies between two parts of a response.
 CONNECT_TIMEOUT_SECONDS = 5
@@ -171,10 +172,17 @@ def open_client(
     return httpx2.Client(transport=BoundedTransport(max_bytes, max_seconds, reach), timeout=timeout, headers=headers)
 
 
+def parse_json(content: bytes) -> Any:
+    """Parse JSON that a server sent. Raises ValueError if it is none, is too deep, or has too many values."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:  # Those in texts count too, so it may be fewer.
+        raise ValueError("the JSON has too many values")
+    return orjson.loads(content)
+
+
 def read_object(response: httpx2.Response) -> JsonObject | None:
     """Parse the JSON object of a response; None if it is not one."""
     try:
-        content: Any = orjson.loads(response.content)
+        content = parse_json(response.content)
     except ValueError:  # Also raised for JSON that is nested too deeply.
         return None
     return content if isinstance(content, dict) else None

@@ -12,7 +12,7 @@ from tests.scripted import Scripted, serving
 
 from privateshare.sources.contract import TryLater
 from privateshare.sources.fhir_server.pushing import create
-from privateshare.sources.web import open_client, retry_after_seconds
+from privateshare.sources.web import MAX_JSON_VALUES, open_client, parse_json, read_object, retry_after_seconds
 
 
 @dataclass
@@ -118,3 +118,13 @@ def test_no_source_asks_for_a_pause_without_end(value: str) -> None:
     response = httpx2.Response(503, headers={"retry-after": value})
     pause = TryLater("the source is away", retry_after_seconds(response)).retry_after
     assert 1 <= pause <= 7 * 24 * 3600
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"0", b'""', b'{"a":1}'])
+def test_json_of_very_many_values_is_not_parsed(value: bytes) -> None:
+    """It would take many times the memory of its text. What any API sends is far below the limit."""
+    content = b'{"a":[' + b",".join([value] * MAX_JSON_VALUES) + b"]}"
+    with pytest.raises(ValueError, match="too many values"):
+        parse_json(content + b",")
+    assert read_object(httpx2.Response(200, content=content + b",")) is None
+    assert parse_json(b'{"a":[' + b",".join([value] * 100_000) + b"]}")["a"]

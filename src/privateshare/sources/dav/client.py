@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
-from lxml import etree
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, TryLater
+from privateshare.sources.dav.multistatus import DAV, MAX_RESOURCES, DavResource, NotDav, joined, read_resources
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
 from privateshare.sources.web import (
     MAX_RESPONSE_BYTES,
@@ -21,48 +20,17 @@ from privateshare.sources.web import (
     retry_after_seconds,
 )
 
-DAV, CALDAV, CARDDAV = "DAV:", "urn:ietf:params:xml:ns:caldav", "urn:ietf:params:xml:ns:carddav"
+CALDAV, CARDDAV = "urn:ietf:params:xml:ns:caldav", "urn:ietf:params:xml:ns:carddav"
 MULTI_STATUS = 207
 REDIRECTS = (301, 302, 307, 308)
 MAX_REDIRECTS = 3
+MAX_OF_ONE = 100  # Of a request about one address.
 UNAVAILABLE = (429, 502, 503, 504)
 FORBIDDEN = (401, 403)
 
 
-class NotDav(Exception):
-    """The server does not answer as a WebDAV server does."""
-
-
 class NoFile(Exception):
     """The server does not provide a file, or it is larger than is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class DavResource:
-    """What a server says of one address: the properties that it has. `server` is the host that said it."""
-
-    address: str
-    server: str
-    properties: etree._Element = field(repr=False)
-
-    def text(self, space: str, name: str) -> str:
-        """Return the text of a property; empty if there is none."""
-        found = self.properties.find(f".//{{{space}}}{name}")
-        return (found.text or "").strip() if found is not None else ""
-
-    def whole_text(self, space: str, name: str) -> str | None:
-        """Return the text of a property as it is; None if there is none."""
-        found = self.properties.find(f".//{{{space}}}{name}")
-        return found.text if found is not None else None
-
-    def address_in(self, space: str, name: str) -> str | None:
-        """Return the address that a property holds; None if there is none. Raises NotDav if it is not an address."""
-        found = self.properties.find(f".//{{{space}}}{name}/{{{DAV}}}href")
-        return joined(self.address, found.text) if found is not None and found.text else None
-
-    def has(self, space: str, name: str) -> bool:
-        """Return whether there is such a property or type."""
-        return self.properties.find(f".//{{{space}}}{name}") is not None
 
 
 class DavClient:
@@ -90,11 +58,11 @@ class DavClient:
         self._http.close()
 
     def find(self, address: str, depth: int, *names: tuple[str, str]) -> list[DavResource]:
-        """Ask for properties of an address, and of what it contains.
+        """Ask for properties of an address, and of what it contains. At most MAX_RESOURCES are returned.
 
         Raises:
             NotDav: The server does not answer with properties.
-            NeedsLogin, TryLater, Broken: See `_send`.
+            NeedsLogin, TryLater, Broken: See `_sent`.
         """
         wanted = "".join(f'<x:{name} xmlns:x="{space}"/>' for space, name in names)
         body = f'<?xml version="1.0"?><d:propfind xmlns:d="{DAV}"><d:prop>{wanted}</d:prop></d:propfind>'
@@ -106,18 +74,20 @@ class DavClient:
 
     def _resources(self, method: str, address: str, body: str, depth: int) -> list[DavResource]:
         for _ in range(MAX_REDIRECTS):
-            response = self._send(method, address, body, depth)
-            if response.status_code not in REDIRECTS:
-                break
+            with self._sent(method, address, body, depth) as response:
+                if response.status_code == MULTI_STATUS:
+                    return list(read_resources(response.iter_bytes(), address, MAX_RESOURCES if depth else MAX_OF_ONE))
+                if response.status_code not in REDIRECTS:
+                    raise NotDav
             address = self._checked(joined(address, response.headers.get("location", "")))
-        if response.status_code != MULTI_STATUS:
-            raise NotDav
-        return list(_parsed(response.content, address))
+        raise NotDav
 
-    def _send(self, method: str, address: str, body: str, depth: int) -> httpx2.Response:
+    @contextmanager
+    def _sent(self, method: str, address: str, body: str, depth: int) -> Iterator[httpx2.Response]:
         """Send a request.
 
         Raises:
+            NotDav: The response is too large.
             NeedsLogin: The server does not accept the user name or the password.
             TryLater: It does not respond.
             Broken: It cannot be found, or has no valid certificate.
@@ -125,18 +95,21 @@ class DavClient:
         self._checked(address)
         headers = {"depth": str(depth), "content-type": "application/xml; charset=utf-8"}
         with self._failures():
-            response = self._http.request(method, address, content=body.encode(), headers=headers)
-        if response.status_code in FORBIDDEN:
-            raise NeedsLogin("the server does not accept the user name or the password")
-        _check_available(response)
-        return response
+            try:
+                with self._http.stream(method, address, content=body.encode(), headers=headers) as response:
+                    if response.status_code in FORBIDDEN:
+                        raise NeedsLogin("the server does not accept the user name or the password")
+                    _check_available(response)
+                    yield response
+            except ResponseLimitExceeded as error:
+                raise NotDav from error
 
     def read(self, address: str) -> Iterator[bytes]:
         """Yield the content of a file. The password is not sent to the target of a redirect.
 
         Raises:
             NoFile: The server does not provide it, or it is too large.
-            NeedsLogin, TryLater, Broken: See `_send`.
+            NeedsLogin, TryLater, Broken: See `_sent`.
         """
         self._checked(address)
         with self._failures():
@@ -178,34 +151,6 @@ def _check_available(response: httpx2.Response) -> None:
     if response.status_code in UNAVAILABLE:
         limited = response.status_code == httpx2.codes.TOO_MANY_REQUESTS
         raise TryLater("the server is not available", retry_after_seconds(response), limited=limited)
-
-
-def joined(base: str, address: str) -> str:
-    """Return the address that a server names, which may be relative. Raises NotDav if it is none."""
-    try:
-        found = urljoin(base, address.strip())
-        urlsplit(found)
-    except ValueError as error:
-        raise NotDav from error
-    return found
-
-
-def _parsed(content: bytes, base: str) -> Iterator[DavResource]:
-    """Yield the resources of a response. Raises NotDav."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(content, parser)
-    except etree.XMLSyntaxError as error:
-        raise NotDav from error
-    if root.tag != f"{{{DAV}}}multistatus" or root.getroottree().docinfo.internalDTD is not None:
-        raise NotDav
-    for entry in root.findall(f"{{{DAV}}}response"):
-        address = entry.findtext(f"{{{DAV}}}href") or ""
-        for found in entry.findall(f"{{{DAV}}}propstat"):
-            if " 200" in (found.findtext(f"{{{DAV}}}status") or " 200"):
-                properties = found.find(f"{{{DAV}}}prop")
-                if properties is not None:
-                    yield DavResource(joined(base, address), host_of(base), properties)
 
 
 def named(resources: Sequence[DavResource], space: str, name: str) -> str | None:

@@ -19,7 +19,8 @@ import orjson
 
 from privateshare.sources.archive_fetching import FetchedArchive
 from privateshare.sources.contract import Broken, Connection
-from privateshare.sources.dav.client import DAV, DavClient, DavResource, NoFile, NotDav
+from privateshare.sources.dav.client import DavClient, NoFile
+from privateshare.sources.dav.multistatus import DAV, DavResource, NotDav
 from privateshare.sources.failures import LeftOut, shown_name
 from privateshare.sources.web import same_origin
 

@@ -20,7 +20,7 @@ from privateshare.sources.contract import (
     Source,
     SourceInfo,
 )
-from privateshare.sources.dav.client import DAV, DavClient, NotDav
+from privateshare.sources.dav.client import DavClient
 from privateshare.sources.dav.folder import (
     MAX_FILE_BYTES,
     MAX_FILE_SECONDS,
@@ -29,6 +29,7 @@ from privateshare.sources.dav.folder import (
     files_of,
     is_in,
 )
+from privateshare.sources.dav.multistatus import DAV, NotDav
 from privateshare.sources.routes import UploadOrAnswers
 from privateshare.sources.typed_servers import TypedServers, host_of
 

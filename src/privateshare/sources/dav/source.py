@@ -37,8 +37,9 @@ from privateshare.sources.contract import (
     Skipped,
     SourceInfo,
 )
-from privateshare.sources.dav.client import CALDAV, CARDDAV, DAV, DavClient, DavResource, NotDav, named
+from privateshare.sources.dav.client import CALDAV, CARDDAV, DavClient, named
 from privateshare.sources.dav.configuration import Settings
+from privateshare.sources.dav.multistatus import DAV, MAX_RESOURCES, DavResource, NotDav
 from privateshare.sources.failures import UNKNOWN, LeftOut
 from privateshare.sources.object_building import Mapped, SourceAccount, account_of, text_of
 from privateshare.sources.page_building import pages
@@ -46,6 +47,7 @@ from privateshare.sources.typed_servers import TypedServers, host_of
 
 CALENDAR_SERVER = "http://calendarserver.org/ns/"
 RESOURCES_PER_REQUEST = 50
+MAX_COLLECTIONS = 300
 SIGN_IN_SECONDS = 20  # A person waits for each of the responses.
 OK = 200
 
@@ -160,13 +162,13 @@ class DavServer:
             return
         known, is_whole = self._known(connection), True
         with DavClient(self._servers, known) as client:
-            collections = self._collections(client, known)
+            before = connection.left_out.count
+            collections = self._collections(client, known, connection.left_out)
             tags = orjson.dumps({one.address: _tag(one) for one in collections}).decode()
             if cursor == tags and all(_tag(one) for one in collections):
                 return
-            before = connection.left_out.count
             for one in collections:
-                found = self._objects(client, one, account, connection.left_out)
+                found = self._objects(client, one, account, connection)
                 yield from pages(found)
             is_whole = connection.left_out.count == before
         yield Page(kind.object_type, (), tags, covered=Covered() if is_whole else None)
@@ -202,7 +204,7 @@ class DavServer:
     def _of_home(self) -> tuple[str, str]:
         return self._kind.space, self._kind.home
 
-    def _collections(self, client: DavClient, known: JsonObject) -> list[DavResource]:
+    def _collections(self, client: DavClient, known: JsonObject, left_out: LeftOut) -> list[DavResource]:
         _, home = self._home(client, known)
         names = ((DAV, "resourcetype"), (DAV, "displayname"), (DAV, "sync-token"), (CALENDAR_SERVER, "getctag"))
         try:
@@ -212,15 +214,20 @@ class DavServer:
                 "%(server)s does not offer this. Check the address in the settings of your provider.",
                 server=host_of(known["server"]),
             ) from error
-        return [one for one in found if one.has(self._kind.space, self._kind.collection)]
+        collections = [one for one in found if one.has(self._kind.space, self._kind.collection)]
+        left_out.leave_out(UNKNOWN, self._kind.object_type, max(0, len(collections) - MAX_COLLECTIONS))
+        return collections[:MAX_COLLECTIONS]
 
     def _objects(
-        self, client: DavClient, collection: DavResource, account: SourceAccount, left_out: LeftOut
+        self, client: DavClient, collection: DavResource, account: SourceAccount, connection: Connection
     ) -> Iterator[Mapped]:
-        kind, name = self._kind, collection.text(DAV, "displayname")
+        """Yield what is in a collection. `connection.admit` is called before each request."""
+        kind, left_out, name = self._kind, connection.left_out, collection.text(DAV, "displayname")
         shown = name or PurePosixPath(unquote(urlsplit(collection.address).path)).name
         try:
+            connection.admit()
             listed = client.find(collection.address, 1, (DAV, "getetag"), (DAV, "resourcetype"))
+            left_out.leave_out(UNKNOWN, kind.object_type, len(listed) == MAX_RESOURCES)  # There are more.
             addresses = [one.address for one in listed if not one.has(DAV, "collection")]
             for start in range(0, len(addresses), RESOURCES_PER_REQUEST):
                 wanted = addresses[start : start + RESOURCES_PER_REQUEST]
@@ -229,6 +236,7 @@ class DavServer:
                     f'<?xml version="1.0"?><c:{kind.report} xmlns:d="{DAV}" xmlns:c="{kind.space}">'
                     f"<d:prop><d:getetag/><c:{kind.data}/></d:prop>{paths}</c:{kind.report}>"
                 )
+                connection.admit()
                 for one in client.report(collection.address, body):
                     yield from self._of_resource(one, shown, account, left_out)
         except NotDav:

@@ -11,14 +11,13 @@ from time import monotonic
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx2
-import orjson
 
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.fhir_file.digits import parse_exactly, write_exactly
 from privateshare.sources.fhir_server.requests import FHIR_JSON, Refused
 from privateshare.sources.fhir_server.search import CURSOR_MARGIN, MOMENT
 from privateshare.sources.object_building import dict_of, list_of, text_of
-from privateshare.sources.web import ServerReach, open_client, read_object, retry_after_seconds, same_origin
+from privateshare.sources.web import ServerReach, open_client, parse_json, read_object, retry_after_seconds, same_origin
 
 NDJSON = "application/fhir+ndjson"
 MAX_WAIT_SECONDS = 45  # Searching takes some seconds, so that waiting for longer would be slower.
@@ -146,7 +145,7 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
 def _resource(line: bytes | None) -> tuple[JsonObject, bytes] | None:
     """Parse a line. The text is written as that of a search is, so that nothing changes if the other way is taken."""
     try:
-        found = orjson.loads(line or b"")
+        found = parse_json(line or b"")
         text = write_exactly(parse_exactly(line or b""))
     except (ValueError, RecursionError):
         return None

@@ -7,11 +7,17 @@ from typing import Any, Self
 from urllib.parse import urljoin
 
 import httpx2
-import orjson
 
 from privateshare.sources.contract import Connection, JsonObject, NeedsLogin, TryLater
 from privateshare.sources.typed_servers import host_of
-from privateshare.sources.web import ResponseLimitExceeded, ServerReach, open_client, retry_after_seconds, same_origin
+from privateshare.sources.web import (
+    ResponseLimitExceeded,
+    ServerReach,
+    open_client,
+    parse_json,
+    retry_after_seconds,
+    same_origin,
+)
 
 UNAVAILABLE_STATUSES = (502, 503, 504)
 USER_AGENT = "PrivateShare/1 (personal data library)"
@@ -155,7 +161,7 @@ class ApiClient:
             raise TryLater("the API does not respond") from error
         self._check(response)
         try:
-            content = orjson.loads(response.content)
+            content = parse_json(response.content)
         except ValueError as error:
             raise ApiRefused(response.status_code, "NotJson") from error
         self._rules.check(content)
