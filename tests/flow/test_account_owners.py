@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.blobs.store import put
 from privateshare.platform.db.tables import AccountRow, JourneyRow, MergeRow
 from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.accounts import (
@@ -186,6 +187,7 @@ async def test_an_upload_that_can_be_declined_leaves_a_decided_account_as_it_is(
         assert account.needs_login is is_decided
         assert (account.sealed_details == known) is is_decided
         stored = StoredArchive(library.blob(uuid4()), new_data_key(), b"content")
+        put(platform.blobs, stored.blob, [b"content"])
         await add_archive(db, library, account, stored, LeftOut(), journey)
         await agree_to_archives(db, journey)
         await db.refresh(account)

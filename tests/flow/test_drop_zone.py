@@ -18,7 +18,7 @@ from playwright.async_api import Route, expect
 from sqlalchemy import func, select
 
 from privateshare.errors import RequestTooLarge
-from privateshare.platform.db.tables import AccountRow, FileRow, LibraryRow
+from privateshare.platform.db.tables import AccountRow, FileRow
 from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.dropped_files import PART_BYTES, delete_old_parts
 from privateshare.platform.library.libraries import open_library
@@ -29,8 +29,9 @@ from privateshare.sources.failures import our_fault
 from tests.archives import bank_statement, exported_chat, play, spotify_zip, viewing_activity, zipped
 from tests.flow.browsing import visiting
 from tests.flow.consenting import ask, asking_contract, journey_of, known_person, opened, page_of
+from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
-from tests.flow.wire import Wire
+from tests.flow.wire import Tokens, Wire
 from tests.patience import wait_for
 
 GROUPS = {"dataRequest": {"serviceGroups": [{"id": 3}, {"id": 5}]}}
@@ -431,9 +432,7 @@ def added(http: httpx2.Client, wire: Wire, parts: Parts, *named: tuple[str, str,
 async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire) -> None:
     """Several files at once, of several sources; a newer export of the same source adds only what is new."""
     http = httpx2.Client()
-    known_person(wire, http)
-    async with platform.database.session() as db:
-        library = await db.scalar(select(LibraryRow.id).order_by(LibraryRow.created_at.desc()).limit(1))
+    library = await library_of(platform, known_person(wire, http))
     before = await objects(platform, library)
     browser = opened(f"{wire.origin}/me/", http=http)
     home = url(browser)
@@ -486,18 +485,18 @@ async def accounts_of(platform: Platform, library: object) -> list[int]:
         return sorted(await db.scalars(query))
 
 
-async def newest_library(platform: Platform) -> UUID:
+async def library_of(platform: Platform, tokens: Tokens) -> UUID:
     async with platform.database.session() as db:
-        return (await db.scalars(select(LibraryRow.id).order_by(LibraryRow.created_at.desc()).limit(1))).one()
+        return (await consent_by_id(db, tokens.claims["consentid"])).library_id
 
 
 async def test_a_decision_that_is_sent_twice_adds_once(platform: Platform, wire: Wire) -> None:
     """Also if it makes a new account, and if the account is one that no file names."""
     http = httpx2.Client()
-    known_person(wire, http)
+    id_ = await library_of(platform, known_person(wire, http))
     browser = opened(f"{wire.origin}/me/", http=http)
     browser.open(f"{url(browser)}/add")
-    parts, id_ = Parts(http, browser), await newest_library(platform)
+    parts = Parts(http, browser)
     for number, answer in enumerate(("add", "another"), start=1):
         file = uuid4().hex
         assert parts.put(file, 0, library((number, 1, "2026/06/01"))) == 204
@@ -513,10 +512,10 @@ async def test_a_decision_that_is_sent_twice_adds_once(platform: Platform, wire:
 async def test_an_export_that_is_lost_is_asked_for_again(platform: Platform, wire: Wire) -> None:
     """If its objects are gone when the person confirms, nothing is added, and they are told."""
     http = httpx2.Client()
-    known_person(wire, http)
+    id_ = await library_of(platform, known_person(wire, http))
     browser = opened(f"{wire.origin}/me/", http=http)
     browser.open(f"{url(browser)}/add")
-    parts, id_, file = Parts(http, browser), await newest_library(platform), uuid4().hex
+    parts, file = Parts(http, browser), uuid4().hex
     assert parts.put(file, 0, history(3)) == 204
     address = f"{wire.origin}{parts.finish((file, 'a.zip', 1)).headers['location']}"
     wait_for(partial(is_read_now, http, address))
@@ -533,8 +532,8 @@ async def test_what_was_added_at_my_data_stays_when_a_journey_ends(
 ) -> None:
     """The same file was added on a journey first, which the person then cancels."""
     http, data = httpx2.Client(), history(7)
-    asking = ask(wire, access_token=known_person(wire, http).access)
-    id_ = await newest_library(platform)
+    tokens = known_person(wire, http)
+    asking, id_ = ask(wire, access_token=tokens.access), await library_of(platform, tokens)
     browser = opened(asking.url, http=http)
     browser.open(url(browser).rpartition("/")[0] + "/drop")
     assert page_of(browser) == "drop", text(browser)
@@ -564,12 +563,10 @@ def library(*books: tuple[int, int, str]) -> bytes:
 async def test_exports_may_come_in_any_order(platform: Platform, wire: Wire) -> None:
     """An older export replaces nothing and adds what is missing; what a newer library lacks is gone."""
     http = httpx2.Client()
-    known_person(wire, http)
+    id_ = await library_of(platform, known_person(wire, http))
     browser = opened(f"{wire.origin}/me/", http=http)
     browser.open(f"{url(browser)}/add")
     parts = Parts(http, browser)
-    async with platform.database.session() as db:
-        id_ = (await db.scalars(select(LibraryRow.id).order_by(LibraryRow.created_at.desc()).limit(1))).one()
 
     async def ratings_after(*books: tuple[int, int, str]) -> dict[str, int]:
         file = uuid4().hex

@@ -180,9 +180,12 @@ async def test_a_push_that_is_sent_several_times_at_once_stores_one_file(
 
 
 @pytest.mark.protocol("10.1")
-def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens], platform: Platform) -> None:
+async def test_an_aborted_push_leaves_nothing(
+    writer: tuple[Wire, Tokens, Wire, Tokens], platform: Platform, people: People
+) -> None:
     """Nothing is stored unless the whole file arrived."""
     write, tokens, raw, raw_tokens = writer
+    pushed = platform.settings.data / "blobs" / "library" / str(await people.library_of(tokens)) / "pushed"
 
     def names() -> set[str]:
         session = triggered(raw, raw_tokens)
@@ -190,7 +193,7 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
         return {entry["name"] for entry in listed["fileList"]}
 
     def blobs() -> set[Path]:
-        return {path for path in files_below(platform.settings.data / "blobs") if path.parent.name == "pushed"}
+        return files_below(pushed)
 
     def arriving() -> set[Path]:
         return set((platform.settings.data / "blobs" / ".aside").iterdir())

@@ -68,19 +68,15 @@ def test_a_file_that_cannot_be_read_does_not_affect_the_others() -> None:
 
 
 def test_retry_after_for_one_file_does_not_delay_others() -> None:
-    """The other files are read meanwhile."""
-    read: list[tuple[str, float]] = []
+    """Others are read meanwhile, and not only those that were asked for already."""
+    read: list[str] = []
     with (
         scripted(Scripted(lambda _: file_list(NAMES), {NAMES[0]: ["patience"]})) as platform,
         client_of(platform) as app,
     ):
-        result = app.read_all_files(
-            "session", TOKEN, on_file_data=lambda file: read.append((file.name, time.monotonic()))
-        ).result()
-    assert result.files == len(NAMES)
-    (_, before), (last, then) = read[-2:]
-    assert last == NAMES[0]
-    assert then - before > 1
+        result = app.read_all_files("session", TOKEN, parallel=2, on_file_data=lambda file: read.append(file.name))
+        assert result.result().files == len(NAMES)
+    assert read.index(NAMES[0]) > 4
 
 
 def test_read_ahead_is_limited() -> None:
@@ -101,8 +97,8 @@ def test_read_ahead_is_limited() -> None:
 @pytest.mark.protocol("6.2")
 def test_a_file_that_is_updated_during_the_reading_is_read_again() -> None:
     """Each version is read once."""
-    states = [file_list(NAMES[:2], "running", 1), file_list(NAMES[:3], "completed", 2)]
-    platform = Scripted(lambda number: states[min(number, 2) - 1], hold=0.2)
+    first, then = file_list(NAMES[:2], "running", 1), file_list(NAMES[:3], "completed", 2)
+    platform = Scripted(lambda _: first if platform.asked.total() < 2 else then, hold=0.2)
     with scripted(platform), client_of(platform) as app:
         result = app.read_all_files("session", TOKEN, on_file_data=lambda _: None).result()
         assert platform.asked == {NAMES[0]: 2, NAMES[1]: 2, NAMES[2]: 1}

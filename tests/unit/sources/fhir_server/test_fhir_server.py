@@ -342,7 +342,7 @@ def test_retry_after_may_be_a_date(server: Scripted, seconds: str) -> None:
     server.json("/Observation", {}, 503, Retry_After=told)
     with pytest.raises(TryLater) as failure:
         fetched(server)
-    assert 85 <= failure.value.retry_after <= 90
+    assert 60 <= failure.value.retry_after <= 90
 
 
 # --- whose it is ---
