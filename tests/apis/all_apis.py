@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from privateshare.sources.configuration import ClientSettings
 from privateshare.sources.contract import Source
 from privateshare.sources.github.live import LiveGitHub
 from privateshare.sources.github.source import EXPORT as GITHUB
+from privateshare.sources.google_fitness.source import SOURCES as GOOGLE_FITNESS
+from privateshare.sources.google_health.configuration import Settings as GoogleHealthSettings
+from privateshare.sources.google_health.live import LiveGoogleHealth
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.lastfm.live import LiveLastFm
 from privateshare.sources.lastfm.source import EXPORT as LASTFM
@@ -33,7 +37,19 @@ from privateshare.sources.typed_servers import TypedServers
 from privateshare.sources.wearables.source import SOURCES as WEARABLES
 from privateshare.sources.withings.source import LiveWithings
 from privateshare.testing.api_server import Answer, Api, ApiServer
-from tests.apis import bluesky, github, lastfm, listenbrainz, mastodon, oura, reddit, spotify, strava, withings
+from tests.apis import (
+    bluesky,
+    github,
+    google_health,
+    lastfm,
+    listenbrainz,
+    mastodon,
+    oura,
+    reddit,
+    spotify,
+    strava,
+    withings,
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +118,7 @@ STATUSES = "/api/v1/accounts/id-ann/statuses"
 CLIENT = {"client_id": "client", "client_secret": "client-secret"}
 ISSUES, ACTIVITIES, TRACKS = "/issues", "/api/v3/athlete/activities", "/v1/me/tracks"
 RECORDS, DAYS, MEASURES = "/xrpc/com.atproto.repo.listRecords", "/v2/usercollection/daily_activity", "/measure"
+EXERCISES = f"{google_health.BASE}/exercise/dataPoints:reconcile"
 LISTENS, SUBMITTED = "/1/user/ann/listens", "/user/ann/submitted"
 
 
@@ -119,6 +136,13 @@ def oura_at(address: str) -> Source:
     """Build the source Oura, whose endpoints for signing in are settings."""
     endpoints = {f"{name}_endpoint": f"{address}/oauth/{path}" for name, path in OURA_PATHS.items()}
     return UploadOrSignIn(EXPORTS[9023], LiveOura(OuraSettings.model_validate(CLIENT | endpoints), address))
+
+
+def google_health_at(address: str) -> Source:
+    """Build the source Fitbit with Google Health, whose history begins not long before what there is."""
+    first_day = google_health.today() - timedelta(days=google_health.DAYS_AGO + 10)
+    live = LiveGoogleHealth(GoogleHealthSettings.model_validate(CLIENT), address, first_day)
+    return UploadOrSignIn(GOOGLE_FITNESS[0], live)
 
 
 EXPORTS = {source.info.id: source for source in WEARABLES}
@@ -219,6 +243,23 @@ CASES = {
         requests_to_resume=2,
         add=adds(MEASURES, withings.weighing(120), ObjectType.BODY_COMPOSITION_SUMMARY, at_end=True),
         spoil=spoils(MEASURES),
+    ),
+    "googlehealth": Case(
+        api=google_health.google_health,
+        source=google_health_at,
+        counts={
+            ObjectType.ACTIVITY: 60,
+            ObjectType.SLEEP: 30,
+            ObjectType.BODY_COMPOSITION_SUMMARY: 40,
+            # Those of some weeks, and today.
+            ObjectType.DAILY_ACTIVITY_SUMMARY: google_health.MEASURED_DAYS + 1,
+        },
+        path=EXERCISES,
+        kind=ObjectType.ACTIVITY,
+        pages=3,
+        requests_to_resume=2,
+        add=adds(EXERCISES, google_health.exercise(120), ObjectType.ACTIVITY),
+        spoil=spoils(EXERCISES),
     ),
     "listenbrainz": Case(
         api=listenbrainz.listenbrainz,

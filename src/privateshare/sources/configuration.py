@@ -80,8 +80,17 @@ def settings_of_source(source_id: int) -> Sequence[tuple[str, type[SourceSetting
     return [
         (folder.name, _model(folder))
         for folder in registrations()
-        if folder.name in names and source_id in {*folder.ids, *(entry["id"] for entry in folder.sources)}
+        if folder.name in names and source_id in _ids_of_folder(folder)
     ]
+
+
+def _ids_of_folder(folder: Registration) -> set[int]:
+    """Return the ids of the sources of a folder. One without ids adds a sign-in to a source of another folder."""
+    found = {*folder.ids, *(entry["id"] for entry in folder.sources)}
+    model = _model(folder)
+    if found or not folder.package.startswith(SOURCES_PACKAGE) or not issubclass(model, ClientSettings):
+        return found
+    return {source.info.id for source in configured_sources(folder.name, model(client_id="example"))}
 
 
 def _model(folder: Registration) -> type[SourceSettings]:

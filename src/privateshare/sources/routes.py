@@ -1,6 +1,6 @@
 """Several ways to one account: people upload an export, or sign in, and both give objects of one schema."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from privateshare.sources import oauth
 from privateshare.sources.contract import (
     AskingSource,
     Connection,
+    GrantingSource,
     Identity,
     JsonObject,
     OwnedPages,
@@ -80,6 +81,11 @@ class UploadOrSignIn(_UploadOrLive):
     def sign_in(self, known: JsonObject) -> SignIn:
         """Return the sign-in parameters."""
         return self._live.sign_in(known)
+
+    def not_granted(self, token: JsonObject) -> Sequence[int]:
+        """Return the object types that a sign-in does not allow to read. Raises Broken or TryLater."""
+        live = self._live
+        return live.not_granted(token) if isinstance(live, GrantingSource) else ()
 
     def revoke(self, token: JsonObject) -> bool:
         """Revoke a token, and return whether that succeeded."""
