@@ -8,19 +8,11 @@ from lxml import etree
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.failures import DAMAGED, Broken, LeftOut, shown_name
-from privateshare.sources.fhir_file.cda_entries import (
-    Context,
-    Mapper,
-    allergies,
-    encounters,
-    family_history,
-    immunizations,
-    medications,
-    patient_of,
-    problems,
-    procedures,
-    results,
-)
+from privateshare.sources.fhir_file.cda_context import Context, Mapper
+from privateshare.sources.fhir_file.cda_history import encounters, family_history, patient_of, procedures
+from privateshare.sources.fhir_file.cda_medications import immunizations, medications
+from privateshare.sources.fhir_file.cda_problems import allergies, problems
+from privateshare.sources.fhir_file.cda_results import results
 from privateshare.sources.fhir_file.cda_values import Element, Narrative, child, children, local
 from privateshare.sources.json_records import FoundRecord
 
