@@ -1,11 +1,13 @@
 """Tests of importing exports that are in the account already: they are done at once, unless anything is not certain."""
 
+import asyncio
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -13,21 +15,30 @@ from structlog.testing import capture_logs
 
 from privateshare.platform.blobs.store import put
 from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.consent.connections import keep_objects, reading_export
+from privateshare.platform.consent.connections import keep_export
+from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
+from privateshare.platform.consent.export_reading import begin_reading
 from privateshare.platform.db.tables import AccountRow, FileRow, SyncRow
+from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library import remembered
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.archives import add_archive
+from privateshare.platform.library.dropped_files import DroppedFiles
 from privateshare.platform.library.erasure import erase_account, remove_files_of_account
+from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync import account_sync
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.sources.contract import Identity
 from tests.archives import bundle, play, spotify_zip
 from tests.flow.people import FHIR_FILE, SPOTIFY
 
 ONE, TWO = [play(number) for number in range(5)], [play(number) for number in range(3, 9)]
+# A zip archive has the time at which it was made, so each of these is made once.
+ZIP_ONE, ZIP_TWO = spotify_zip(ONE), spotify_zip(TWO)
 SKIPPED = "an export is in the account already"
 
 
@@ -50,28 +61,53 @@ class Person:
             self.library_id, self.account_id = library.id, account.id
         return self
 
-    async def upload(self, data: bytes) -> tuple[SyncRow, bool]:
+    async def waiting(self, data: bytes) -> tuple[WaitingExports, WaitingExport]:
+        """Upload a file, as the person's pages do. Return what waits for their decision."""
+        source, key = self.platform.sources.connectable[self.source], new_data_key()
+        content = SealedTemporary(self.folder)
+        content.write(data)
+        waiting = WaitingExports(self.platform, uuid4(), key)
+        dropped, known = DroppedFiles(self.platform, uuid4(), key), self.known()
+        await begin_reading(dropped, waiting, known, SortedFiles([(source, DroppedFile("", "a file", 0, content))]))
+        while True:
+            (export,) = await waiting.all()
+            if export.state != "reading":
+                return waiting, export
+            await asyncio.sleep(0.02)
+
+    def known(self) -> KnownUploads:
+        """Return what recognises the files of this person."""
+        return KnownUploads(self.platform, self.library_id, [self.account_id])
+
+    async def add(self, waiting: WaitingExports, export: WaitingExport) -> tuple[SyncRow, bool]:
         """Import an export. Return the sync, and whether all of it was in the account already."""
-        source = self.platform.sources.connectable[self.source]
         async with self.platform.database.transaction() as db:
             library = await open_library(db, self.platform, self.library_id)
-        file = SealedTemporary(self.folder)
-        file.write(data)
-        async with reading_export(self.platform, source, file) as read:
-            kept = await keep_objects(self.platform, library, read.summary, read.objects.pieces())
-            async with self.platform.database.transaction() as db:
-                account = await db.get_one(AccountRow, (self.library_id, self.account_id))
-                await add_archive(db, library, account, kept, read.summary.left_out, None)
-                sync = SyncRow(library_id=self.library_id, account_id=self.account_id, by_person=True)
-                db.add(sync)
-                await db.flush()
-                sync_id = sync.id
-        file.close()
+        assert export.summary is not None, export.problem
+        objects, was_read = waiting.objects(export), export.known_in is None
+        kept = await keep_export(self.platform, library, export.read_file, objects, was_read=was_read)
+        async with self.platform.database.transaction() as db:
+            account = await db.get_one(AccountRow, (self.library_id, self.account_id))
+            await add_archive(db, library, account, kept, export.summary.left_out, None)
+            sync = SyncRow(library_id=self.library_id, account_id=self.account_id, by_person=True)
+            db.add(sync)
+            await db.flush()
+            sync_id = sync.id
         with capture_logs() as logs:
             await sync_account(self.platform, self.library_id, sync_id, 1)
         async with self.platform.database.transaction() as db:
             done = await db.get_one(SyncRow, (self.library_id, sync_id))
         return done, any(entry["event"] == SKIPPED for entry in logs)
+
+    async def upload(self, data: bytes) -> tuple[SyncRow, bool]:
+        """Upload and import an export. Return the sync, and whether all of it was in the account already."""
+        return await self.add(*await self.waiting(data))
+
+    async def is_known(self, data: bytes) -> bool:
+        """Return whether a file is recognised when it is uploaded, and not read. It is not added."""
+        waiting, export = await self.waiting(data)
+        await waiting.delete([export])
+        return export.known_in is not None
 
     async def objects(self) -> list[dict[str, Any]]:
         """Return all objects of the account, sorted."""
@@ -98,22 +134,95 @@ async def test_an_identical_export_is_done_at_once(person: Person) -> None:
     assert (again.outcome, again.error) == (first.outcome, first.error)
 
 
+async def test_a_file_that_is_there_already_is_not_read_again(person: Person) -> None:
+    """The person sees the same of it, and what its import reports is the same."""
+    data = ZIP_ONE
+    waiting, export = await person.waiting(data)
+    first, _ = await person.add(waiting, export)
+    objects = await person.objects()
+    waiting, known = await person.waiting(data)
+    assert (export.known_in, known.known_in) == (None, person.account_id)
+    assert (known.state, known.summary, known.sha256) == ("ready", export.summary, export.sha256)
+    again, skipped = await person.add(waiting, known)
+    assert (skipped, again.outcome, again.error) == (True, first.outcome, first.error)
+    assert await person.objects() == objects
+    assert await person.is_known(data)
+
+
+async def test_a_file_is_read_if_one_byte_differs(person: Person) -> None:
+    """A file of another name or size is read too, even if it has the same objects."""
+    data = ZIP_ONE
+    await person.upload(data)
+    other = data.replace(b"Streaming_History_Audio", b"streaming_History_Audio")
+    assert other != data
+    assert not await person.is_known(other)
+    assert not await person.is_known(data + b"\0")
+
+
+async def test_a_file_with_entries_that_cannot_be_read_is_read_each_time(person: Person) -> None:
+    """They may be readable at another time."""
+    data = spotify_zip([*ONE, play(1, ts="?")])
+    await person.upload(data)
+    assert not await person.is_known(data)
+    assert (await person.upload(data))[1]
+
+
+async def test_a_file_is_not_recognised_before_it_is_imported(person: Person) -> None:
+    """Nothing is known of a file that the person looked at and did not add."""
+    assert not await person.is_known(ZIP_ONE)
+    assert not await person.is_known(ZIP_ONE)
+
+
+async def test_a_file_is_not_recognised_in_other_accounts(person: Person) -> None:
+    """Neither in the library of somebody else, nor in an account that this person may not see, nor without one."""
+    data = ZIP_ONE
+    await person.upload(data)
+    other = await Person(person.platform, person.folder).begin()
+    assert not await other.is_known(data)
+    source, sha256 = person.platform.sources.connectable[SPOTIFY], hashlib.sha256(data).digest()
+    assert await person.known().find(source, sha256) is not None
+    for library_id, account_ids in (
+        (person.library_id, []),
+        (person.library_id, [other.account_id]),
+        (other.library_id, [person.account_id]),
+        (uuid4(), [person.account_id]),
+        (None, [person.account_id]),
+    ):
+        assert await KnownUploads(person.platform, library_id, account_ids).find(source, sha256) is None
+    fhir = person.platform.sources.connectable[FHIR_FILE]
+    assert await person.known().find(fhir, sha256) is None
+
+
+async def test_a_known_file_is_read_for_another_account(person: Person) -> None:
+    """The person may say that it is of somebody else, or of an account that has not got it."""
+    data = ZIP_ONE
+    await person.upload(data)
+    waiting, known = await person.waiting(data)
+    other = await Person(person.platform, person.folder).begin("bob")
+    _, skipped = await other.add(waiting, known)
+    assert (known.known_in, skipped) == (person.account_id, False)
+    assert [thing["entityid"].replace("bob", "ann") for thing in await other.objects()] == [
+        thing["entityid"] for thing in await person.objects()
+    ]
+    assert await other.is_known(data)
+
+
 async def test_an_export_is_merged_again_after_any_change(person: Person) -> None:
     """It is remembered again if it was all there."""
-    await person.upload(spotify_zip(ONE))
-    assert not (await person.upload(spotify_zip(TWO)))[1]
+    await person.upload(ZIP_ONE)
+    assert not (await person.upload(ZIP_TWO))[1]
     objects = await person.objects()
-    assert not (await person.upload(spotify_zip(ONE)))[1]
-    assert (await person.upload(spotify_zip(ONE)))[1]
-    assert (await person.upload(spotify_zip(TWO)))[1]
+    assert not (await person.upload(ZIP_ONE))[1]
+    assert (await person.upload(ZIP_ONE))[1]
+    assert (await person.upload(ZIP_TWO))[1]
     assert await person.objects() == objects
 
 
 async def test_another_owner_merges_for_themselves(person: Person) -> None:
     """What is remembered of one account says nothing about another one."""
-    await person.upload(spotify_zip(ONE))
+    await person.upload(ZIP_ONE)
     other = await Person(person.platform, person.folder).begin("bob")
-    assert not (await other.upload(spotify_zip(ONE)))[1]
+    assert not (await other.upload(ZIP_ONE))[1]
     assert len(await other.objects()) == 5
 
 
@@ -167,19 +276,69 @@ async def test_an_export_is_merged_again_if_its_objects_may_not_be_there(
     person: Person, change: Callable[[Person], Awaitable[None]]
 ) -> None:
     """Whatever happened to the files, they are all there after the second import."""
-    await person.upload(spotify_zip(ONE))
+    await person.upload(ZIP_ONE)
     objects = await person.objects()
     await change(person)
-    assert not (await person.upload(spotify_zip(ONE)))[1]
+    assert not (await person.upload(ZIP_ONE))[1]
     assert await person.objects() == objects
+
+
+@pytest.mark.parametrize("change", [lose_a_blob, damage_a_blob, cut_a_blob, delete_a_file, remove_all_files])
+async def test_a_known_file_is_read_if_its_objects_are_lost_before_it_is_added(
+    person: Person, change: Callable[[Person], Awaitable[None]]
+) -> None:
+    """The file itself was kept until then, so that nothing has to be uploaded again."""
+    await person.upload(ZIP_ONE)
+    objects = await person.objects()
+    waiting, known = await person.waiting(ZIP_ONE)
+    assert known.known_in == person.account_id
+    await change(person)
+    assert not (await person.add(waiting, known))[1]
+    assert await person.objects() == objects
+    await person.upload(ZIP_ONE)  # What was repaired is looked at once more before it is relied on.
+    assert await person.is_known(ZIP_ONE)
+
+
+@pytest.mark.parametrize("change", [lose_a_blob, delete_a_file, remove_all_files, damage_what_is_remembered])
+async def test_a_file_is_read_when_it_is_uploaded_if_its_objects_are_known_to_be_lost(
+    person: Person, change: Callable[[Person], Awaitable[None]]
+) -> None:
+    """A file that is missing is noticed by the next sync."""
+    await person.upload(ZIP_ONE)
+    await change(person)
+    await person.upload(ZIP_TWO)
+    assert not await person.is_known(ZIP_ONE)
+
+
+async def test_an_import_that_broke_off_is_not_remembered(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of its files may have been written."""
+
+    async def stop(*_: object) -> None:
+        raise RuntimeError("the worker was stopped")
+
+    monkeypatch.setattr(account_sync, "_finish", stop)
+    with pytest.raises(RuntimeError):
+        await person.upload(ZIP_ONE)
+    monkeypatch.undo()
+    assert len(await person.objects()) == 5
+    assert not await person.is_known(ZIP_ONE)
+
+
+async def test_other_code_reads_and_merges_again(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may map the same file otherwise."""
+    await person.upload(ZIP_ONE)
+    monkeypatch.setattr(remembered, "reading_version", lambda _: "another")
+    assert not await person.is_known(ZIP_ONE)
+    assert not (await person.upload(ZIP_ONE))[1]
+    assert await person.is_known(ZIP_ONE)
 
 
 async def test_another_version_of_the_platform_merges_again(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may decide otherwise about the same objects."""
-    await person.upload(spotify_zip(ONE))
+    await person.upload(ZIP_ONE)
     monkeypatch.setattr(remembered, "VERSION", "another")
-    assert not (await person.upload(spotify_zip(ONE)))[1]
-    assert (await person.upload(spotify_zip(ONE)))[1]
+    assert not (await person.upload(ZIP_ONE))[1]
+    assert (await person.upload(ZIP_ONE))[1]
 
 
 async def test_health_records_are_remembered_until_another_one_comes(person: Person) -> None:
@@ -198,12 +357,12 @@ async def test_health_records_are_remembered_until_another_one_comes(person: Per
 
 async def test_what_is_remembered_is_sealed_and_erased_with_the_account(person: Person) -> None:
     """The fingerprints of a person's files are personal data."""
-    await person.upload(spotify_zip(ONE))
+    await person.upload(ZIP_ONE)
     query = select(AccountRow.sealed_imports).where(AccountRow.library_id == person.library_id)
     async with person.platform.database.transaction() as db:
         stored = await db.scalar(query)
         assert stored is not None
-        assert b"fingerprints" not in stored
+        assert b"fingerprint" not in stored
         account = await db.get_one(AccountRow, (person.library_id, person.account_id))
         await erase_account(db, person.platform, account)
         assert (await db.execute(query)).first() is None

@@ -3,6 +3,7 @@
 import io
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 BLOCK_BYTES = 16
+PIECE_BYTES = 256 * 1024
 
 
 class SealedTemporary(io.RawIOBase):
@@ -47,6 +49,12 @@ class SealedTemporary(io.RawIOBase):
     def seekable(self) -> bool:
         """Return True."""
         return True
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all bytes from the start."""
+        self.seek(0)
+        while piece := self.read(PIECE_BYTES):
+            yield piece
 
     def write(self, data: "ReadableBuffer", /) -> int:
         """Append, wherever the position is, so that no byte of the key stream is used twice."""

@@ -1,11 +1,9 @@
 """Connecting a source: with a sample data set, with an uploaded export archive, or by signing in there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from hashlib import sha256
-from io import BufferedReader
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -28,20 +26,10 @@ from privateshare.platform.library.accounts import (
 from privateshare.platform.library.archives import StoredArchive, add_archive
 from privateshare.platform.library.credentials import without_refresh_token
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.read_exports import ExportSummary, ReadObjects
+from privateshare.platform.library.read_exports import ExportFile, ExportSummary
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
-
-PIECE_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class ReadArchive:
-    """An archive that was read to its end: what is in it, and its objects."""
-
-    summary: ExportSummary
-    objects: ReadObjects = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +48,6 @@ async def identify_sample(source: Source, sample: str) -> Identity:
 async def connect_sample(visit: Visit, source: Source, identity: Identity, sample: str) -> AccountRow:
     """Add the account of a sample data set to the person's library."""
     return await _connect(visit, ConnectedSource(source.info, identity, sample=sample))
-
-
-@asynccontextmanager
-async def reading_export(
-    platform: Platform, source: Source, archive: SealedTemporary, progress: Callable[[float], None] = lambda _: None
-) -> AsyncIterator[ReadArchive]:
-    """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed.
-
-    Args:
-        platform: Its readers read the archive.
-        source: The source.
-        archive: The archive. It is not needed afterwards.
-        progress: Is called with the share of the archive that was read, between 0 and 1.
-    """
-    reader = BufferedReader(archive, PIECE_BYTES)
-    objects = ReadObjects(platform.settings.data, platform.settings.max_upload_bytes)
-    try:
-        async with aclosing(platform.archive_readers.read_export(source, reader, progress)) as pages:
-            summary = await objects.fill(pages)
-        yield ReadArchive(summary, objects)
-    finally:
-        objects.close()
-        reader.detach()  # Otherwise the reader would close the archive when it is deleted.
 
 
 async def identify_signed_in(source: Source, token: JsonObject) -> Identity:
@@ -129,13 +94,21 @@ async def keep_archive(platform: Platform, library: OpenLibrary, archive: Sealed
     return StoredArchive(blob, key, content)
 
 
-async def keep_objects(
-    platform: Platform, library: OpenLibrary, summary: ExportSummary, pieces: Iterable[bytes]
+async def keep_export(
+    platform: Platform, library: OpenLibrary, file: ExportFile, pieces: Iterable[bytes], *, was_read: bool = True
 ) -> StoredArchive:
-    """Store the objects of an archive, encrypted with a key of their own, until they are imported."""
+    """Store an export, encrypted with a key of its own, until it is imported.
+
+    Args:
+        platform: Where it is stored.
+        library: The person's library.
+        file: The file that was uploaded.
+        pieces: The objects of the export, or the file if it was not read.
+        was_read: Whether it was read.
+    """
     blob, key = library.blob(uuid4()), new_data_key()
     await asyncio.to_thread(put_sealed, platform.blobs, blob, key.value, library.blob_context(blob), pieces)
-    return StoredArchive(blob, key, summary.content, was_read=True)
+    return StoredArchive(blob, key, file.summary.content, was_read=was_read, file=file)
 
 
 async def connect_archive(
@@ -156,15 +129,14 @@ async def connect_archive(
 
 def _keep(platform: Platform, key: DataKey, blob: str, context: bytes, archive: SealedTemporary) -> bytes:
     content = sha256()
-    put_sealed(platform.blobs, blob, key.value, context, _pieces(archive, content.update))
+
+    def pieces() -> Iterator[bytes]:
+        for piece in archive.pieces():
+            content.update(piece)
+            yield piece
+
+    put_sealed(platform.blobs, blob, key.value, context, pieces())
     return content.digest()
-
-
-def _pieces(archive: SealedTemporary, update: Callable[[bytes], None]) -> Iterator[bytes]:
-    archive.seek(0)
-    while piece := archive.read(PIECE_BYTES):
-        update(piece)
-        yield piece
 
 
 async def _connect(visit: Visit, connected: ConnectedSource) -> AccountRow:

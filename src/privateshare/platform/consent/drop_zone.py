@@ -14,8 +14,7 @@ from fastapi import Request
 
 from privateshare.errors import InvalidRequest, RequestTooLarge
 from privateshare.platform.archive_readers import ReaderFailed
-from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.consent.connections import PIECE_BYTES
+from privateshare.platform.blobs.temporary import PIECE_BYTES, SealedTemporary
 from privateshare.platform.consent.translation import N_, Translator
 from privateshare.platform.http.requests import body_stream
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles

@@ -25,6 +25,7 @@ REMOVES = N_(
     "If the file is newer than what is here, entries of these kinds that it does not have are removed here too: "
     "%(kinds)s."
 )
+IS_HERE = N_("You added this file before: everything in it is in your account at %(source)s already.")
 DECIDE_FIRST = N_("Choose for each file whether to add it.")
 MILLISECONDS = 1000
 BANK = "BANK"  # The type of an identity. Protocol 7.1.
@@ -214,7 +215,10 @@ def _card(
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
     number = sum(kind.number for kind in summary.kinds.values())
     warning, decisions, chosen = _decisions(words, export, summary.identity, known)
-    if summary.complete and known.of_source(export.source):
+    if any(account.id == export.known_in for account in known.of_source(export.source)):
+        warning = words.say(IS_HERE, source=name)
+        chosen = str(export.known_in) if chosen != ADD else ADD
+    elif summary.complete and known.of_source(export.source):
         lists = words.join_list([words.object_type(object_type) for object_type in summary.complete])
         warning = " ".join(filter(None, (warning, words.say(REMOVES, kinds=lists))))
     return FoundExport(

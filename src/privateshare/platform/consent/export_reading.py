@@ -8,16 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from time import monotonic
 
 import structlog
 
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.sealed import UnreadableBlob
-from privateshare.platform.consent.connections import reading_export
+from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
 from privateshare.platform.consent.export_cards import DROP, INTERRUPTED
 from privateshare.platform.library.dropped_files import DroppedFiles
+from privateshare.platform.library.known_uploads import KnownUploads
+from privateshare.platform.library.read_exports import reading_export
 from privateshare.platform.library.waiting_exports import NotWaiting, WaitingExport, WaitingExports, new_export
 from privateshare.platform.operating.admission import current_request, place_given_up
 from privateshare.sources.contract import Broken, Source
@@ -30,11 +33,19 @@ PATIENCE_SECONDS, POLL_SECONDS = 1.5, 0.1
 log = structlog.get_logger()
 
 
-async def begin_reading(dropped: DroppedFiles, waiting: WaitingExports, sorted_files: SortedFiles) -> None:
+async def begin_reading(
+    dropped: DroppedFiles, waiting: WaitingExports, known: KnownUploads, sorted_files: SortedFiles
+) -> None:
     """Begin to read the exports that were found, and take note of the files that cannot be used.
 
     What could not be read before is forgotten, since the person uploads again. The content of the files is closed when
     they are read. Raises RequestTooLarge.
+
+    Args:
+        dropped: Where the files were stored that came in parts.
+        waiting: Where the exports wait.
+        known: Recognises files that were uploaded before.
+        sorted_files: The files.
     """
     now = datetime.now(UTC)
     await waiting.delete(one for one in await waiting.all() if one.state == "problem" or one.is_interrupted(now))
@@ -52,7 +63,7 @@ async def begin_reading(dropped: DroppedFiles, waiting: WaitingExports, sorted_f
     except BaseException:  # On a cancellation too, nothing may wait that nobody reads.
         await waiting.delete(noted)
         raise
-    waiting.platform.archive_readers.run_in_background(_read_all(dropped, waiting, exports))
+    waiting.platform.archive_readers.run_in_background(_read_all(dropped, waiting, known, exports))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +75,15 @@ class Reading:
     export: WaitingExport
 
 
-async def _read_all(dropped: DroppedFiles, waiting: WaitingExports, exports: Sequence[Reading]) -> None:
+async def _read_all(
+    dropped: DroppedFiles, waiting: WaitingExports, known: KnownUploads, exports: Sequence[Reading]
+) -> None:
     files = {id(one.file): one.file for one in exports}
     unread, writing, is_over = [one.export for one in exports], asyncio.Lock(), asyncio.Event()
     reporting = asyncio.create_task(_report(waiting, unread, writing, is_over))
     try:
         for one in exports:
-            await _read(waiting, one)
+            await _read(waiting, known, one)
             async with writing:  # A report that is being written must not replace what was found.
                 unread.remove(one.export)
                 await waiting.put(one.export)
@@ -82,17 +95,24 @@ async def _read_all(dropped: DroppedFiles, waiting: WaitingExports, exports: Seq
     await dropped.delete(file.id for file in files.values() if file.id)
 
 
-async def _read(waiting: WaitingExports, reading: Reading) -> None:
-    """Read one export, and note what was found, or what is wrong."""
-    export = reading.export
+async def _read(waiting: WaitingExports, known: KnownUploads, reading: Reading) -> None:
+    """Read one export, and note what was found, or what is wrong. A file that was uploaded before is not read."""
+    export, content = reading.export, reading.file.content
 
     def note_progress(share: float) -> None:
         export.progress = share
 
     try:
-        async with reading_export(waiting.platform, reading.source, reading.file.content, note_progress) as read:
-            await waiting.put_objects(export, read.objects.pieces())
-            export.summary, export.state = read.summary, "ready"
+        export.sha256 = await asyncio.to_thread(_sha256, content)
+        found = await known.find(reading.source, export.sha256)
+        if found is not None:
+            await waiting.put_objects(export, content.pieces())
+            export.summary, export.known_in = found.summary, found.account_id
+        else:
+            async with reading_export(waiting.platform, reading.source, content, note_progress) as read:
+                await waiting.put_objects(export, read.objects.pieces())
+                export.summary = read.summary
+        export.state = "ready"
     except ReaderFailed:
         export.problem, export.state = our_fault(), "problem"
     except Broken as error:
@@ -101,6 +121,13 @@ async def _read(waiting: WaitingExports, reading: Reading) -> None:
         log.exception("an export could not be read before it is added", source=reading.source.info.id)
         export.problem, export.state = our_fault(), "problem"
     export.size = 0
+
+
+def _sha256(content: SealedTemporary) -> bytes:
+    found = sha256()
+    for piece in content.pieces():
+        found.update(piece)
+    return found.digest()
 
 
 async def _report(

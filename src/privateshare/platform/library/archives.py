@@ -13,25 +13,33 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, BlobToDeleteRow, FileRow, JourneyRow, PreviewRow
 from privateshare.platform.keys.wrapping import DataKey
-from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.libraries import OpenAccount, OpenLibrary
+from privateshare.platform.library.read_exports import ExportFile
 from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out
 
 # The purposes under which an archive's fields are encrypted.
 LEFT_OUT = "left out"
+UPLOAD = "upload"
 ARCHIVE_KEY = "archive key"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredArchive:
-    """An archive in the blob store, the key that it is encrypted with, and the SHA-256 of its content.
+    """An archive in the blob store.
 
-    `was_read` is true if the blob holds the objects of the archive, and not the file that was uploaded.
+    Attributes:
+        blob: Its blob.
+        key: The key that the blob is encrypted with.
+        content: The SHA-256 of its objects, or of an archive from another PrivateShare itself.
+        was_read: Whether the blob holds the objects of the archive, and not the file that was uploaded.
+        file: What the file was that was uploaded; None for an archive from another PrivateShare.
     """
 
     blob: str
     key: DataKey
     content: bytes = field(repr=False)
     was_read: bool = False
+    file: ExportFile | None = None
 
 
 async def add_archive(
@@ -57,7 +65,7 @@ async def add_archive(
         because its own may be lost.
     """
     opened = library.account(account.id)
-    fingerprint = hmac.digest(opened.key.value, b"archive " + stored.content, sha256)
+    fingerprint = content_fingerprint(opened, stored.content)
     same = select(ArchiveRow).where(
         ArchiveRow.library_id == library.id,
         ArchiveRow.account_id == account.id,
@@ -69,7 +77,7 @@ async def add_archive(
     if known is not None:
         replaced = known.blob
         known.blob, known.sealed_key = stored.blob, opened.seal(ARCHIVE_KEY, known.id, stored.key.value)
-        known.was_read = stored.was_read
+        known.was_read, known.sealed_upload = stored.was_read, _sealed_file(opened, known.id, stored)
         await db.flush()
         await delete_unused_blobs(db, [replaced])
         return known
@@ -84,10 +92,33 @@ async def add_archive(
         sealed_key=opened.seal(ARCHIVE_KEY, id_, stored.key.value),
         fingerprint=fingerprint,
         sealed_left_out=opened.seal(LEFT_OUT, id_, orjson.dumps(encode_left_out(left_out))),
+        sealed_upload=_sealed_file(opened, id_, stored),
     )
     db.add(archive)
     await db.flush()
     return archive
+
+
+def content_fingerprint(account: OpenAccount, content: bytes) -> bytes:
+    """Return what identifies the objects of an export within an account, and nowhere else, from their SHA-256."""
+    return hmac.digest(account.key.value, b"archive " + content, sha256)
+
+
+def upload_fingerprint(account: OpenAccount, upload: bytes) -> bytes:
+    """Return what identifies an uploaded file within an account, and nowhere else, from the SHA-256 of its bytes."""
+    return hmac.digest(account.key.value, b"upload " + upload, sha256)
+
+
+def _sealed_file(account: OpenAccount, id_: UUID, stored: StoredArchive) -> bytes | None:
+    return None if stored.file is None else account.seal(UPLOAD, id_, orjson.dumps(stored.file.to_json()))
+
+
+def file_of(archive: ArchiveRow, library: OpenLibrary) -> ExportFile | None:
+    """Decrypt what the file of an archive was; None for an archive from another PrivateShare."""
+    if archive.sealed_upload is None:
+        return None
+    opened = library.account(archive.account_id)
+    return ExportFile.from_json(orjson.loads(opened.open(UPLOAD, archive.id, archive.sealed_upload)))
 
 
 def left_out_of(archive: ArchiveRow, library: OpenLibrary) -> LeftOut:

@@ -11,19 +11,22 @@ are read again.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from struct import Struct
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
 
-from privateshare.platform.blobs.temporary import SealedTemporary
+from privateshare.platform.blobs.temporary import PIECE_BYTES, SealedTemporary
 from privateshare.platform.reader_results import ReadExport
-from privateshare.sources.contract import Identity, ObjectSchema
+from privateshare.platform.runtime import Platform
+from privateshare.sources.contract import Identity, ObjectSchema, Source
 from privateshare.sources.entries import OwnerChange
 from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out, our_fault, takes_too_much
 from privateshare.sources.frames import EntryPage, FrameError, decode_page
@@ -102,6 +105,23 @@ class ExportSummary:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """The file of an export: the SHA-256 of its bytes, and what is in it."""
+
+    sha256: bytes = field(repr=False)
+    summary: ExportSummary
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert it to a JSON object."""
+        return {"sha256": self.sha256.hex(), "summary": self.summary.to_json()}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> "ExportFile":
+        """Convert the result of `to_json` back."""
+        return cls(bytes.fromhex(written["sha256"]), ExportSummary.from_json(written["summary"]))
+
+
 class ReadObjects:
     """The objects of an export in an encrypted temporary file. It must be closed."""
 
@@ -128,9 +148,12 @@ class ReadObjects:
         """Yield the stored form: the head, and what was written."""
         head = orjson.dumps(self._head.to_json())
         yield LENGTH.pack(len(head)) + head
+        yield from self.file.pieces()
+
+    def opened(self) -> tuple[ExportHead, BinaryIO]:
+        """Return the head, and the pages for `stored_pages`."""
         self.file.seek(0)
-        while piece := self.file.read(256 * 1024):
-            yield piece
+        return self._head, cast(BinaryIO, BufferedReader(self.file, PIECE_BYTES))
 
     def close(self) -> None:
         """Delete the file."""
@@ -142,6 +165,37 @@ class ReadObjects:
         self.file.write(length + page)
         if self.file.tell() > self._max_bytes:
             raise takes_too_much()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadArchive:
+    """An archive that was read to its end: what is in it, and its objects."""
+
+    summary: ExportSummary
+    objects: ReadObjects = field(repr=False)
+
+
+@asynccontextmanager
+async def reading_export(
+    platform: Platform, source: Source, archive: RawIOBase, progress: Callable[[float], None] = lambda _: None
+) -> AsyncIterator[ReadArchive]:
+    """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed.
+
+    Args:
+        platform: Its readers read the archive.
+        source: The source.
+        archive: The archive. It is not needed afterwards.
+        progress: Is called with the share of the archive that was read, between 0 and 1.
+    """
+    reader = BufferedReader(archive, PIECE_BYTES)
+    objects = ReadObjects(platform.settings.data, platform.settings.max_upload_bytes)
+    try:
+        async with aclosing(platform.archive_readers.read_export(source, reader, progress)) as pages:
+            summary = await objects.fill(pages)
+        yield ReadArchive(summary, objects)
+    finally:
+        objects.close()
+        reader.detach()  # Otherwise the reader would close the archive when it is deleted.
 
 
 def stored_head(stream: BinaryIO) -> ExportHead:

@@ -1,12 +1,13 @@
-"""Which exports are in an account already, so that the same objects are not merged again. ADR 66.
+"""Which exports are in an account already, so that they are neither read nor merged again. ADR 66, 76.
 
 It is sealed with the account's key, and erased with the account. It is forgotten in the transaction of any change of
 the account's files, and is not believed if files are lost, or if the account has fewer objects than it had.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 import orjson
 import structlog
@@ -16,7 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow, FileRow
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.sources.contract import ObjectSchema
+from privateshare.platform.library.read_exports import ExportSummary
+from privateshare.sources.archive_sources import package_of_source
+from privateshare.sources.contract import SourceInfo
+from privateshare.sources.reading_version import reading_version
 from privateshare.version import VERSION
 
 IMPORTS = "imports"
@@ -25,34 +29,77 @@ MAX_EXPORTS = 20
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class RememberedExport:
+    """An export of which everything is in an account.
+
+    Attributes:
+        fingerprint: The HMAC of its objects.
+        upload: The HMAC of the bytes of the file that was uploaded; None if they must be read each time.
+        summary: What a person saw of it before they added it; None if its file must be read each time.
+    """
+
+    fingerprint: bytes = field(repr=False)
+    upload: bytes | None = field(default=None, repr=False)
+    summary: ExportSummary | None = field(default=None, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert it to a JSON object."""
+        return {
+            "fingerprint": self.fingerprint.hex(),
+            "upload": self.upload.hex() if self.upload is not None else None,
+            "summary": self.summary.to_json() if self.summary is not None else None,
+        }
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> "RememberedExport":
+        """Convert the result of `to_json` back. Raises ValueError, TypeError or KeyError."""
+        upload, summary = written["upload"], written["summary"]
+        return cls(
+            bytes.fromhex(written["fingerprint"]),
+            None if upload is None else bytes.fromhex(upload),
+            None if summary is None else ExportSummary.from_json(summary),
+        )
+
+
 @dataclass(slots=True)
 class RememberedImports:
     """The exports of which everything is in an account.
 
     Attributes:
-        terms: What decides what an import of the same objects does: the platform's version, the schema, the owner and
-            the object types.
-        fingerprints: The fingerprints of the exports, the oldest first.
+        terms: What decides what reading and importing the same file does: the version of the platform and of the code
+            that reads it, the schema, the owner and the object types.
+        exports: The exports, the oldest first.
         stored: The sealed form, as it is in the database.
     """
 
     terms: str = ""
-    fingerprints: list[str] = field(default_factory=list)
+    exports: list[RememberedExport] = field(default_factory=list)
     stored: bytes | None = field(default=None, repr=False)
 
     def has(self, fingerprint: bytes) -> bool:
         """Return whether an export with this fingerprint need not be imported again."""
-        return fingerprint.hex() in self.fingerprints
+        return any(one.fingerprint == fingerprint for one in self.exports)
 
-    def add(self, fingerprint: bytes) -> None:
+    def summary_of(self, upload: bytes) -> ExportSummary | None:
+        """Return what is in a file with these bytes; None if it is not known and must be read."""
+        return next((one.summary for one in self.exports if one.upload == upload), None)
+
+    def add(self, export: RememberedExport) -> None:
         """Remember an export. The oldest are forgotten."""
-        others = [one for one in self.fingerprints if one != fingerprint.hex()]
-        self.fingerprints = [*others, fingerprint.hex()][-MAX_EXPORTS:]
+        others = [one for one in self.exports if one.fingerprint != export.fingerprint]
+        self.exports = [*others, export][-MAX_EXPORTS:]
 
 
-def import_terms(schema: ObjectSchema, owner: str, object_types: Collection[int]) -> str:
-    """Return a text that differs if an import of the same objects could do something else."""
-    terms = (VERSION, schema.standard, schema.version, owner, sorted(object_types))
+def import_terms(source: SourceInfo, owner: str) -> str:
+    """Return a text that differs if reading and importing the same file could do something else. Blocks.
+
+    Args:
+        source: The source.
+        owner: What the objects of the account call their owner.
+    """
+    reading = reading_version(package_of_source().get(source.id))
+    terms = (VERSION, reading, source.schema.standard, source.schema.version, owner, sorted(source.object_types))
     return sha256(repr(terms).encode()).hexdigest()
 
 
@@ -66,8 +113,9 @@ async def load_imports(db: AsyncSession, library: OpenLibrary, account: AccountR
     try:
         told = orjson.loads(library.account(account.id).open(IMPORTS, account.id, stored))
         totals = {int(object_type): int(number) for object_type, number in told["totals"]}
-        found = RememberedImports(told["terms"], [str(one) for one in told["fingerprints"]], stored)
-    except (SealBroken, ValueError, TypeError, KeyError) as error:
+        exports = [RememberedExport.from_json(one) for one in told["exports"]]
+        found = RememberedImports(told["terms"], exports, stored)
+    except (SealBroken, ValueError, TypeError, KeyError, AttributeError) as error:
         log.error("what was imported before cannot be read", account=account.public_id, error=type(error).__name__)
         return nothing
     now = await _totals(db, account)
@@ -79,7 +127,8 @@ async def save_imports(db: AsyncSession, library: OpenLibrary, account: AccountR
     this = (AccountRow.library_id == library.id, AccountRow.id == account.id)
     totals, sealed = await _totals(db, account), None
     if totals is not None and await db.scalar(select(AccountRow.sealed_imports).where(*this)) == imports.stored:
-        told = {"terms": imports.terms, "fingerprints": imports.fingerprints, "totals": list(totals.items())}
+        exports = [one.to_json() for one in imports.exports]
+        told = {"terms": imports.terms, "exports": exports, "totals": list(totals.items())}
         sealed = library.account(account.id).seal(IMPORTS, account.id, orjson.dumps(told))
     await db.execute(update(AccountRow).where(*this).values(sealed_imports=sealed))
     imports.stored = sealed
@@ -91,7 +140,7 @@ async def forget_imports(db: AsyncSession, account: AccountRow, imports: Remembe
     await db.execute(
         update(AccountRow).where(*this, AccountRow.sealed_imports.is_not(None)).values(sealed_imports=None)
     )
-    imports.fingerprints, imports.stored = [], None
+    imports.exports, imports.stored = [], None
 
 
 async def _totals(db: AsyncSession, account: AccountRow) -> dict[int, int] | None:

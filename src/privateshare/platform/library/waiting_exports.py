@@ -1,7 +1,7 @@
 """Exports that were read, and wait until the person says whether to add them.
 
     previewed/{owner}/{export}/about      what was found, or how far the reading is
-    previewed/{owner}/{export}/objects    the objects, as in `read_exports.py`
+    previewed/{owner}/{export}/objects    the objects, as in `read_exports.py`, or the file if it was not read
 
 No row refers to them, as with the parts of uploads (ADR 51): they are encrypted with a key that only the browser of a
 journey, or the library, yields. They are deleted when the person has decided, and otherwise by the sweep.
@@ -22,7 +22,7 @@ from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed, read_
 from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.keys.wrapping import DataKey
 from privateshare.platform.library.dropped_files import PREVIEWED_PREFIX
-from privateshare.platform.library.read_exports import ExportSummary
+from privateshare.platform.library.read_exports import ExportFile, ExportSummary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Broken
 from privateshare.sources.failures import decode_left_out, encode_left_out
@@ -55,6 +55,9 @@ class WaitingExport:
         touched: When this was last written.
         summary: What is in it, once it was read.
         problem: What is wrong with it.
+        sha256: The SHA-256 of the bytes of its file.
+        known_in: The account that has everything in it already; None unless the file was uploaded before. Such a file
+            is not read again, and is what is kept of it.
     """
 
     id: str
@@ -67,6 +70,14 @@ class WaitingExport:
     touched: datetime = field(default_factory=lambda: datetime.now(UTC))
     summary: ExportSummary | None = field(default=None, repr=False)
     problem: Broken | None = None
+    sha256: bytes = field(default=b"", repr=False)
+    known_in: UUID | None = None
+
+    @property
+    def read_file(self) -> ExportFile:
+        """The file, and what is in it. It must be ready."""
+        assert self.summary is not None
+        return ExportFile(self.sha256, self.summary)
 
     def is_interrupted(self, now: datetime) -> bool:
         """Return whether the process that read it has ended."""
@@ -85,6 +96,8 @@ class WaitingExport:
             "touched": self.touched.isoformat(),
             "summary": self.summary.to_json() if self.summary else None,
             "problem": _problem_to_json(self.problem) if self.problem else None,
+            "sha256": self.sha256.hex(),
+            "known_in": str(self.known_in) if self.known_in else None,
         }
 
     @classmethod
@@ -101,6 +114,8 @@ class WaitingExport:
             datetime.fromisoformat(written["touched"]),
             ExportSummary.from_json(written["summary"]) if written["summary"] else None,
             _problem_from_json(*written["problem"]) if written["problem"] else None,
+            bytes.fromhex(written["sha256"]),
+            UUID(written["known_in"]) if written["known_in"] else None,
         )
 
 
@@ -159,7 +174,7 @@ class WaitingExports:
         await asyncio.to_thread(self._put, export.id, ABOUT, [orjson.dumps(export.to_json())])
 
     async def put_objects(self, export: WaitingExport, pieces: Iterable[bytes]) -> None:
-        """Store the objects of an export."""
+        """Store the objects of an export, or its file if it is not read."""
         await asyncio.to_thread(self._put, export.id, OBJECTS, pieces)
 
     async def all(self) -> Sequence[WaitingExport]:
@@ -167,7 +182,7 @@ class WaitingExports:
         return await asyncio.to_thread(self._all)
 
     def objects(self, export: WaitingExport) -> Iterator[bytes]:
-        """Yield the objects of an export. Blocks, and raises UnreadableBlob."""
+        """Yield the objects of an export, or its file. Blocks, and raises UnreadableBlob."""
         blob = self._blob(export.id, OBJECTS)
         return read_sealed(self.platform.blobs, blob, self.key.value, blob.encode())
 

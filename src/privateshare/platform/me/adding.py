@@ -8,11 +8,12 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse, Response
 
 from privateshare.errors import NotFound, RequestTooLarge
 from privateshare.platform.consent import drop_zone
-from privateshare.platform.consent.connections import keep_objects
+from privateshare.platform.consent.connections import keep_export
 from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
@@ -30,11 +31,13 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
 from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here
+from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.keys.wrapping import derive_key_from
 from privateshare.platform.library.accounts import ConnectedSource, connect_account, library_accounts
 from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
+from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
 from privateshare.platform.me.bringing import MAX_SHOWN, REFRESH_SECONDS, brought_sources
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
@@ -82,6 +85,7 @@ async def add_files(request: Request, browser_id: UUID) -> Response:
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         visitor = await find_visitor(request, db, browser_id)
+        accounts = await _own_accounts(db, visitor)
 
     def admit(fields: dict[str, str]) -> None:
         check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
@@ -93,12 +97,13 @@ async def add_files(request: Request, browser_id: UUID) -> Response:
         problem = visitor.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
         return _page(visitor, [problem], status=TOO_LARGE)
     try:
-        return await _add(visitor, form)
+        known = KnownUploads(platform, visitor.library.id, [account.id for account in accounts])
+        return await _add(visitor, form, known)
     finally:
         form.close()
 
 
-async def _add(visitor: Visitor, form: UploadForm) -> Response:
+async def _add(visitor: Visitor, form: UploadForm, known: KnownUploads) -> Response:
     dropped, words, platform = _dropped(visitor), visitor.words, visitor.platform
     try:
         files = await drop_zone.uploaded_files(dropped, platform.settings.data, form.fields, form.file, form.file_name)
@@ -116,7 +121,7 @@ async def _add(visitor: Visitor, form: UploadForm) -> Response:
             return _page(visitor, problems, found.questions, kept)
         if not found.found:
             return _page(visitor, problems)
-        await begin_reading(dropped, _waiting(visitor), found)
+        await begin_reading(dropped, _waiting(visitor), known, found)
         is_reading = True
     finally:
         drop_zone.close_unused_files(files, found.found if is_reading else ())
@@ -173,7 +178,8 @@ async def _add_export(request: Request, visitor: Visitor, export: WaitingExport,
     assert export.summary is not None
     platform, summary = visitor.platform, export.summary
     source = platform.sources.connectable[export.source]
-    kept = await keep_objects(platform, visitor.library, summary, _waiting(visitor).objects(export))
+    objects, was_read = _waiting(visitor).objects(export), export.known_in is None
+    kept = await keep_export(platform, visitor.library, export.read_file, objects, was_read=was_read)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visitor = await find_visitor(request, db, visitor.browser.id)
         connected = ConnectedSource(source.info, summary.identity, belongs_to=chosen_account(decision))
@@ -190,9 +196,13 @@ async def _visitor_and_accounts(request: Request, browser_id: UUID) -> tuple[Vis
     """Find the person, and the accounts that an export could belong to."""
     async with platform_of(request).database.transaction() as db:
         visitor = await find_visitor(request, db, browser_id)
-        accounts = await library_accounts(db, visitor.library.id)
-        proven = [account for account in accounts if account.unproven_on is None]
-        return visitor, known_accounts(visitor.library, proven)
+        return visitor, known_accounts(visitor.library, await _own_accounts(db, visitor))
+
+
+async def _own_accounts(db: AsyncSession, visitor: Visitor) -> Sequence[AccountRow]:
+    """Return the accounts of the person, without those that somebody else connected."""
+    accounts = await library_accounts(db, visitor.library.id)
+    return [account for account in accounts if account.unproven_on is None]
 
 
 def _cards(visitor: Visitor, exports: Sequence[WaitingExport], known: KnownAccounts) -> Sequence[FoundExport]:

@@ -17,8 +17,8 @@ from starlette.responses import Response
 
 from privateshare.errors import RequestTooLarge
 from privateshare.platform.archive_readers import ReaderFailed
-from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.consent.connections import PIECE_BYTES, keep_archive
+from privateshare.platform.blobs.temporary import PIECE_BYTES, SealedTemporary
+from privateshare.platform.consent.connections import keep_archive
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form

@@ -1,8 +1,8 @@
 """Merging uploaded archives into the files of an account, as a part of its sync."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing
 from io import BufferedReader
 from typing import BinaryIO, cast
 
@@ -11,12 +11,26 @@ import structlog
 from privateshare.platform.blobs.sealed import SealedReader, UnreadableBlob
 from privateshare.platform.db.tables import ArchiveRow
 from privateshare.platform.library.accounts import account_identity
-from privateshare.platform.library.archives import archive_key, left_out_of
+from privateshare.platform.library.archives import (
+    archive_key,
+    content_fingerprint,
+    file_of,
+    left_out_of,
+    upload_fingerprint,
+)
 from privateshare.platform.library.export_age import Age, age_of_export, aged
 from privateshare.platform.library.holdings import files_of_accounts
 from privateshare.platform.library.mapped_files import MappedFiles, has_files, stored_newest
 from privateshare.platform.library.object_buffer import ObjectBuffer
-from privateshare.platform.library.read_exports import ExportHead, milliseconds_now, stored_head, stored_pages
+from privateshare.platform.library.read_exports import (
+    ExportFile,
+    ExportHead,
+    milliseconds_now,
+    reading_export,
+    stored_head,
+    stored_pages,
+)
+from privateshare.platform.library.remembered import RememberedExport
 from privateshare.platform.sync.archive_pages import pages_while_allowed
 from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
 from privateshare.platform.sync.sync_run import AccountSync
@@ -48,14 +62,54 @@ async def import_archives(run: AccountSync) -> None:
 
 async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     """Import an archive, unless all of its objects are in the account already."""
-    if archive.was_read and run.imports.has(archive.fingerprint) and await _can_all_be_read(run):
+    file = file_of(archive, run.library)
+    if file is not None and run.imports.has(archive.fingerprint) and await _can_all_be_read(run):
         log.info("an export is in the account already", account=run.account.public_id)
         run.left_out.add(left_out_of(archive, run.library))
+    elif file is not None and not archive.was_read:
+        file = await _read_and_merge(run, archive, file)
     else:
-        await _merge_archive(run, archive)
-        if archive.was_read and not run.lost_blobs:
-            run.imports.add(archive.fingerprint)
+        async with _opened(run, archive) as reader:
+            opened = cast(BinaryIO, BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
+            head = await asyncio.to_thread(stored_head, opened) if archive.was_read else None
+            await _merge_archive(run, opened, head, left_out_of(archive, run.library))
+    if file is not None and not run.lost_blobs:
+        _remember(run, file)
     run.imported.append(archive)
+
+
+def _remember(run: AccountSync, file: ExportFile) -> None:
+    """Note that everything of an export is in the account."""
+    account, summary = run.library.account(run.account.id), file.summary
+    # What could not be read may be readable at another time, or on another machine.
+    is_always_same = not summary.left_out.is_partial
+    run.imports.add(
+        RememberedExport(
+            content_fingerprint(account, summary.content),
+            upload_fingerprint(account, file.sha256) if is_always_same else None,
+            summary if is_always_same else None,
+        )
+    )
+
+
+async def _read_and_merge(run: AccountSync, archive: ArchiveRow, file: ExportFile) -> ExportFile:
+    """Import an export that was recognised when it was uploaded, and not read. Return what is in it."""
+    async with (
+        _opened(run, archive) as reader,
+        reading_export(run.platform, run.source, reader, lambda _: run.require_time()) as read,
+    ):
+        head, pages = read.objects.opened()
+        await _merge_archive(run, pages, head, read.summary.left_out)
+        return ExportFile(file.sha256, read.summary)
+
+
+@asynccontextmanager
+async def _opened(run: AccountSync, archive: ArchiveRow) -> AsyncIterator[SealedReader]:
+    """Open the blob of an archive. Raises UnreadableBlob."""
+    key, context = archive_key(archive, run.library), run.library.blob_context(archive.blob)
+    reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
+    with closing(reader):
+        yield reader
 
 
 async def _can_all_be_read(run: AccountSync) -> bool:
@@ -76,17 +130,24 @@ async def _can_all_be_read(run: AccountSync) -> bool:
     return not run.lost_blobs
 
 
-async def _merge_archive(run: AccountSync, archive: ArchiveRow) -> None:
-    identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
-    key = archive_key(archive, run.library)
-    reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
+async def _merge_archive(run: AccountSync, opened: BinaryIO, head: ExportHead | None, left_out: LeftOut) -> None:
+    """Merge an archive into the files of the account.
+
+    Args:
+        run: The sync.
+        opened: The pages of an export after its head, or an archive from another PrivateShare.
+        head: The head of the export; None for an archive from another PrivateShare.
+        left_out: What of the export could not be read.
+    """
+    identity = account_identity(run.account, run.library)
     async with run.platform.database.transaction() as db:
         stages = Stages(is_first=not await has_files(db, run.account))
-    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ExitStack() as buffers:
+    with ExitStack() as buffers:
         buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
-        head = await asyncio.to_thread(stored_head, cast(BinaryIO, opened)) if archive.was_read else None
-        age = await _compare_with_stored(run, archive, head, buffer) if head and not stages.is_first else Age.NEWER
-        found = _pages_of_archive(run, archive, head, cast(BinaryIO, opened), identity.objects_owner)
+        age = Age.NEWER
+        if head is not None and not stages.is_first:
+            age = await _compare_with_stored(run, left_out, head, buffer)
+        found = _pages_of_archive(run, left_out, head, opened, identity.objects_owner)
         async with aclosing(pages_while_allowed(run, found)) as pages:
             async for page in pages:
                 await asyncio.to_thread(buffer.add_entries, aged(page.entries, age))
@@ -97,7 +158,7 @@ async def _merge_archive(run: AccountSync, archive: ArchiveRow) -> None:
         await write_objects(run, buffer, from_source=False)
 
 
-async def _compare_with_stored(run: AccountSync, archive: ArchiveRow, head: ExportHead, buffer: ObjectBuffer) -> Age:
+async def _compare_with_stored(run: AccountSync, left_out: LeftOut, head: ExportHead, buffer: ObjectBuffer) -> Age:
     """Compare an export with what is stored of the account, and tell the buffer what follows. ADR 64."""
     if run.source.info.schema.standard == FHIR:  # Its resources have versions of their own. ADR 18.
         return Age.NEWER
@@ -105,14 +166,14 @@ async def _compare_with_stored(run: AccountSync, archive: ArchiveRow, head: Expo
     async with run.platform.database.transaction() as db:
         age = age_of_export(head.newest, await stored_newest(db, files, run.account, milliseconds_now()))
     buffer.compares_changes = age is Age.UNKNOWN
-    if age is Age.NEWER and not left_out_of(archive, run.library).is_partial:
+    if age is Age.NEWER and not left_out.is_partial:
         for object_type in head.complete:
             buffer.take_as_list(object_type)
     return age
 
 
 async def _pages_of_archive(
-    run: AccountSync, archive: ArchiveRow, head: ExportHead | None, opened: BinaryIO, owner: str
+    run: AccountSync, left_out: LeftOut, head: ExportHead | None, opened: BinaryIO, owner: str
 ) -> AsyncGenerator[EntryPage | LeftOut]:
     """Yield the objects of an archive, and at the end what of it could not be read."""
     types, info = run.known_cursors.keys(), run.source.info
@@ -129,4 +190,4 @@ async def _pages_of_archive(
             else [(type_, entry) for type_, entry in found.entries if type_ in types]
         )
         yield EntryPage(wanted)
-    yield left_out_of(archive, run.library)
+    yield left_out

@@ -69,6 +69,22 @@ def test_the_account_is_asked_for_where_the_file_does_not_say_it(
     assert decided([card], {card.field: str(uuid4())}) is None
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_it_is_said_that_everything_in_a_file_is_here_already(complete: bool) -> None:
+    """The account that has it is chosen, and nothing is removed by it."""
+    ann, other = known(ANN), known(SOMEONE)
+    for export, account, chosen in ((ANN, ann, ADD), (SOMEONE, other, str(other.id)), (SOMEONE, ann, str(ann.id))):
+        waiting = ready(export, complete=complete)
+        waiting.known_in = account.id
+        stored = WaitingExport.from_json(waiting.to_json())
+        (card,) = export_cards(WORDS, {}, [stored], KnownAccounts([ann, other]), NOW)
+        assert card.warning == "You added this file before: everything in it is in your account at Goodreads already."
+        assert card.chosen == chosen
+        assert chosen in {decision.value for decision in card.decisions}
+    (card,) = export_cards(WORDS, {}, [stored], KnownAccounts([other]), NOW)  # The account was removed meanwhile.
+    assert "everything" not in card.warning
+
+
 def test_a_card_says_what_is_in_the_file() -> None:
     (card,) = export_cards(WORDS, {}, [ready(ANN)], NOBODY, NOW)
     assert (card.owner, card.total, card.file) == ("Ann", "1,200 entries", "books.csv")

@@ -17,7 +17,7 @@ from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
 from privateshare.platform.consent.export_reading import begin_reading
 from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
-from privateshare.platform.consent.pages.drop_page import dropped_files, waiting_exports
+from privateshare.platform.consent.pages.drop_page import dropped_files, known_uploads, waiting_exports
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_answers import (
     ANSWER,
@@ -46,6 +46,7 @@ from privateshare.platform.consent.visit import (
 )
 from privateshare.platform.db.tables import ProviderRow
 from privateshare.platform.http.requests import platform_of, public_address
+from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.providers import find_provider
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.sources.contract import (
@@ -95,12 +96,15 @@ async def connect(request: Request, source_id: int) -> Response:
     try:
         async with platform_of(request).database.transaction() as db:
             visit = await _lock(request, db)  # Bind the journey to this browser even if the form has mistakes.
-        return await _connect_chosen(request, visit, source, form)
+            known = await known_uploads(visit)
+        return await _connect_chosen(request, visit, source, form, known)
     finally:
         form.close()
 
 
-async def _connect_chosen(request: Request, visit: Visit, source: Source, form: UploadForm) -> Response:
+async def _connect_chosen(
+    request: Request, visit: Visit, source: Source, form: UploadForm, known: KnownUploads
+) -> Response:
     method = form.fields.get(METHOD_FIELD) or (UPLOAD if form.file is not None else "")
     sample = method.removeprefix(SAMPLE) if method.startswith(SAMPLE) else None
     if sample in {offered.id for offered in source.info.samples}:
@@ -111,7 +115,7 @@ async def _connect_chosen(request: Request, visit: Visit, source: Source, form: 
         return _show_methods(visit, source, visit.words.say(N_("Choose one of these first.")), missing=True)
     if form.file is None:
         return _show_methods(visit, source, visit.words.say(N_("Choose the file to upload.")), chosen=UPLOAD)
-    return await _read_upload(visit, source, form, form.file)
+    return await _read_upload(visit, source, form, form.file, known)
 
 
 async def _connect_sample(request: Request, source: Source, sample: str) -> Response:
@@ -171,10 +175,12 @@ async def _begin_sign_in(
         return redirect(await navigation.after_connecting(visit, account))
 
 
-async def _read_upload(visit: Visit, source: Source, form: UploadForm, archive: SealedTemporary) -> Response:
+async def _read_upload(
+    visit: Visit, source: Source, form: UploadForm, archive: SealedTemporary, known: KnownUploads
+) -> Response:
     """Begin to read an archive, and lead to the page that shows what is in it. Raises RequestTooLarge."""
     file = DroppedFile("", form.file_name, 0, archive)
-    await begin_reading(dropped_files(visit), waiting_exports(visit), SortedFiles([(source, file)]))
+    await begin_reading(dropped_files(visit), waiting_exports(visit), known, SortedFiles([(source, file)]))
     form.take_file()
     return redirect(visit.address(f"found?source={source.info.id}"))
 

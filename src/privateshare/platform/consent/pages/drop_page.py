@@ -11,6 +11,7 @@ from privateshare.platform.consent import drop_zone
 from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.export_reading import begin_reading
 from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.shareable_accounts import visible_accounts
 from privateshare.platform.consent.source_choice import allowed_sources
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
@@ -29,6 +30,7 @@ from privateshare.platform.consent.visit import (
 )
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
+from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.waiting_exports import WaitingExports
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.sources.contract import Source
@@ -87,12 +89,13 @@ async def drop(request: Request) -> Response:
     try:
         async with platform_of(request).database.transaction() as db:
             visit = await _locked_visit(request, db)  # Bind the journey to this browser even if the form has mistakes.
-        return await _dropped_form(visit, form.fields, form)
+            known = await known_uploads(visit)
+        return await _dropped_form(visit, form.fields, form, known)
     finally:
         form.close()
 
 
-async def _dropped_form(visit: Visit, fields: Mapping[str, str], form: UploadForm) -> Response:
+async def _dropped_form(visit: Visit, fields: Mapping[str, str], form: UploadForm, known: KnownUploads) -> Response:
     dropped, folder = dropped_files(visit), visit.platform.settings.data
     try:
         files = await drop_zone.uploaded_files(dropped, folder, fields, form.file, form.file_name)
@@ -109,7 +112,7 @@ async def _dropped_form(visit: Visit, fields: Mapping[str, str], form: UploadFor
             return _page(visit, problems, found.questions, await drop_zone.kept_files(dropped, files))
         if not found.found:
             return _page(visit, problems)
-        await begin_reading(dropped, waiting_exports(visit), found)
+        await begin_reading(dropped, waiting_exports(visit), known, found)
         is_reading = True
     finally:
         drop_zone.close_unused_files(files, found.found if is_reading else ())
@@ -147,6 +150,12 @@ async def _locked_visit(request: Request, db: AsyncSession) -> Visit:
     check_unfinished(visit)
     require_kind(visit, *REVIEWED)
     return visit
+
+
+async def known_uploads(visit: Visit) -> KnownUploads:
+    """Return what recognises files that the person of this journey uploaded before."""
+    accounts = await visible_accounts(visit)
+    return KnownUploads(visit.platform, visit.journey.library_id, [account.id for account in accounts])
 
 
 def waiting_exports(visit: Visit) -> WaitingExports:

@@ -106,7 +106,8 @@ async def _add(request: Request, visit: Visit, export: WaitingExport, decision: 
             raise RedirectInstead(redirect(visit.address(f"connect/{source.info.id}?problem=another")))
         library = await outcome.journey_library(visit)
     # No transaction is open while the objects are copied.
-    kept = await connections.keep_objects(platform, library, export.summary, objects)
+    was_read = export.known_in is None
+    kept = await connections.keep_export(platform, library, export.read_file, objects, was_read=was_read)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visit = await _locked_visit(request, db)
         await waiting_exports(visit).take(export)

@@ -19,7 +19,8 @@ class ArchiveRow(Base):
     agree it is imported only into an account that the journey itself created, to show what is in it; `imported` is true
     then. `sealed_key` is the key of the blob. `fingerprint` detects a file that was uploaded before. `sealed_left_out`
     counts the entries that cannot be read. `was_read` is true if the blob holds the objects of the export, and not
-    the file that was uploaded.
+    the file that was uploaded. `sealed_upload` says what the file was and what is in it; it is NULL for an archive from
+    another PrivateShare, whose file is read by the import.
     """
 
     __tablename__ = "archives"
@@ -33,6 +34,7 @@ class ArchiveRow(Base):
     imported: Mapped[bool] = mapped_column(default=False)
     was_read: Mapped[bool] = mapped_column(default=False)
     sealed_left_out: Mapped[bytes]
+    sealed_upload: Mapped[bytes | None]
     created_at: Mapped[datetime] = created()
     __table_args__ = (
         erased_with(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),
