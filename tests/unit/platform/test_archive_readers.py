@@ -405,7 +405,7 @@ def test_a_reader_loads_nothing_of_the_platform() -> None:
 
 def test_sources_that_also_have_an_api_load_no_http_client_to_read_an_export() -> None:
     """The client of the API is in `live`, which only the platform imports."""
-    names = ("spotify", "strava", "reddit", "lastfm")
+    names = ("spotify", "strava", "reddit", "lastfm", "github", "google_health")
     loaded = modules_after_importing(*(f"privateshare.sources.{name}.source" for name in names))
     assert not {"httpx2", "ssl"} & set(loaded)
 

@@ -14,16 +14,20 @@ from privateshare.sources.contract import (
     ObjectSchema,
     RequestLimit,
     SignIn,
+    Source,
     SourceInfo,
 )
 from privateshare.sources.github import mapping
+from privateshare.sources.github.configuration import Settings
 from privateshare.sources.github.sample import sample_items
+from privateshare.sources.github.source import EXPORT
 from privateshare.sources.json_api.listing import Listing, NewestFirst
 from privateshare.sources.json_api.oauth_source import OAuthApiSource
 from privateshare.sources.json_api.paging import itself, linked_page, list_at
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules, requested_pause
 from privateshare.sources.json_api.values import required_text
 from privateshare.sources.object_building import dict_of, text_of
+from privateshare.sources.routes import UploadOrSignIn
 from privateshare.sources.web import open_client
 
 ID = 9051
@@ -153,3 +157,8 @@ class LiveGitHub(OAuthApiSource):
     def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
         """Make the items of a list for the sample, if exports have none of its type."""
         return sample_items(listing, now)
+
+
+def configured(settings: Settings) -> Sequence[Source]:
+    """Return the source of exports with a sign-in too, by the operator's OAuth app."""
+    return (UploadOrSignIn(EXPORT, LiveGitHub(settings)),)

@@ -1,17 +1,12 @@
 """The source GitHub: a sample, or the export of an account."""
 
-from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
-from privateshare.sources.contract import FileMark, Source
+from privateshare.sources.contract import FileMark
 from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.github.reader import GitHubReader
 from privateshare.sources.github.sample import sample_files
-
-if TYPE_CHECKING:
-    from privateshare.sources.github.configuration import Settings
 
 ID = 9051
 # The folders of repositories, of files that people attached to comments, and of packages of releases.
@@ -50,12 +45,3 @@ EXPORT = GitHubExport(
     sample_files,
 )
 SOURCES = (EXPORT,)
-
-
-def configured(settings: "Settings") -> Sequence[Source]:
-    """Return the source with a sign-in too, by the operator's OAuth app."""
-    # The process that reads an archive imports this module, and does without the clients of the API.
-    from privateshare.sources.github.live import LiveGitHub
-    from privateshare.sources.routes import UploadOrSignIn
-
-    return (UploadOrSignIn(EXPORT, LiveGitHub(settings)),)

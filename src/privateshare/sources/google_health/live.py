@@ -15,8 +15,10 @@ from privateshare.sources.contract import (
     RequestLimit,
     SignIn,
     Skipped,
+    Source,
     SourceInfo,
 )
+from privateshare.sources.google_fitness.source import SOURCES as EXPORTS
 from privateshare.sources.google_health import mapping
 from privateshare.sources.google_health.configuration import Settings
 from privateshare.sources.google_health.days import CORRECTED_DAYS, FIRST_DAY, DayReader
@@ -26,7 +28,9 @@ from privateshare.sources.json_api.paging import field_at, token_page
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules
 from privateshare.sources.json_api.values import required_text
 from privateshare.sources.object_building import SourceAccount, account_of
+from privateshare.sources.routes import UploadOrSignIn
 
+ID = 15
 SCOPES = "https://www.googleapis.com/auth/googlehealth"
 ACTIVITY_SCOPE = f"{SCOPES}.activity_and_fitness.readonly"
 HEALTH_SCOPE = f"{SCOPES}.health_metrics_and_measurements.readonly"
@@ -181,14 +185,14 @@ class LiveGoogleHealth(OAuthApiSource):
                 yield from reader.read(allowed[ObjectType.DAILY_ACTIVITY_SUMMARY])
         yield from super().fetch(connection, allowed)
 
-    def sample_items(self, listing: str, now: datetime) -> Sequence[Any]:
-        """Return nothing: the sample is that of exports."""
-        del listing, now
-        return ()
-
 
 def granted_scopes(token: JsonObject) -> frozenset[str]:
     """Return the scopes that a token has. One that does not say it has all that were asked for (RFC 6749, 5.1)."""
     scope = token.get("scope")
     asked = (ACTIVITY_SCOPE, HEALTH_SCOPE, SLEEP_SCOPE)
     return frozenset(scope.split() if isinstance(scope, str) else asked)
+
+
+def configured(settings: Settings) -> Sequence[Source]:
+    """Return the source of Fitbit's exports with a sign-in at Google too, by the operator's project."""
+    return [UploadOrSignIn(source, LiveGoogleHealth(settings)) for source in EXPORTS if source.info.id == ID]
