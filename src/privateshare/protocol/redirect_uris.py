@@ -10,15 +10,8 @@ from collections.abc import Collection, Mapping
 from urllib.parse import quote, unquote_plus, urlencode
 
 MAX_QUERY_CHARACTERS = 2000  # Applies to the query that an app adds.
-RETURN_PARAMETERS = (
-    "success",
-    "code",
-    "state",
-    "accountReference",
-    "postboxId",
-    "publicKey",
-    "errorCode",
-)  # Protocol 8.3.
+# Protocol 8.3.
+RETURN_PARAMETERS = ("success", "code", "state", "accountReference", "postboxId", "publicKey", "errorCode")
 REVOKE_PARAMETERS = ("result", "errorCode", "error_message")  # Protocol 7.4.
 
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::([0-9]{1,5}))?((?:[/?].*)?)", re.DOTALL)

@@ -112,7 +112,7 @@ class _Lists:
             self._without_records += self._reader.others - self._others
 
     def close(self) -> None:
-        """Count what belongs to records no more, at the end of the object."""
+        """Stop counting the objects that belong to records, at the end of the object."""
         if self._has_records:
             self._reader.forget_others(self._without_records)
 

@@ -37,9 +37,8 @@ class ReaderServer:
         self._control = control
         self._lifelines: dict[int, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
-        self._woken, self._wake = (
-            socket.socketpair()
-        )  # Both are kept: one whose other end is closed is always readable.
+        # Both ends are kept open: a socket whose other end is closed is always readable.
+        self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
         self._wake.setblocking(False)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
@@ -129,7 +128,7 @@ def _become_reader(source: int, sink: int) -> None:
     except SystemExit:
         code = 0
     finally:
-        os._exit(code)  # What this process would do at its end is for the one that it was forked from.
+        os._exit(code)  # Cleaning up is left to the process that this one was forked from.
 
 
 if __name__ == "__main__":

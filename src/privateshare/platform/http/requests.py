@@ -18,12 +18,8 @@ from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 
-PATHS_FOR_ANY_HOST = (
-    "/healthz",
-    "/readyz",
-    "/metrics",
-    "/metrics/processes",
-)  # Monitoring may use any address of the process.
+# Monitoring may use any address of the process.
+PATHS_FOR_ANY_HOST = ("/healthz", "/readyz", "/metrics", "/metrics/processes")
 MAX_BODY_BYTES = 1 << 20  # This limits bodies that are read into memory, not those read with `body_stream`.
 MAX_BODY_SECONDS = 60.0
 

@@ -35,9 +35,8 @@ class ProcessRole(StrEnum):
 
 def run_child(settings: Settings, role: ProcessRole, port: int) -> None:
     """Run this process until SIGTERM. It ends at once when its parent has ended, however that came about."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes of a terminal. The parent stops this one.
+    # Ctrl-C reaches all processes of a terminal. The parent stops this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     configure_logging(settings)
     if role is ProcessRole.WORKER and sys.platform == "linux":

@@ -37,7 +37,7 @@ _UPLOAD = Upload(
         "Save the zip file, for example to Files, and choose it here as it is.",
     ),
 )
-# A heart.
+# The drawing is a heart.
 _BRAND = Brand(
     "#c81e4a",
     "M12 20.5C9 18.5 3 14.2 3 9.1 3 6.4 5 4.5 7.5 4.5c1.8 0 3.5 1 4.5 2.6 1-1.6 2.7-2.6 4.5-2.6"

@@ -45,7 +45,7 @@ _UPLOAD = Upload(
         "Choose the file here as you received it. A zip file may hold the statements of several accounts and banks.",
     ),
 )
-# A house with columns.
+# The drawing is a house with columns.
 _BRAND = Brand("#24507f", "M12 3 3 8v2h18V8ZM5 11.5v6h2.5v-6Zm5.75 0v6h2.5v-6Zm5.75 0v6H19v-6ZM3 19v2h18v-2Z")
 _SAMPLES = (
     Sample("default", "A household", "A year and a half of one household's current account and credit card."),

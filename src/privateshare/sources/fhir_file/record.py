@@ -20,9 +20,8 @@ from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.upload_records import UploadReader
 
 WRAPPERS = frozenset({"Bundle", "Parameters"})
-ENTRY_MEMBERS = frozenset(
-    {"fullUrl", "resource", "request", "response", "search"}
-)  # The members of an entry of a Bundle.
+# The members of an entry of a Bundle.
+ENTRY_MEMBERS = frozenset({"fullUrl", "resource", "request", "response", "search"})
 
 OTHER_VERSION = Reason(
     "OtherVersion",

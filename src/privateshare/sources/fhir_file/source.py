@@ -27,7 +27,7 @@ from privateshare.sources.fhir_file.sample import sample_resources
 from privateshare.sources.identity import Deletion
 from privateshare.sources.page_building import OwnedObjects, Written, owned_pages, owner_at_end, pages
 
-# A clipboard with a cross.
+# The drawing is a clipboard with a cross.
 _BRAND = Brand("#0b7285", "M9 2.5h6L16 4h3v17H5V4h3Zm2 6.5v3H8v2h3v3h2v-3h3v-2h-3V9Z")
 
 

@@ -14,7 +14,7 @@ _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[A-Za-z]+="[^"]*")*)')
 
 
 def single_page(_reply: Reply, _items: Sequence[Any]) -> None:
-    """Tell that there is only one page."""
+    """Return None: there is only one page."""
 
 
 def linked_page(reply: Reply, _items: Sequence[Any]) -> ApiRequest | None:
