@@ -228,6 +228,47 @@ def test_an_upload_is_recognised(source: Source, changed: Callable[[bytes], byte
     assert {id_ for group in groups for id_ in group} <= set(own)
 
 
+# What people write to each other, and what marks of sources consist of.
+WORDS = (
+    "https://www.youtube.com/watch?v=a https://www.youtube.com/results?search_query=a https://music.youtube.com/watch "
+    "https://github.com/a/b https://www.tiktok.com/@a/video/1 https://x.com/a/status/1 https://letterboxd.com/film/x/ "
+    "https://www.instagram.com/p/1 https://open.spotify.com/track/1 https://www.netflix.com/title/1 https://t.me/a "
+    "https://www.strava.com/activities/1 https://www.reddit.com/r/a/comments/1 https://www.goodreads.com/book/1 "
+    "OFXHEADER:100 <OFX> camt.053 :60F:C260104EUR1 <HealthData <gpx> <kml> <TrainingCenterDatabase> <ClinicalDocument> "
+    "com.samsung.health BEGIN:VCARD BEGIN:VCALENDAR From: a@example.org Takeout/Fit !Type:Bank window.YTD participants"
+)
+TEXTS: dict[str, tuple[set[int], str]] = {
+    "a chat of WhatsApp": ({9003}, f"[01.03.26, 17:12:00] Ann: {WORDS}"),
+    "a conversation of Facebook": (
+        {1, 420},
+        json.dumps({"participants": [{"name": "A"}], "messages": [{"sender_name": "A", "content": WORDS}]}),
+    ),
+    "a conversation with an assistant": (
+        {9005},
+        json.dumps([{"title": "t", "mapping": {"a": {"message": {"content": {"parts": [WORDS]}}}}}]),
+    ),
+    "a message": (
+        {9010},
+        f"From: a@example.org\nTo: b@example.org\nSubject: Hi\nDate: Mon, 5 Jan 2026 09:00:00 +0000\n\n{WORDS}\n",
+    ),
+    "an event": (
+        {9011},
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\nDESCRIPTION:{WORDS}\r\nEND:VEVENT\r\n",
+    ),
+    "a contact": ({9012}, f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\r\nNOTE:{WORDS}\r\nEND:VCARD\r\n"),
+    "a post": ({2}, "window.YTD.tweets.part0 = " + json.dumps([{"tweet": {"id_str": "1", "full_text": WORDS}}])),
+    "notes": (set(), f"Dear diary, {WORDS}"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_words_of_others_in_a_text_mislead_nobody(name: str) -> None:
+    """A link in a message is no export of the service that it leads to, and a word no beginning of a file."""
+    own, content = TEXTS[name]
+    found = {id_ for group in recognised(content.encode()) for id_ in group}
+    assert found == own
+
+
 def test_foreign_files_are_recognised_as_nothing() -> None:
     """What is in them is counted, so that the person can be told."""
     files = {"holiday/1.jpg": b"\xff\xd8", "holiday/2.jpg": b"\xff\xd8", "notes.txt": b"Buy milk, and a ladder."}

@@ -30,7 +30,7 @@ NAME = "Apple Health"
 _UPLOAD = Upload(
     in_folders=True,
     accept=".zip,.xml",
-    marks=(FileMark(r"<!DOCTYPE HealthData|<HealthData\b"),),
+    marks=(FileMark(r"(?s)\A[\s\ufeff]*<(\?xml\b.*<)?(!DOCTYPE HealthData|HealthData)\b"),),
     instructions=(
         "On your iPhone open the Health app and tap your picture at the top right.",
         "Tap “Export All Health Data”, confirm, and wait: it takes some minutes.",

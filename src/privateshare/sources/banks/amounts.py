@@ -62,12 +62,16 @@ def written_amount(text: str) -> WrittenAmount | None:
     return WrittenAmount(match["digits"], sign, currency)
 
 
+_RATE = re.compile(r"\d{1,4}[.,]\d{5,12}")  # Neither a date nor a time is written so.
+
+
 class DecimalMark:
     """A detector of the decimal mark (1.234,56 or 1,234.56), which considers all amounts of a file."""
 
     def __init__(self) -> None:
         self._votes: set[str] = set()
         self._undecided: set[str] = set()
+        self._marks_of_rates: set[str] = set()
         self._has_whole_amounts = False
         self._has_large_whole_amounts = False
 
@@ -89,6 +93,11 @@ class DecimalMark:
         else:
             self._undecided.add(mark)
 
+    def add_other(self, text: str) -> None:
+        """Add a cell of a column that has no amounts. An exchange rate has the decimal mark of the amounts."""
+        if _RATE.fullmatch(text):
+            self._marks_of_rates.add("." if "." in text else ",")
+
     def decide(self, otherwise: str | None = None) -> str:
         """Determine the decimal mark.
 
@@ -109,6 +118,8 @@ class DecimalMark:
             return otherwise
         if not self._undecided:
             return "."
+        if len(self._marks_of_rates) == 1:
+            return next(iter(self._marks_of_rates))
         if len(self._undecided) == 1 and self._has_whole_amounts and not self._has_large_whole_amounts:
             # In a file with 500 and 1,234 the comma separates thousands, as three decimals would be on every amount.
             return "." if "," in self._undecided else ","

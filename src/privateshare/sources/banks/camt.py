@@ -44,14 +44,14 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
     Raises:
         UnreadableStatement: The file is not XML, or was cut off.
     """
-    account, currency = BankAccount(), None
+    account, currency, day = BankAccount(), None, _OneDay()
     with file.open() as stream:
         bounded = _EntryLimit(stream)
         try:
             for event, element in etree.iterparse(
                 bounded,
                 events=("start", "end"),
-                tag=[f"{{*}}{name}" for name in (*_STATEMENTS, "Acct", "Ntry")],
+                tag=[f"{{*}}{name}" for name in (*_STATEMENTS, "Acct", "FrToDt", "Bal", "Ntry")],
                 resolve_entities=False,
                 no_network=True,
                 load_dtd=False,
@@ -63,11 +63,13 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
                 name = _local(element)
                 if event == "start":
                     if name in _STATEMENTS:
-                        account, currency = BankAccount(), None
+                        account, currency, day = BankAccount(), None, _OneDay()
                 elif name == "Acct" and _parent(element) in _STATEMENTS:
                     account, currency = _account(element)
+                elif name in ("FrToDt", "Bal") and _parent(element) in _STATEMENTS:
+                    day.note(_Fields(element))
                 elif name == "Ntry":
-                    yield _entry(element, account, currency)
+                    yield _entry(element, account, currency, day.found)
                     _remove_read_elements(element)
                     bounded.begin()
         except etree.XMLSyntaxError as error:
@@ -156,6 +158,23 @@ class _Fields:
         return ""
 
 
+class _OneDay:
+    """The day of a statement, if it is of one day: the entries of some banks have no date then."""
+
+    def __init__(self) -> None:
+        self._days: set[date] = set()
+
+    def note(self, fields: _Fields) -> None:
+        """Note the days of a period, or of a balance."""
+        days = (_day(fields, path) for path in ("FrDtTm", "ToDtTm", "FrDt", "ToDt", "Dt"))
+        self._days.update(day for day in days if day is not None)
+
+    @property
+    def found(self) -> date | None:
+        """The day; None if there are several, or it is not known."""
+        return next(iter(self._days)) if len(self._days) == 1 else None
+
+
 def _account(element: etree._Element) -> tuple[BankAccount, str | None]:
     fields = _Fields(element)
     account = BankAccount(
@@ -165,7 +184,8 @@ def _account(element: etree._Element) -> tuple[BankAccount, str | None]:
     return account, fields.first("Ccy") or None
 
 
-def _entry(entry: etree._Element, account: BankAccount, currency: str | None) -> Booking | Reason:
+def _entry(entry: etree._Element, account: BankAccount, currency: str | None, day: date | None) -> Booking | Reason:
+    """Read an entry. `day` is that of its statement, if that is of one day."""
     fields = _Fields(entry, "TxDtls")
     status = fields.first("Sts/Cd", "Sts/Prtry", "Sts") or "BOOK"
     if status == "PDNG":
@@ -179,6 +199,8 @@ def _entry(entry: etree._Element, account: BankAccount, currency: str | None) ->
     if direction not in ("CRDT", "DBIT"):
         return NO_DIRECTION
     booked, valued = _day(fields, "BookgDt"), _day(fields, "ValDt")
+    if booked is None and valued is None:
+        booked = day
     if booked is None and valued is None:
         return NO_DATE
     details = [_Fields(part) for part in fields.parts[:MAX_DETAILS]]

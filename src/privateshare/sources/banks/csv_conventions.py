@@ -123,6 +123,8 @@ def _note_row(row: Row, facts: _Facts, order: DateOrder, marks: _Marks) -> None:
     for role in (Role.NET, Role.AMOUNT, Role.DEBIT, Role.CREDIT, Role.BALANCE, Role.FEE):
         if (written := written_amount(row.cell(role))) is not None:
             (marks.of_balances if role is Role.BALANCE else marks.of_amounts).add(written.digits)
+    for text in row.other_cells():
+        marks.of_amounts.add_other(text)
     for role in NUMBER_ROLES:
         if number := account_number(row.cell(role)):
             facts.filled[role] += 1

@@ -69,6 +69,11 @@ class Row:
         """Whether the row fills all columns that every booking fills."""
         return all(place < len(self._cells) and self._cells[place].strip() for place in self.columns.always)
 
+    def other_cells(self) -> Iterator[str]:
+        """Yield the cells of columns without a role."""
+        known = {place for places in self.columns.places.values() for place in places}
+        yield from (text.strip() for place, text in enumerate(self._cells) if place not in known)
+
     def cell(self, role: Role) -> str:
         """Return the first cell of a role that is not empty."""
         return self._texts.get(role, "")

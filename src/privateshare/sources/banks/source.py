@@ -35,7 +35,12 @@ _AMOUNT_WORDS = (
 _UPLOAD = Upload(
     accept=".csv,.xml,.ofx,.qfx,.qif,.sta,.940,.942,.mt940,.txt,.tab,.zip",
     marks=(
-        FileMark(r"OFXHEADER|<OFX>|<BkToCstmr|camt\.05[234]|\A!Type:(Bank|CCard|Cash|Oth)|:60[FM]:"),
+        # The formats of banks begin in a certain way: their words may also be in a message.
+        FileMark(r"\A[\s\ufeff]*(OFXHEADER\b|!Type:(Bank|CCard|Cash|Oth))|(?m:^:60[FM]:)"),
+        FileMark(
+            r"(?s)\A[\s\ufeff]*<(\?xml\b|\?OFX\b|OFX>|Document\b|\w+:Document\b).*"
+            r"(OFXHEADER|<OFX>|<(\w+:)?BkToCstmr|camt\.05[234])"
+        ),
         FileMark(_AMOUNT_WORDS, r"\.(csv|tsv|tab|txt)$|^$", is_weak=True),
     ),
     alike="banks",

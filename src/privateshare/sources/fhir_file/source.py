@@ -50,7 +50,8 @@ class FhirFile:
         upload=Upload(
             accept=".json,.ndjson,.xml,.smart-health-card,.gz,.zip",
             marks=(
-                FileMark(r'"resourceType"\s*:\s*"|<(\w+:)?ClinicalDocument\b', is_weak=True),
+                FileMark(r'"resourceType"\s*:\s*"', is_weak=True),
+                FileMark(r"(?s)\A[\s\ufeff]*<([?!].*<)?(\w+:)?ClinicalDocument\b", is_weak=True),
                 FileMark(r'"verifiableCredential"\s*:|\Ashc:/'),
             ),
             instructions=(

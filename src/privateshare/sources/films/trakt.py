@@ -39,11 +39,14 @@ class TraktReader(DeclaredReader):
         is_about_video = isinstance(thing.get("movie") or thing.get("episode") or thing.get("show"), dict)
         is_entry = is_about_video and ("watched_at" in thing or "rated_at" in thing)
         is_user = "username" in thing and "ids" in thing and "joined_at" in thing
-        return ObjectRole.RECORD if is_entry or is_user else ObjectRole.WRAPPER
+        return ObjectRole.RECORD if is_entry or is_user or _is_of_others(thing) else ObjectRole.WRAPPER
 
     def objects_of_record(self, found: FoundRecord) -> Iterator[Mapped]:
         """Yield something that was watched, or take note of a rating or the person."""
         thing = found.thing
+        if _is_of_others(thing):
+            self.left_out.pass_over()
+            return
         if "username" in thing:
             name = text_of(thing.get("username"))
             self.note_owner(name.casefold(), name)
@@ -71,6 +74,11 @@ class TraktReader(DeclaredReader):
             self.left_out.read += 1
             if own_id not in self._seen:
                 yield ObjectType.WATCH, self.account.thing(f"rated_{own_id}", moment, rating=rating, **video)
+
+
+def _is_of_others(thing: JsonObject) -> bool:
+    """Return whether an entry is of somebody else, such as a friend or the author of a comment that was liked."""
+    return isinstance(thing.get("user"), dict) and "account" not in thing
 
 
 def _video(thing: JsonObject) -> JsonObject:

@@ -26,7 +26,9 @@ class YouTube(UnnamedExportSource):
         upload=Upload(
             accept=".zip,.json,.html",
             marks=(
-                FileMark(r'"header"\s*:\s*"YouTube|youtube\.com/(watch|results)'),
+                # A link to a video alone may be in any message or note.
+                FileMark(r'"header"\s*:\s*"YouTube|"titleUrl"\s*:\s*"https?://[a-z.]*youtube\.com/(watch|results)'),
+                FileMark(r"(?s)\bmdl-typography--.*youtube\.com/(watch|results)"),
                 FileMark(path=r"\bYouTube\b[^/]*/.*\.(json|html)$"),
             ),
             instructions=(

@@ -13,8 +13,11 @@ _COLOUR = "#fe2c55"
 _ACCEPT = ".zip,.json,.txt"
 _MARKS = (
     FileMark(
-        r'"(Your Activity|Activity|Profile And Settings|Profile|Comment|Direct Messages?)"\s*:\s*\{'
-        r'(?s:.*)"(VideoList|ItemFavoriteList|FansList|SearchList|CommentsList|ProfileMap|ChatHistory|EffectLink)"'
+        # People may choose which parts they download.
+        r'"(Your Activity|Activity|Likes and Favou?rites|Profile And Settings|Profile|Post|Comment|Direct Messages?'
+        r'|Tiktok Live|TikTok Shopping)"\s*:\s*\{'
+        r'(?s:.*)"(VideoList|\w*FavoriteList|Favorite\w+List|FansList|SearchList|CommentsList|ProfileMap|ChatHistory'
+        r'|EffectLink)"'
     ),
     FileMark(
         r"\A>*\s*(Date: \d{4}-\d\d-\d\d[^\n]*\n(Video )?Link: https?://www\.tiktok|Chat History with )",

@@ -30,7 +30,8 @@ class WorkoutFiles(UnnamedExportSource):
             accept=".fit,.gpx,.tcx,.kml,.kmz,.gz,.zip",
             marks=(
                 # Exports of other sources have such files too.
-                FileMark(r"<(\w+:)?(gpx|TrainingCenterDatabase|kml)\b|\A[\s\S]{6,10}\.FIT", is_weak=True),
+                FileMark(r"(?s)\A[\s\ufeff]*<([?!].*<)?(\w+:)?(gpx|TrainingCenterDatabase|kml)\b", is_weak=True),
+                FileMark(r"\A[\s\S]{6,10}\.FIT", is_weak=True),
                 FileMark(path=r"\.kmz$", is_weak=True),
             ),
             instructions=(

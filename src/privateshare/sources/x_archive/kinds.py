@@ -41,7 +41,7 @@ def kind_of(thing: Mapping[str, Any], key: str) -> XKind | None:
         thing: The object.
         key: The name of the member or list that contains it.
     """
-    if "deleted_at" in thing:
+    if "deleted_at" in thing or isinstance(thing.get("files"), list):  # The latter is an entry of the manifest.
         return None
     if (kind := KEYS.get(key)) is not None:
         # Another file repeats only the ids and dates of posts.

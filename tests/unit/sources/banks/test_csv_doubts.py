@@ -91,6 +91,19 @@ def test_amounts_are_parsed_by_the_notation_of_all(amounts: tuple[str, str], val
     assert bookings("Date;Description;Amount\n" + text)[0].amount == Decimal(value)
 
 
+@pytest.mark.parametrize(
+    ("rate", "value"), [("0.848252", "-12.900"), ("1,000000", "-12900"), ("24.11.2026", ""), ("12.2026", "")]
+)
+def test_an_exchange_rate_shows_the_decimal_mark(rate: str, value: str) -> None:
+    """Some banks write all amounts with three decimals. Dates show nothing."""
+    text = f"Date;Description;Amount;Exchange Rate\n2026-03-01;A;-12.900;{rate}\n2026-03-02;B;-29.000;{rate}\n"
+    if value:
+        assert bookings(text)[0].amount == Decimal(value)
+    else:
+        with pytest.raises(Broken, match="one thousand or one and a fraction"):
+            bookings(text)
+
+
 @pytest.mark.parametrize("amounts", [("-1,234", "-5,678"), ("-1.234",), ("-1,234", "-5000")])
 def test_ambiguous_amounts_are_rejected(amounts: tuple[str, ...]) -> None:
     """An amount that is a thousand times too large is worse than none."""

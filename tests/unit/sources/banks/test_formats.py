@@ -1,5 +1,6 @@
 """OFX, CAMT, MT940 and QIF, with what banks make of them."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -86,6 +87,24 @@ def test_camt_entries_that_are_not_booked_are_told() -> None:
     left_out = LeftOut()
     assert len(bookings(camt(statuses=("BOOK", "PDNG", "INFO")), left_out)) == 1
     assert reasons(left_out) == {"Pending": 1, "NoMoneyMoved": 1}
+
+
+BALANCES = "<Bal><Dt><Dt>2026-01-{}</Dt></Dt></Bal><Bal><Dt><Dt>2026-01-{}</Dt></Dt></Bal>"
+PERIOD = "<FrToDt><FrDtTm>2026-01-{}T00:00:00</FrDtTm><ToDtTm>2026-01-{}T23:59:59</ToDtTm></FrToDt>"
+
+
+@pytest.mark.parametrize("around", [BALANCES, PERIOD])
+def test_camt_entries_without_a_date_have_that_of_a_statement_of_one_day(around: str) -> None:
+    """A date that is only known to be one of several is none."""
+    undated = re.sub(r"<(BookgDt|ValDt)>.*?</\1>", "", camt())
+    (found,) = bookings(undated.replace("</Acct>", f"</Acct>{around.format('07', '07')}"))
+    assert str(found.booked) == "2026-01-07"
+    with pytest.raises(Broken, match="no transaction with a date"):
+        bookings(undated.replace("</Acct>", f"</Acct>{around.format('07', '08')}"))
+    with pytest.raises(Broken, match="no transaction with a date"):
+        bookings(undated)
+    (dated,) = bookings(camt().replace("</Acct>", f"</Acct>{around.format('07', '07')}"))
+    assert str(dated.booked) == "2026-01-05"
 
 
 def test_camt_that_was_cut_off_gives_what_is_there() -> None:

@@ -30,6 +30,9 @@ FILES: dict[str, str | bytes] = {
 }
 
 
+OTHER = {"username": "Bo", "name": "B", "joined_at": "2019-01-01T00:00:00Z", "ids": {"slug": "bo"}}
+
+
 def day_of(thing: dict[str, Any]) -> str:
     return f"{datetime.fromtimestamp(thing['createddate'] / 1000, UTC):%Y-%m-%d}"
 
@@ -76,6 +79,10 @@ def test_an_export_of_trakt_is_read() -> None:
             {"id": 3, "watched_at": None, "type": "movie", "movie": MOVIE},
         ],
         "watched-movies.json": [{"plays": 2, "last_watched_at": "2024-01-01T20:00:00.000Z", "movie": MOVIE}],
+        # Other people are not the owner.
+        "network-following.json": [{"followed_at": "2024-01-01T20:00:00.000Z", "user": OTHER}],
+        "likes-comments.json": [{"liked_at": "2024-01-01T20:00:00.000Z", "comment": {"comment": "Ah", "user": OTHER}}],
+        "user-settings.json": {"user": {**OTHER, "username": "Mira"}, "account": {"timezone": "Europe/Paris"}},
         "lists-watchlist.json": [{"rank": 1, "listed_at": "2024-01-01T20:00:00.000Z", "movie": RATED}],
     }
     texts: dict[str, str | bytes] = {name: json.dumps(content) for name, content in files.items()}

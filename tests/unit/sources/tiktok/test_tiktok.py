@@ -1,5 +1,6 @@
 """TikTok's export: the newer and the older JSON, and texts."""
 
+import io
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from tests.export_reading import owner_of, read_files
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.recognition import recognise
 from privateshare.sources.tiktok.source import SOURCES
 
 SOCIAL, WATCHED = SOURCES
@@ -91,6 +93,17 @@ def test_both_layouts_of_the_json_are_read(content: dict[str, Any]) -> None:
     assert [one["videoid"] for one in watched[ObjectType.WATCH]] == ["7123456789012345678"]
     assert [one["query"] for one in watched[ObjectType.SEARCH]] == ["bread"]
     assert "192.0.2.1" not in repr(found) + repr(watched)
+
+
+@pytest.mark.parametrize("part", ["Likes and Favorites", "Your Activity", "Comment", "Post", "Profile And Settings"])
+def test_a_part_of_an_export_is_recognised(part: str) -> None:
+    """People choose which parts they download. Newer exports have likes in a part of their own."""
+    content = NEW | {"Likes and Favorites": {"Like List": {"ItemFavoriteList": [{"date": DATE, "link": LINK}]}}}
+    file = io.BytesIO(json.dumps({part: content[part]}).encode())
+    upload = SOCIAL.info.upload
+    assert upload is not None
+    assert recognise(file, {SOCIAL.info.id: upload.marks}).files == {SOCIAL.info.id: 1}
+    assert read_files(SOCIAL, {"user_data_tiktok.json": file.getvalue()})
 
 
 def test_texts_are_read() -> None:

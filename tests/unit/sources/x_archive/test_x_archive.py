@@ -161,6 +161,16 @@ def test_the_account_is_the_number() -> None:
         identified({"a/account.js": script("account", [ACCOUNT]), "b/account.js": script("account", [other])})
 
 
+def test_the_list_of_files_in_an_archive_is_no_entry() -> None:
+    """It has the names of all kinds."""
+    kinds = ("account", "profile", "follower", "following", "like", "tweets", "tweet", "noteTweet")
+    listed = {kind: {"files": [{"fileName": f"data/{kind}.js", "globalName": "x", "count": "1"}]} for kind in kinds}
+    manifest = b"window.__THAR_CONFIG = " + json.dumps({"userInfo": {"accountId": "12"}, "dataTypes": listed}).encode()
+    left_out = LeftOut()
+    read({"data/tweets.js": script("tweets", [{"tweet": POST}]), "data/manifest.js": manifest}, left_out)
+    assert not left_out.is_partial
+
+
 def test_unreadable_entries_are_counted() -> None:
     """The others are read."""
     left_out = LeftOut()
