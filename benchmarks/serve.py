@@ -63,12 +63,11 @@ class Person:
 
 def rsa_milliseconds(key: RSAPrivateKey) -> float:
     """Return the time of one RSA-2048 private-key operation, with its padding and the encoding of a JWT."""
-    signer = jwt.signing_key(key)
     times = []
     for _ in range(RUNS):
         began = time.process_time()
         for _ in range(CALLS):
-            jwt.sign(signer, {"client_id": "x"})
+            jwt.sign(key, {"client_id": "x"})
         times.append((time.process_time() - began) * 1000 / CALLS)
     return statistics.median(times)
 

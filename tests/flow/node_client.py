@@ -53,7 +53,6 @@ class Client:
     def __init__(self, task: Task, http: aiohttp.ClientSession) -> None:
         self._task, self._http, self.outcome = task, http, Outcome()
         self._key: RSAPrivateKey = jwt.load_private_key(task.private_key)
-        self._signing_key = jwt.signing_key(self._key)
 
     async def read_all(self) -> None:
         """Reads all files at once."""
@@ -65,7 +64,7 @@ class Client:
     def _bearer(self) -> str:
         claims: dict[str, Any] = {"nonce": nonce(), "timestamp": time.time() * 1000}
         claims |= {"client_id": self._task.client_id, "access_token": self._task.access_token}
-        return f"Bearer {jwt.sign(self._signing_key, claims)}"
+        return f"Bearer {jwt.sign(self._key, claims)}"
 
     async def _read(self, name: str, bearer: str) -> None:
         for tries in range(RETRIES + 1):

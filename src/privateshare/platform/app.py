@@ -71,6 +71,7 @@ def create_app(platform: Platform) -> FastAPI:
         redirect_slashes=False,
         dependencies=[Depends(check_address)],
         generate_unique_id_function=operation_id,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # It would record whole addresses.
     )
     app.state.platform = platform
     app.state.readiness = Readiness(platform)

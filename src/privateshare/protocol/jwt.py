@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
-from joserfc.util import urlsafe_b64decode
+from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from privateshare.errors import ConfigurationError, InvalidJWT
 
@@ -26,7 +26,6 @@ _PADDING = PSS(MGF1(SHA512()), SHA512.digest_size)
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 
 Claims = dict[str, Any]
-SigningKey = RSAKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +83,6 @@ def load_public_key(pem: str | bytes) -> RSAPublicKey:
     return key
 
 
-def _jose(key: RSAPrivateKey | RSAPublicKey) -> RSAKey:
-    return RSAKey.import_key(key)
-
-
 def request_claims(
     client_id: str, *, nonce: str, timestamp: float, access_token: str | None = None, **more: object
 ) -> Claims:
@@ -104,20 +99,16 @@ def request_claims(
     return {name: value for name, value in claims.items() if value is not None}
 
 
-def signing_key(key: RSAPrivateKey) -> SigningKey:
-    """Convert a private key to joserfc's form. Converting once makes signing many tokens faster."""
-    return _jose(key)
-
-
-def sign(key: RSAPrivateKey | SigningKey, claims: Mapping[str, object], **header: str) -> str:
+def sign(key: RSAPrivateKey, claims: Mapping[str, object], **header: str) -> str:
     """Sign claims as a compact JWT with PS512; `typ` is JWT unless `header` changes it. Protocol 2.1, 3.1, 11.2."""
-    payload = json.dumps(claims, separators=(",", ":")).encode()
-    return jws.serialize_compact(
-        {"alg": ALGORITHM, "typ": "JWT", **header},
-        payload,
-        key if isinstance(key, RSAKey) else _jose(key),
-        algorithms=[ALGORITHM],
-    )
+    # joserfc's serializer looks up and checks the key and its algorithm each time, for a tenth of what signing takes.
+    signed = b".".join(_encode(part) for part in ({"alg": ALGORITHM, "typ": "JWT", **header}, claims))
+    signature = key.sign(signed, _PADDING, SHA512())
+    return b".".join((signed, urlsafe_b64encode(signature))).decode()
+
+
+def _encode(part: Mapping[str, object]) -> bytes:
+    return urlsafe_b64encode(json.dumps(part, separators=(",", ":")).encode())
 
 
 def parse(token: str) -> ParsedToken:
@@ -196,7 +187,7 @@ def key_set_entry(key: RSAPublicKey, kid: str) -> dict[str, str]:
 
     `pem` is PKCS#1, as the iOS client reads no other form. Protocol 3.2.
     """
-    numbers = _jose(key).as_dict(private=False)
+    numbers = RSAKey.import_key(key).as_dict(private=False)
     return {
         "kty": "RSA",
         "kid": kid,

@@ -31,7 +31,6 @@ class Configuration:
     application_id: str
     contract_id: str
     private_key: RSAPrivateKey = field(repr=False)
-    signing_key: jwt.SigningKey = field(repr=False)
     api: str
     onboard: str
     storage: str
@@ -47,7 +46,7 @@ class Configuration:
         """Sign the header that authenticates one call. Protocol 2."""
         nonce, now = secrets.token_hex(NONCE_BYTES), int(time.time() * 1000)
         common = jwt.request_claims(self.client_id, nonce=nonce, timestamp=now, access_token=access_token, **claims)
-        return {"authorization": f"Bearer {jwt.sign(self.signing_key, common)}"}
+        return {"authorization": f"Bearer {jwt.sign(self.private_key, common)}"}
 
 
 def make_configuration(
@@ -71,7 +70,6 @@ def make_configuration(
         application_id,
         contract_id,
         key,
-        jwt.signing_key(key),
         api,
         _address("onboard_url", addresses["onboard_url"] or f"{root}{ONBOARD_PATH}"),
         _address("storage_url", addresses["storage_url"] or f"{root}{STORAGE_PATH}"),

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from privateshare.protocol import jwt
 from privateshare.protocol.messages import PushDescriptor, Session, SessionOptions
@@ -55,7 +55,7 @@ class SignedDescriptors:
         self._signed: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def sign(self, key: jwt.SigningKey, descriptor: PushDescriptor) -> str:
+    def sign(self, key: RSAPrivateKey, descriptor: PushDescriptor) -> str:
         """Return a descriptor as a signed JWT."""
         content = descriptor.model_dump_json(by_alias=True)
         with self._lock:

@@ -8,7 +8,7 @@ from privateshare.sdk import core
 from privateshare.sdk.core import SignedDescriptors
 from tests.keys import rsa_key
 
-KEY = jwt.signing_key(rsa_key())
+KEY = rsa_key()
 
 
 def described(**changes: object) -> PushDescriptor:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from privateshare.platform.api import accounts, files, oauth, pushing, sessions
 from privateshare.platform.api.once import writing_call
+from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.http.frequent import FrequentRoute, Respond, UnusualRequest, read_json_body
 
 Endpoint = Callable[..., Awaitable[Response]]
@@ -22,7 +23,7 @@ def frequent_routes() -> list[FrequentRoute]:
         _route(files.router, files.get_file, _reading(files.get_file)),
         _route(files.router, files.get_session_files, _reading(files.get_session_files)),
         _route(accounts.router, accounts.list_accounts, _reading(accounts.list_accounts)),
-        _route(oauth.router, oauth.issue_tokens, _writing(oauth.issue_tokens)),
+        _route(oauth.router, oauth.issue_tokens, _writing(oauth.issue_tokens, oauth.also_read_refresh_token)),
         _route(oauth.router, oauth.preauthorize, _writing_body(oauth.preauthorize, oauth.AuthorizeBody)),
         _route(
             sessions.router, sessions.trigger_session, _writing_body(sessions.trigger_session, sessions.TriggerBody)
@@ -45,11 +46,11 @@ def _reading(endpoint: Endpoint) -> Respond:
     return respond
 
 
-def _writing(endpoint: Endpoint) -> Respond:
-    """Answer with an endpoint whose only parameter is `call: Writing`."""
+def _writing(endpoint: Endpoint, also: Callable[[Request], AlsoRead | None]) -> Respond:
+    """Answer with an endpoint whose only parameter is `call: Writing`. `also` says what is read with its caller."""
 
     async def respond(request: Request) -> Response:
-        async with writing_call(request) as call:
+        async with writing_call(request, also(request)) as call:
             return await endpoint(call)
 
     return respond

@@ -1,9 +1,10 @@
 """The OAuth endpoints: pre-authorization, tokens and references. Protocol 4."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -12,9 +13,12 @@ from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Caller, ContractCaller
 from privateshare.platform.api.once import Once, Writing, WritingCall
 from privateshare.platform.audit.entries import Event, EventKind, record_event
+from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.tables import ConsentRow, TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri, default_redirect_uri
+from privateshare.platform.http.admitting import verified_token
+from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.libraries import open_with_key
 from privateshare.platform.sync.sessions import NewSession, new_session
 from privateshare.protocol import pkce
@@ -87,7 +91,21 @@ async def issue_tokens(call: Writing) -> Response:
     except tokens.TokenChanged:
         if call.sql.has_begun:
             raise
-        return await _issue(call, issue)  # This finds the token as it is now.
+        return await _issue(_reading_again(call), issue)
+
+
+def also_read_refresh_token(request: Request) -> AlsoRead | None:
+    """Return what finds the refresh token of a request together with its caller, if its signature was verified."""
+    verified = verified_token(request)
+    refresh_token = verified.claims.get("refresh_token") if verified else None
+    if not isinstance(refresh_token, str):
+        return None
+    return tokens.also_read_refresh_token(platform_of(request).hints, refresh_token)
+
+
+def _reading_again(call: WritingCall) -> WritingCall:
+    """Return a call without what was read together with its caller, so that it is read as it is now."""
+    return replace(call, caller=replace(call.caller, found=replace(call.caller.found, also=())))
 
 
 async def _issue(call: WritingCall, issue: Callable[[WritingCall], Awaitable[tokens.TokenPair]]) -> Response:
@@ -121,7 +139,13 @@ async def _refresh(call: WritingCall) -> tokens.TokenPair:
     caller, platform = call.caller, call.caller.platform
     refresh_token = caller.claim("refresh_token")
     pair = await tokens.rotate_refresh_token(
-        call.sql, platform, caller.contract.id, refresh_token, caller.now, arrived=caller.arrived
+        call.sql,
+        platform,
+        caller.contract.id,
+        refresh_token,
+        caller.now,
+        arrived=caller.arrived,
+        read=caller.found.also,
     )
     assert pair.wrapped_key is not None
     library = await open_with_key(platform, pair.grant.library_id, pair.wrapped_key)

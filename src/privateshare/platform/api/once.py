@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, Unavailable
 from privateshare.platform.api.callers import Caller, ContractCaller, authenticate
+from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.engine import AnyTransaction, statements_of
 from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.grants.contracts import client_id
@@ -203,10 +204,13 @@ class WritingCall:
 
 
 @asynccontextmanager
-async def writing_call(request: Request) -> AsyncIterator[WritingCall]:
-    """Authenticate a call that changes something, and open its transaction, which is committed at the end."""
+async def writing_call(request: Request, also: AlsoRead | None = None) -> AsyncIterator[WritingCall]:
+    """Authenticate a call that changes something, and open its transaction, which is committed at the end.
+
+    `also` is read together with the caller.
+    """
     await request.body()  # The body is read first, so that a slow sender does not hold a database connection.
-    caller = await authenticate(request)
+    caller = await authenticate(request, also=also)
     async with answering_repetition(request, caller), caller.platform.database.statements() as sql:
         yield WritingCall(caller, sql, await prepare_once(request, caller, sql))
 

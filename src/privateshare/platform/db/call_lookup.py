@@ -42,7 +42,7 @@ NOTHING = FoundNow(None, None, None, None, (), False, None, None)
 
 @dataclass(frozen=True, slots=True)
 class AlsoRead:
-    """What a call reads of the consent, in the same statement. Its caller may turn out not to be allowed to."""
+    """What a call also reads, in the same statement. Its caller may turn out not to be allowed to."""
 
     statement: Statement[Any]
     parameters: Mapping[str, object] = field(default_factory=dict)

@@ -15,9 +15,14 @@ FORMER_LIBRARY = Statement("former_library", _LibraryNow)
 
 
 async def first_of_library(
-    sql: StatementTransaction, statement: Statement[RowT], parameters: Mapping[str, object], *, begin: bool = True
+    sql: StatementTransaction,
+    statement: Statement[RowT],
+    parameters: Mapping[str, object],
+    *,
+    library: str = "library_id",
+    begin: bool = True,
 ) -> RowT | None:
-    """Run a statement of a library, `library_id`, and return its first row.
+    """Run a statement of a library, which is the parameter `library`, and return its first row.
 
     If there is none, look in the library into which that one was moved. Without `begin`, the transaction need not begin
     for it, since it only reads.
@@ -25,6 +30,6 @@ async def first_of_library(
     rows = sql.rows if begin else sql.read
     for found in await rows(statement, parameters):
         return found
-    for moved in await rows(FORMER_LIBRARY, {"id": parameters["library_id"]}):
-        return next(iter(await rows(statement, {**parameters, **moved._asdict()})), None)
+    for moved in await rows(FORMER_LIBRARY, {"id": parameters[library]}):
+        return next(iter(await rows(statement, {**parameters, library: moved.library_id})), None)
     return None

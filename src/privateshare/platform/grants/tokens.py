@@ -1,10 +1,10 @@
 """Authorization codes, access tokens and refresh tokens. Protocol 4.2, 4.3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from psycopg.errors import NotNullViolation
@@ -12,6 +12,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest, InvalidToken, Unavailable
+from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.engine import AnyTransaction, statements_of
 from privateshare.platform.db.former_libraries import first_of_library
 from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
@@ -193,6 +194,16 @@ async def redeem_code(
     return await _issue_pair(sql, platform, found.consent, family_id, now)
 
 
+def also_read_refresh_token(hints: LibraryHints, refresh_token: str) -> AlsoRead:
+    """Return what finds a refresh token together with the caller, for `rotate_refresh_token`."""
+    return AlsoRead(REFRESH_TOKEN, _refresh_token_names(hints, refresh_token))
+
+
+def _refresh_token_names(hints: LibraryHints, refresh_token: str) -> dict[str, object]:
+    library_id = hints.library_of(SecretKind.REFRESH, refresh_token)
+    return {"refresh_library_id": library_id, "refresh_hash": hash_secret(refresh_token)}
+
+
 async def rotate_refresh_token(
     sql: StatementTransaction,
     platform: Platform,
@@ -201,6 +212,7 @@ async def rotate_refresh_token(
     now: datetime,
     *,
     arrived: datetime | None = None,
+    read: Sequence[Any] = (),
 ) -> TokenPair:
     """Issue a new pair of tokens for a refresh token. Protocol 4.3.
 
@@ -208,13 +220,9 @@ async def rotate_refresh_token(
     request arrived counts, since requests that came together may have waited for each other.
 
     The pair is stored at the end of the transaction, which fails if the token is revoked or moved before: commit it
-    within `noticing_change`. Raises InvalidToken.
+    within `noticing_change`. `read` is what `also_read_refresh_token` found, if it was read. Raises InvalidToken.
     """
-    token_hash = hash_secret(refresh_token)
-    library_id = platform.hints.library_of(SecretKind.REFRESH, refresh_token)
-    named = {"library_id": library_id, "token_hash": token_hash, "contract_id": contract_id}
-    found = await first_of_library(sql, REFRESH_TOKEN, named, begin=False)
-    token = check_known(found, "refresh")
+    token = check_known(await _find_refresh_token(sql, platform, contract_id, refresh_token, read), "refresh")
     if token.expires_at <= now:
         raise InvalidToken("The token (refresh_token) is expired")
     check_live(token.consent, now, "refresh_token")
@@ -223,8 +231,20 @@ async def rotate_refresh_token(
         await _revoke_family(sql, token.library_id, token.family_id, now)
         detail = "a rotated refresh token was used again"
         raise InvalidToken("The token (refresh_token) is invalid", detail=detail, hint=hint)
-    pair = await _issue_pair(sql, platform, token.consent, token.family_id, now, replaced_hash=token_hash)
+    pair = await _issue_pair(
+        sql, platform, token.consent, token.family_id, now, replaced_hash=hash_secret(refresh_token)
+    )
     return replace(pair, wrapped_key=token.wrapped_key)
+
+
+async def _find_refresh_token(
+    sql: StatementTransaction, platform: Platform, contract_id: str, refresh_token: str, read: Sequence[Any]
+) -> _RefreshToken | None:
+    for found in read:
+        assert isinstance(found, _RefreshToken)
+        return found
+    named = _refresh_token_names(platform.hints, refresh_token) | {"contract_id": contract_id}
+    return await first_of_library(sql, REFRESH_TOKEN, named, library="refresh_library_id", begin=False)
 
 
 @contextmanager

@@ -128,7 +128,7 @@ async def check_address(request: Request) -> None:  # A function that is not asy
 
 def _check_host(request: Request) -> None:
     """Check that the request names this machine, if no address is configured. Raises InvalidRequest."""
-    if platform_of(request).settings.origin is not None:
+    if platform_of(request).settings.origin is not None or request.scope["state"].get("names_this_machine"):
         return
     hosts, forwarded = request.headers.getlist("host"), ",".join(request.headers.getlist("forwarded"))
     named = [*hosts, *request.headers.getlist("x-forwarded-host"), *_FORWARDED_HOST.findall(forwarded)]
@@ -137,6 +137,7 @@ def _check_host(request: Request) -> None:
             "This platform accepts only requests to names of its own machine, such as localhost. "
             "Set PRIVATESHARE_ORIGIN to the address that people and apps use"
         )
+    request.scope["state"]["names_this_machine"] = True
 
 
 def check_utf8(part: bytes) -> None:

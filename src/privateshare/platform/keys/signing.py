@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
@@ -38,11 +37,6 @@ class SigningKey:
     key: RSAPrivateKey = field(repr=False)
     active_at: datetime = ALWAYS
 
-    @cached_property
-    def converted(self) -> jwt.SigningKey:
-        """The key in the form in which signing takes the least time."""
-        return jwt.signing_key(self.key)
-
 
 class Signer:
     """Signs responses with the newest key that is active. `use` gives it other keys while the process runs."""
@@ -71,7 +65,7 @@ class Signer:
     def sign(self, claims: Mapping[str, object], api: str) -> str:
         """Sign the `token` of a response. `api` is the API's address as the client reached it. Protocol 3.1."""
         current = self._current
-        return jwt.sign(current.converted, claims, kid=current.kid, jku=f"{api}jwks/oauth")
+        return jwt.sign(current.key, claims, kid=current.kid, jku=f"{api}jwks/oauth")
 
     @property
     def public_entry(self) -> dict[str, str]:

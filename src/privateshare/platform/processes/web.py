@@ -8,6 +8,7 @@ import structlog
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from starlette.types import ASGIApp
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.alerts import watch
@@ -33,8 +34,11 @@ async def listen(platform: Platform, port: int) -> None:
     """
     settings = platform.settings
     channels(settings)
+    app: ASGIApp = create_app(platform)
+    if settings.trusted_proxies:
+        app = wrap_asgi_with_proxy_headers(app, [str(network) for network in settings.trusted_proxies])
     server = Server(
-        wrap_asgi_with_proxy_headers(create_app(platform), [str(network) for network in settings.trusted_proxies]),
+        app,
         address=settings.host,
         port=port,
         interface=Interfaces.ASGI,

@@ -22,7 +22,7 @@ def push_data(core: Core, holder: Holder, content: AsyncContent, descriptor: Pus
     check_holder(holder)
     check_kind("file_descriptor", descriptor, PushDescriptor, "PushDescriptor(…)")
     pieces, is_repeatable = pieces_of(content)
-    described = core.descriptors.sign(core.configuration.signing_key, descriptor)
+    described = core.descriptors.sign(core.configuration.private_key, descriptor)
     headers = {"content-type": "application/octet-stream", "FileDescriptor": described}
     if isinstance(content, bytes):  # Without a length, the body is sent in chunks: a small file needs more packets.
         headers["content-length"] = str(len(content))

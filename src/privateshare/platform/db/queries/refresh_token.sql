@@ -17,5 +17,5 @@ JOIN consents ON consents.library_id = tokens.library_id AND consents.id = token
 JOIN libraries ON libraries.id = tokens.library_id
 JOIN contracts ON contracts.id = consents.contract_id
 JOIN applications ON applications.id = contracts.application_id
-WHERE tokens.library_id = %(library_id)s AND tokens.token_hash = %(token_hash)s AND tokens.use = 'refresh'
+WHERE tokens.library_id = %(refresh_library_id)s AND tokens.token_hash = %(refresh_hash)s AND tokens.use = 'refresh'
 AND consents.contract_id = %(contract_id)s
