@@ -121,20 +121,9 @@ async def connect_account(
     found = list(await db.scalars(of_source.order_by(AccountRow.number).with_for_update()))
     _set_aside_lost(library, [entry for entry in found if entry.unproven_on == unproven_on])
     found = [entry for entry in found if entry.id not in library.lost_accounts]
-    if expected in library.lost_accounts:
-        expected = None
     journey_id = journey.id if journey is not None else None
     own = {entry.id for entry in found if entry.undecided and not await is_connected_elsewhere(db, entry, journey_id)}
-    account = _signed_in_again(library, [entry for entry in found if entry.id == expected], connected)
-    if account is None:
-        accounts = [entry for entry in found if entry.unproven_on == unproven_on]
-        possible = [entry for entry in accounts if expected in (None, entry.id)]
-        if isinstance(connected.belongs_to, UUID):
-            possible = [entry for entry in possible if entry.id == connected.belongs_to]
-        known = (entry for entry in accounts if entry.identity_hash == identity_hash)
-        account = next(known, None) if connected.belongs_to is None or connected.identity.named else None
-        if account is None and connected.belongs_to != ANOTHER:
-            account = _possibly_same(library, possible, connected, identity_hash, own)
+    account = _find_account(library, found, connected, expected, unproven_on, identity_hash, own)
     if account is None:
         account = await _new_account(db, platform, library, connected, identity_hash)
         account.unproven_on, account.undecided = unproven_on, journey is not None
@@ -149,6 +138,44 @@ async def connect_account(
     elif connected.token is not None:
         await agree_to_sign_in(db, library.id, account.id)
     return account
+
+
+def _find_account(
+    library: OpenLibrary,
+    readable: Sequence[AccountRow],
+    connected: ConnectedSource,
+    expected: UUID | None,
+    unproven_on: UUID | None,
+    identity_hash: bytes,
+    own: Collection[UUID],
+) -> AccountRow | None:
+    """Find the account that a connected source belongs to; None if it is a new one.
+
+    Args:
+        library: The person's library.
+        readable: The accounts of the source whose keys are there, oldest first.
+        connected: The source, and the identity it reported.
+        expected: As in `connect_account`.
+        unproven_on: As in `connect_account`.
+        identity_hash: The hash of the identity.
+        own: The accounts that only this journey has anything to do with.
+    """
+    if expected in library.lost_accounts:
+        expected = None
+    signed_in = _signed_in_again(library, [entry for entry in readable if entry.id == expected], connected)
+    if signed_in is not None:
+        return signed_in
+    accounts = [entry for entry in readable if entry.unproven_on == unproven_on]
+    if connected.belongs_to is None or connected.identity.named:
+        known = next((entry for entry in accounts if entry.identity_hash == identity_hash), None)
+        if known is not None:
+            return known
+    if connected.belongs_to == ANOTHER:
+        return None
+    possible = [entry for entry in accounts if expected in (None, entry.id)]
+    if isinstance(connected.belongs_to, UUID):
+        possible = [entry for entry in possible if entry.id == connected.belongs_to]
+    return _possibly_same(library, possible, connected, identity_hash, own)
 
 
 def _update(library: OpenLibrary, account: AccountRow, connected: ConnectedSource) -> None:
