@@ -9,6 +9,7 @@ import typer
 
 from privateshare.cli.contract_options import add_reasons, data_policies, merged, service_group, time_ranges
 from privateshare.cli.contracts import (
+    Contract,
     Deletion,
     Expires,
     From,
@@ -35,8 +36,6 @@ from privateshare.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
-
-Contract = Annotated[str, typer.Argument(metavar="CONTRACT", help="The contract's id.")]
 
 
 def edit(

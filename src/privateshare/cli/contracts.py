@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 tree = typer.Typer(help="Register contracts, which say what an application may ask people for.", no_args_is_help=True)
 
+Contract = Annotated[str, typer.Argument(metavar="CONTRACT", help="The contract's id.")]
 App = Annotated[str, typer.Option(help="The application's id.")]
 RedirectUris = Annotated[
     list[str],
@@ -236,7 +237,7 @@ def _text(path: Path) -> str:
 
 
 @tree.command("show")
-def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_json: AsJson = False) -> None:
+def show_(contract_id: Contract, data: Data = None, as_json: AsJson = False) -> None:
     """Show a contract and its document, the content of which people see."""
     from privateshare.platform.db.tables import ContractRow
 
@@ -253,7 +254,7 @@ def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_j
 
 @tree.command()
 def end(
-    contract_id: Annotated[str, typer.Argument()],
+    contract_id: Contract,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     data: Data = None,
     as_json: AsJson = False,

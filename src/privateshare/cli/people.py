@@ -78,7 +78,10 @@ def consents(user_id: UserId, data: Data = None, as_json: AsJson = False) -> Non
 
 @tree.command()
 def withdraw(
-    consent_id: Annotated[UUID, typer.Argument()], yes: Yes = False, data: Data = None, as_json: AsJson = False
+    consent_id: Annotated[UUID, typer.Argument(help="The consent's id, as `person consents` shows it.")],
+    yes: Yes = False,
+    data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Withdraw a consent for a person: the app can read nothing more, and running syncs for it stop."""
     from sqlalchemy import select

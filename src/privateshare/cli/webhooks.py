@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from privateshare.cli.contracts import Contract
 from privateshare.cli.data_folder import Data, in_transaction, on_platform
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
@@ -18,7 +19,6 @@ tree = typer.Typer(help="Tell apps what happened: endpoints, messages, and sendi
 
 REPLAYED_AT_ONCE = 1000
 
-Contract = Annotated[str, typer.Argument(metavar="CONTRACT", help="The contract's id.")]
 OfContract = Annotated[str | None, typer.Option("--contract", help="Only messages about this contract.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only messages that were given up.")]
 
