@@ -1,4 +1,4 @@
-"""What the database of a running platform names and its stores do not have."""
+"""What tests damaged on a running platform."""
 
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from privateshare.platform.embedded.postgres import database_url
 
 
 def lost_names(data: Path) -> set[str]:
-    """Return the blobs and erasure keys that are lost in this data folder.
+    """Return the blobs and erasure keys that are lost in this data folder, and contracts that cannot be read.
 
     The platform deletes meanwhile what is erased or replaced, so what is missing counts only if it is still named.
     """
     with psycopg.connect(database_url(data / "postgres"), autocommit=True) as connection:
         missing = {name for name in _named(connection) if not (data / name).exists()}
-        return missing & _named(connection) if missing else missing
+        unreadable = connection.execute("SELECT id FROM contracts WHERE jsonb_typeof(document) <> 'object'")
+        return (missing & _named(connection) if missing else missing) | {f"contracts/{id_}" for (id_,) in unreadable}
 
 
 def _named(connection: psycopg.Connection) -> set[str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from privateshare.platform.db.tables import NO_LIBRARY_YET, ContractRow, JourneyRow, SessionRow
 from privateshare.platform.grants import consents, tokens
@@ -101,6 +101,18 @@ class People:
         answer = wire.authorize(secret)
         code = await self.consent(wire.signed(answer)["preauthorization_code"], **options)
         return wire.tokens(wire.exchange(code, secret)), answer.json()["session"]["key"]
+
+    async def set_document(self, wire: Wire, document: str) -> str:
+        """Give a contract another document, of whatever form, and return what it had before.
+
+        A test restores it: commands that list contracts read those of all tests.
+        """
+        named = {"id": wire.contract_id}
+        async with self.platform.database.transaction() as db:
+            before = await db.scalar(text("SELECT document::text FROM contracts WHERE id = :id"), named)
+            change = text("UPDATE contracts SET document = CAST(:document AS jsonb) WHERE id = :id")
+            await db.execute(change, named | {"document": document})
+        return str(before)
 
     async def library_of(self, tokens_: Tokens) -> UUID:
         """Return the library that these tokens open."""

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from examples.walking import Browser, consent
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.runtime import Platform
@@ -283,27 +283,17 @@ def test_the_last_page_leads_back_while_the_code_is_good(wire: Wire) -> None:
     assert returned in browser.page.links.values()
 
 
-async def test_an_internal_error_is_reported_to_the_app(wire: Wire, platform: Platform) -> None:
+async def test_an_internal_error_is_reported_to_the_app(wire: Wire, people: People) -> None:
     """The page has a way back, and the app gets SERVER_ERROR."""
     asking = ask(wire)
     browser = opened(asking.url)
     assert browser.page is not None
     at = browser.page.url
-    whole = await set_document(platform, wire, "[]")
+    whole = await people.set_document(wire, "[]")
     browser.open(at)
     assert (page_of(browser), browser.page.status) == ("error", 500)
-    await set_document(platform, wire, whole)
+    await people.set_document(wire, whole)
     browser.submit("continue")
     assert page_of(browser) == "done"
     (onward,) = (query_of(link) for link in browser.page.links.values() if link.startswith(REDIRECT_URI))
     assert (onward["success"], onward["errorCode"], onward["state"]) == ("false", "SERVER_ERROR", "the state")
-
-
-async def set_document(platform: Platform, wire: Wire, document: str) -> str:
-    """Gives a contract another document, of whatever form; what it had before."""
-    named = {"id": wire.contract_id}
-    async with platform.database.transaction() as db:
-        before = await db.scalar(text("SELECT document::text FROM contracts WHERE id = :id"), named)
-        change = text("UPDATE contracts SET document = CAST(:document AS jsonb) WHERE id = :id")
-        await db.execute(change, named | {"document": document})
-    return str(before)

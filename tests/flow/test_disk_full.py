@@ -17,18 +17,18 @@ from tests.flow.storage_calls import cloud
 from tests.flow.wire import check_error
 from tests.patience import wait_for
 
-ROOM = 1_500_000
+ROOM = 1_500_000  # Beyond what the server has in its log, which is a file too.
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's to set")
 
 
 @contextmanager
-def no_room(served: Served) -> Iterator[None]:
-    """As if the server's disk had no room for a file of more bytes; PostgreSQL's has."""
-    pid = served.process.pid
+def no_room(served: Served) -> Iterator[bytes]:
+    """Provide a content that the server's disk has no room for; PostgreSQL's has."""
+    pid, room = served.process.pid, ROOM + served.log.stat().st_size
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        yield
+        yield os.urandom(room + ROOM)
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
@@ -47,9 +47,8 @@ async def test_a_push_to_a_full_disk_can_be_retried(people: People, served: Serv
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
     library = str(await people.library_of(tokens))
-    before, data = kept(served, library), os.urandom(2 * ROOM)
-
-    with no_room(served):
+    before = kept(served, library)
+    with no_room(served) as data:
         answer = wire.post(IMPORT, access_token=tokens.access, content=data, headers=descriptor(wire))
     assert "large" not in check_error(answer, 503, "Unavailable")
     assert int(answer.headers["retry-after"]) >= 1
@@ -64,8 +63,8 @@ async def test_an_upload_to_a_full_disk_keeps_the_earlier_file(people: People, s
     storage = str(wire.post("storage").json()["id"])
     assert cloud(wire, "POST", storage, "/file", content=b"earlier").status_code == 201
     before = kept(served, storage)
-    with no_room(served):
-        answer = cloud(wire, "POST", storage, "/file", content=os.urandom(2 * ROOM))
+    with no_room(served) as data:
+        answer = cloud(wire, "POST", storage, "/file", content=data)
     assert (answer.status_code, answer.json()["error"]) == (503, "Unavailable")
     assert kept(served, storage) == before
     assert cloud(wire, "GET", storage, "/file").content == b"earlier"

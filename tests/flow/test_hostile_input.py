@@ -1,7 +1,6 @@
 """Tests of requests that are too large, too deep or invalid: errors follow protocol 13, and nothing crashes."""
 
 import pytest
-from sqlalchemy import text
 
 from tests.flow.people import People
 from tests.flow.wire import Tokens, Wire, check_error, verifier
@@ -89,10 +88,9 @@ def test_an_endless_fetch_duration_is_limited(wire: Wire, user: tuple[Tokens, st
 async def test_an_internal_error_has_the_usual_headers(people: People) -> None:
     """Even an unexpected error has a request id and is not cached."""
     broken = await people.contract()
-    async with people.platform.database.transaction() as db:
-        change = text("UPDATE contracts SET document = '[]' WHERE id = :id")
-        await db.execute(change, {"id": broken.contract_id})
+    whole = await people.set_document(broken, "[]")
     answer = broken.authorize(verifier())
+    await people.set_document(broken, whole)
     check_error(answer, 500, "InternalError")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
