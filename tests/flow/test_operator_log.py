@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.command_line import run_command
 from tests.flow.databases import copied_postgres
+from tests.flow.limited import until_refused
 from tests.flow.people import People
 from tests.flow.served import Served, serving
 from tests.flow.sessions import QUERY
@@ -21,7 +23,7 @@ from tests.flow.storage_calls import cloud
 from tests.flow.wire import verifier
 from tests.patience import wait_for
 
-UNSIGNED_PER_MINUTE = 30
+UNSIGNED_PER_MINUTE, SIGNED_PER_MINUTE = 30, 40
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ async def logged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         "PRIVATESHARE_LOG_FORMAT": "json",
         "PRIVATESHARE_TRUSTED_PROXIES": "127.0.0.1",
         "PRIVATESHARE_UNSIGNED_CALLS_PER_MINUTE": str(UNSIGNED_PER_MINUTE),
-        "PRIVATESHARE_SIGNED_CALLS_PER_MINUTE": "40",
+        "PRIVATESHARE_SIGNED_CALLS_PER_MINUTE": str(SIGNED_PER_MINUTE),
     }
     with serving(data, environment=environment) as served:
         async with operator_platform(Settings(data=data, database_pool_size=2)) as platform:
@@ -98,14 +100,12 @@ async def test_who_was_limited_is_named(logged: tuple[Served, People]) -> None:
     """A contract by its id, and an address as the log shows it; the app learns nothing of it."""
     served, people = logged
     wire = await people.contract()
-    answers = [wire.get("permission-access/sample/datasets/16") for _ in range(45)]
-    assert answers[-1].status_code == 429
-    assert line_of(served, answers[-1])["contract"] == wire.contract_id
+    *_, signed = until_refused(lambda: wire.get("permission-access/sample/datasets/16"), SIGNED_PER_MINUTE)
+    assert line_of(served, signed)["contract"] == wire.contract_id
     headers = {"X-Forwarded-For": "2001:db8:1:2::77"}
     with httpx2.Client(headers=headers) as http:
-        unsigned = [http.get(f"{served.origin}/v1.7/jwks/oauth") for _ in range(UNSIGNED_PER_MINUTE + 5)]
-    assert unsigned[-1].status_code == 429
-    for answer, who in ((answers[-1], f"contract {wire.contract_id}"), (unsigned[-1], "address 2001:db8:1::/48")):
+        *_, unsigned = until_refused(lambda: http.get(f"{served.origin}/v1.7/jwks/oauth"), UNSIGNED_PER_MINUTE)
+    for answer, who in ((signed, f"contract {wire.contract_id}"), (unsigned, "address 2001:db8:1::/48")):
         (told,) = lines(served, event="refused", request_id=answer.headers["x-request-id"])
         assert told["detail"].startswith(f"limited: {who}, more than")
         assert who.split()[1] not in answer.text
@@ -144,13 +144,13 @@ async def test_two_processes_share_a_limit(tmp_path: Path, short_path: Path) -> 
             serving(tmp_path / "two", environment=environment) as two,
         ):
             addresses = [f"{one.origin}/v1.7/jwks/oauth", f"{two.origin}/v1.7/jwks/oauth"]
-            statuses = [httpx2.get(addresses[number % 2]).status_code for number in range(30)]
-            assert statuses.count(200) == 20
-            assert statuses[-1] == 429
+            numbers = count()
+            answers = until_refused(lambda: httpx2.get(addresses[next(numbers) % 2]), 20)
+            assert 20 < len(answers) < 30  # If each counted for itself, it would be 40.
         async with await psycopg.AsyncConnection.connect(url) as connection:
             callers = await (await connection.execute("SELECT caller, number FROM call_counts")).fetchall()
         # A process learns of the others' requests by counting one of its own, which it then refuses.
-        assert 20 <= sum(number for _, number in callers) <= 22
+        assert 20 <= sum(number for _, number in callers) <= len(answers)
         assert not any(b"127.0.0.1" in caller for caller, _ in callers)
 
 

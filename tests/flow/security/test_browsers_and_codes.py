@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from privateshare.platform.consent.person_cookie import MOST_SECRETS
 from privateshare.platform.db.tables import BrowserRow, RecoveryCodeRow
 from privateshare.platform.library.libraries import open_library
+from privateshare.platform.operating.limits import PROOF_TRIES_PER_MINUTE
 from privateshare.platform.person.browsers import decode_secret, revoke_browser
 from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
@@ -339,10 +340,11 @@ async def test_tries_are_limited(platform: Platform, wire: Wire) -> None:
     """The page says so, and takes no code for a while from there. Other addresses are not affected."""
     elsewhere = httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.0.77"))
     browser = opened(ask(wire).url, http=elsewhere)
-    statuses = set()
-    for _ in range(62):
+    statuses: list[int] = []
+    while statuses[-1:] != [429]:  # More than the limit are accepted if a minute begins meanwhile.
+        assert len(statuses) < 10 * PROOF_TRIES_PER_MINUTE
         typed(browser, "0" * 25)
-        statuses.add(browser.page.status)  # type: ignore[union-attr]
-    assert statuses == {422, 429}
+        statuses.append(browser.page.status)  # type: ignore[union-attr]
+    assert statuses[:-1] == [422] * (len(statuses) - 1)
     assert "Wait a minute" in browser.page.html  # type: ignore[union-attr]
     assert typed(opened(ask(wire).url), "0" * 25).page.status == 422  # type: ignore[union-attr]
