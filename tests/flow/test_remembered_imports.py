@@ -18,7 +18,9 @@ from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.connections import keep_export
 from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
 from privateshare.platform.consent.export_reading import begin_reading
+from privateshare.platform.db.engine import driver_connection
 from privateshare.platform.db.tables import AccountRow, FileRow, SyncRow
+from privateshare.platform.jobs.queue import SYNC
 from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library import remembered
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
@@ -93,6 +95,11 @@ class Person:
             db.add(sync)
             await db.flush()
             sync_id = sync.id
+            # The sync runs here. The workers of the platform take one that has no job.
+            job = self.platform.queue.configure_task(
+                SYNC, connection=await driver_connection(db), schedule_in={"seconds": 250}, allow_unknown=True
+            )
+            await job.defer_async(library_id=str(self.library_id), sync_id=str(sync_id))
         with capture_logs() as logs:
             await sync_account(self.platform, self.library_id, sync_id, 1)
         async with self.platform.database.transaction() as db:
@@ -118,8 +125,10 @@ class Person:
 
 
 @pytest.fixture
-async def person(platform: Platform, tmp_path: Path) -> Person:
-    return await Person(platform, tmp_path).begin()
+async def person(platform: Platform, tmp_path: Path, erased_afterwards: list[UUID]) -> Person:
+    person = await Person(platform, tmp_path).begin()
+    erased_afterwards.append(person.library_id)
+    return person
 
 
 async def test_an_identical_export_is_done_at_once(person: Person) -> None:
