@@ -15,6 +15,7 @@ from starlette.responses import Response
 from privateshare.errors import FileNotFound
 from privateshare.platform.api.callers import Caller, authenticate, require_reader
 from privateshare.platform.blobs.sealed import UnreadableBlob
+from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.tables import SessionRow
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.library.delivery import Delivery, also_read_file
@@ -23,7 +24,13 @@ from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, S
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request, place_given_up
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.sessions import check_session, session_criteria, session_status, session_version
+from privateshare.platform.sync.sessions import (
+    SESSION_ACCOUNTS,
+    check_session,
+    session_criteria,
+    session_status,
+    session_version,
+)
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import FileList, SessionState, Status
 
@@ -51,7 +58,7 @@ async def get_session_files(
     """
     deadline = monotonic() + wait
     while True:
-        caller = await authenticate(request)
+        caller = await authenticate(request, also=AlsoRead(SESSION_ACCOUNTS))
         # This is read first, so that no change after it is missed.
         session = caller.found.session
         version = await _version(caller.platform, session, caller.now) if wait and session else None
@@ -83,8 +90,8 @@ async def _version(platform: Platform, session: SessionRow, now: datetime) -> Se
 
 async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
     session, view = await _find_session(caller, session_key)
-    # The state is read before the files, so that a session that is completed has all of them.
-    status = await session_status(session, view, caller.now)
+    # The state was read with the caller, before the files, so that a session that is completed has all of them.
+    status = await session_status(session, view, caller.now, caller.found.also)
     if status.state is SessionState.PENDING:
         return orjson.dumps(FileList(status=status).to_wire()), status
     entries = await view.entries() if view is not None else []

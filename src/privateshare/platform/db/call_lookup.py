@@ -34,10 +34,11 @@ class FoundNow(NamedTuple):
     is_repeated: bool
     consent_id: UUID | None
     library_id: UUID | None
+    session_id: UUID | None
 
 
 CALLER = Statement("caller", FoundNow)
-NOTHING = FoundNow(None, None, None, None, (), False, None, None)
+NOTHING = FoundNow(None, None, None, None, (), False, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Runnable(Protocol[ResultT]):
 
 @dataclass(frozen=True, slots=True)
 class CallerWith(Generic[FirstT, RowT]):
-    """The statement that finds the rows of a call, and one that reads something else, such as of the consent found.
+    """The statement that finds the rows of a call, and one that reads something else, such as of the consent.
 
     Both run as one, which takes half the time of two. Each row of the second has the row of the first before it. If the
     second has none, there is one row with None.
@@ -84,7 +84,7 @@ class CallerWith(Generic[FirstT, RowT]):
 @cache
 def _caller_with(caller: str, other: str) -> bytes:
     of_consent = _read(other)
-    for column in (b"consent_id", b"library_id"):
+    for column in (b"consent_id", b"library_id", b"session_id"):
         of_consent = of_consent.replace(b"%%(%b)s" % column, b"caller.%b" % column)
     return b"WITH caller AS (%b) SELECT * FROM caller LEFT JOIN LATERAL (%b) AS other ON true" % (
         _read(caller),

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -31,7 +32,23 @@ from privateshare.protocol.window import ALL_TIME, Window
 
 MAX_AT_HAND_BYTES = 16 * 1024  # Compressing and encrypting so much takes 0.2 ms.
 
+
+class FilesOfType(NamedTuple):
+    """The files of one type of an account: the name of each, when it was changed, and the number of its objects."""
+
+    account_id: UUID
+    service_group: int
+    service_type: int
+    object_type: int
+    schema_standard: str
+    schema_version: str
+    names: list[str]
+    updated_at: list[int]
+    object_counts: list[int]
+
+
 READABLE_FILES = Statement("readable_files", StoredFile)
+FILES_BY_TYPE = Statement("files_by_type", FilesOfType)
 READABLE_FILE = Statement("readable_file", StoredFile)
 
 log = structlog.get_logger()
@@ -130,6 +147,25 @@ async def readable_files(database: Database, consent: ConsentRow, permission: Re
     ]
 
 
+async def list_whole_files(database: Database, consent: ConsentRow, permission: ReadPermission) -> list[dict[str, Any]]:
+    """List the files of the object types that a session may read, whose times are not limited. Protocol 6.2."""
+    names = {"consent_id": consent.id, "library_id": consent.library_id}
+    entries = [
+        entry
+        for files in await database.rows(FILES_BY_TYPE, names)
+        if permission.allows_kind(files.account_id, files.service_group, files.service_type, files.object_type)
+        for entry in _entries(files)
+    ]
+    entries.sort(key=itemgetter("name"))
+    return entries
+
+
+def _entries(files: FilesOfType) -> Iterator[dict[str, Any]]:
+    of_type = _entry_of_type(files)
+    for name, updated_at, count in zip(files.names, files.updated_at, files.object_counts, strict=True):
+        yield {"name": name, "updatedDate": updated_at, **of_type, "objectCount": count}
+
+
 def also_read_file(name: str) -> AlsoRead:
     """Return what finds the file of this name together with the caller, for `first_readable`."""
     return AlsoRead(READABLE_FILE, {"name": name})
@@ -160,7 +196,7 @@ class FileListing:
 def list_readable_files(
     mapped_files: MappedFiles, files: Sequence[ReadableFile], permission: ReadPermission
 ) -> FileListing:
-    """List the files that contain something for this session. Blocks if the session's times are limited. Protocol 6.2.
+    """List the files that contain something for a session whose times are limited. Blocks. Protocol 6.2.
 
     A file that cannot be read is listed with 0 objects, so that a client that reads it gets the error.
     """
@@ -227,16 +263,22 @@ def _when_needed(mapped_files: MappedFiles, file: ReadableFile) -> Iterator[byte
 
 def file_entry(file: ReadableFile, object_count: int) -> dict[str, Any]:
     """Build a file's entry in the list of files: the JSON of a `FileEntry`, which would take ten times as long."""
-    entries = catalogue()
     return {
         "name": file.name,
         "updatedDate": file.updated_at,
+        **_entry_of_type(file),
+        "objectCount": object_count,
+    }
+
+
+def _entry_of_type(file: ReadableFile | FilesOfType) -> dict[str, Any]:
+    entries = catalogue()
+    return {
         "objectVersion": file.schema_version,
         "schema": {"standard": file.schema_standard, "version": file.schema_version},
         "serviceGroup": entries.service_groups[file.service_group].reference,
         "serviceName": entries.service_types[file.service_type].reference,
         "objectType": entries.object_types[file.object_type].reference,
-        "objectCount": object_count,
     }
 
 

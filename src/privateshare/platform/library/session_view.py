@@ -18,6 +18,7 @@ from privateshare.platform.library.delivery import (
     files_named,
     first_readable,
     list_readable_files,
+    list_whole_files,
     open_delivery,
     read_permission,
     readable_files,
@@ -62,12 +63,11 @@ class SessionView:
         if self.contract.kind == "read-raw":
             return [pushed_file_entry(file) for file, _ in await self._pushed()]
         permission = self._permission()
+        if not permission.limits_time:
+            return await list_whole_files(self.platform.database, self.consent, permission)
         files = await readable_files(self.platform.database, self.consent, permission)
         mapped_files = MappedFiles(self.platform.blobs, self.library)
-        if permission.limits_time:
-            listed = await asyncio.to_thread(list_readable_files, mapped_files, files, permission)
-        else:
-            listed = list_readable_files(mapped_files, files, permission)
+        listed = await asyncio.to_thread(list_readable_files, mapped_files, files, permission)
         for error in listed.unreadable:
             # An unreadable file stays in the list; one that was replaced meanwhile makes the client retry.
             if not isinstance(failure := await unreadable_error(self.platform, error), DataUnreadable):

@@ -1,7 +1,7 @@
 """Reading sessions: created by an app, started by a consent or a trigger, and their status. Protocol 5, 6.1."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -312,8 +312,13 @@ def check_session(session: SessionRow | None, contract_id: str, consent_id: UUID
     return session
 
 
-async def session_status(session: SessionRow, view: SessionView | None, now: datetime) -> Status:
-    """Compute a session's status from the status of its accounts. `view` is None before a consent. Protocol 6.1."""
+async def session_status(
+    session: SessionRow, view: SessionView | None, now: datetime, accounts: Iterable[SessionAccount] | None = None
+) -> Status:
+    """Compute a session's status from the status of its accounts. Protocol 6.1.
+
+    `view` is None before a consent. `accounts` are those that the session waits for, if they were read.
+    """
     if session.ended_by is not None:
         return Status(state=SessionState.PARTIAL, details={}, error=_reason(session.ended_by))
     if session.started_at is None or view is None:
@@ -323,8 +328,10 @@ async def session_status(session: SessionRow, view: SessionView | None, now: dat
     documents = (view.contract.document, view.consent.document)
     reaches = [reach_of_contract(document, session.created_at) for document in documents]
     details = {}
-    of_session = {"session_id": session.id, "library_id": session.library_id}
-    for sync in await view.platform.database.rows(SESSION_ACCOUNTS, of_session):
+    if accounts is None:
+        of_session = {"session_id": session.id, "library_id": session.library_id}
+        accounts = await view.platform.database.rows(SESSION_ACCOUNTS, of_session)
+    for sync in accounts:
         allowed = partial(view.consent.choice.allows, sync.account_id)
         may_see = partial(_may_see, reaches, allowed, sync.service_group, sync.service_type)
         details[sync.public_id] = _account_status(sync.outcome, error_for_contract(sync.error, may_see), out_of_time)

@@ -12,7 +12,8 @@ SELECT
         WHERE nonces.client_id = contracts.application_id || '_' || contracts.id AND nonces.nonce = %(nonce)s
     ),
     consents.id AS consent_id,
-    tokens.library_id AS library_id
+    tokens.library_id AS library_id,
+    sessions.id AS session_id
 FROM contracts
 JOIN applications ON applications.id = contracts.application_id
 JOIN partners ON partners.id = applications.partner_id

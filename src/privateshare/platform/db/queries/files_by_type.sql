@@ -1,0 +1,12 @@
+-- List the files of the accounts that a consent covers, those of one type of an account in one row: to read a row for each
+-- file would take most of the time of a list.
+SELECT
+    files.account_id, files.service_group, files.service_type, files.object_type,
+    files.schema_standard, files.schema_version,
+    array_agg(files.name), array_agg(files.updated_at), array_agg(files.object_count)
+FROM consent_accounts
+JOIN files ON files.library_id = consent_accounts.library_id AND files.account_id = consent_accounts.account_id
+WHERE consent_accounts.library_id = %(library_id)s AND consent_accounts.consent_id = %(consent_id)s
+GROUP BY
+    files.account_id, files.service_group, files.service_type, files.object_type,
+    files.schema_standard, files.schema_version
