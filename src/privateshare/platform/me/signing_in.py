@@ -25,12 +25,10 @@ from privateshare.platform.consent.pending_sign_in import PendingSignIn
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_answers import (
     ANSWER,
-    FILL_IN,
     PROBLEMS,
     PROVIDER_FIELD,
-    answers_of,
     chosen_provider,
-    missing_answer,
+    missing_problem,
     prepare_source,
     read_answers,
     sign_in_problem,
@@ -137,24 +135,21 @@ async def begin_own_sign_in(request: Request, browser_id: UUID, source_id: int) 
     async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
         fields = {name: str(value) for name, value in form.items()}
     check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
-    source, name = _source(visitor, source_id), visitor.words.source(source_id)
-    provider = await chosen_provider(platform, source, fields)
-    answers = read_answers(source.info.asks, fields) if provider is None else answers_of(provider)
-    name = isolated_text(provider.name) if provider is not None else name
+    source = _source(visitor, source_id)
+    answers = await read_answers(platform, source, fields)
 
     def again(problem: str, at: str = "") -> Response:
-        shown = {one.name: answers[one.name] for one in source.info.asks if one.kind != "password"}
-        return _page(visitor, source_id, problem, shown, at, provider)
+        return _page(visitor, source_id, problem, answers.shown, at, answers.provider)
 
-    if (missing := missing_answer(source.info.asks, answers)) is not None:
-        return again(visitor.words.say(FILL_IN, field=visitor.words.say(missing.label)), missing.name)
+    if (missing := answers.missing()) is not None:
+        return again(missing_problem(visitor.words, missing), missing.name)
     if source.info.asks:
         await platform.limits.check_server(sender_address(request))
     try:
         async with place_given_up():
-            return await _begin(request, visitor, source, answers)
+            return await _begin(request, visitor, source, answers.values)
     except (TryLater, NeedsLogin, Broken) as failure:
-        return again(sign_in_problem(visitor.words, name, failure))
+        return again(sign_in_problem(visitor.words, answers.source_name(visitor.words, source), failure))
 
 
 async def _begin(

@@ -21,11 +21,8 @@ from privateshare.platform.consent.pages.drop_page import dropped_files, known_u
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_answers import (
     ANSWER,
-    FILL_IN,
     PROBLEMS,
-    answers_of,
-    chosen_provider,
-    missing_answer,
+    missing_problem,
     prepare_source,
     read_answers,
     sign_in_problem,
@@ -132,24 +129,21 @@ async def _sign_in(
     request: Request, visit: Visit, source: SignInSource | AskingSource, fields: Mapping[str, str]
 ) -> Response:
     """Begin the sign-in at the source, or connect it at once with what the person typed."""
-    provider = await chosen_provider(visit.platform, source, fields)
-    answers = read_answers(source.info.asks, fields) if provider is None else answers_of(provider)
-    shown = {question.name: answers[question.name] for question in source.info.asks if question.kind != "password"}
+    answers = await read_answers(visit.platform, source, fields)
 
     def again(problem: str, field: str = "") -> Response:
+        shown, provider = answers.shown, answers.provider
         return _show_methods(visit, source, problem, chosen=SIGN_IN, answers=shown, field=field, provider=provider)
 
-    if (missing := missing_answer(source.info.asks, answers)) is not None:
-        label = visit.words.say(missing.label)
-        return again(visit.words.say(FILL_IN, field=label), missing.name)
+    if (missing := answers.missing()) is not None:
+        return again(missing_problem(visit.words, missing), missing.name)
     if source.info.asks:
         await visit.platform.limits.check_server(sender_address(request))
-    name = isolated_text(provider.name) if provider is not None else visit.words.source(source.info.id)
     try:
         async with place_given_up():
-            return await _begin_sign_in(request, visit, source, answers)
+            return await _begin_sign_in(request, visit, source, answers.values)
     except (TryLater, NeedsLogin, Broken) as failure:
-        return again(sign_in_problem(visit.words, name, failure))
+        return again(sign_in_problem(visit.words, answers.source_name(visit.words, source), failure))
 
 
 async def _begin_sign_in(
