@@ -25,3 +25,12 @@ def test_every_path_with_a_folder_in_the_text_exists():
     files = [str(path.relative_to(ROOT)) for path in ROOT.glob("s*/**/*.py")]
     for name in re.findall(r"`([a-z_]+/[\w/]+\.py)`", TOUR):
         assert any(file.endswith(f"/{name}") or file == name for file in files), name
+
+
+def test_every_name_in_parentheses_is_in_its_file():
+    """A name behind a path is defined in that file."""
+    named = re.findall(r"`([\w/]+\.py)`(?: decides)? \(`(\w+)`", TOUR)
+    assert len(named) > 4
+    for path, name in named:
+        text = (ROOT / "src" / "privateshare" / path).read_text("utf-8")
+        assert re.search(rf"^ *(?:async )?(?:def|class) {name}\b", text, re.MULTILINE), (path, name)
