@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import httpx2
@@ -25,6 +26,13 @@ OBSERVATION = {
     "effectiveDateTime": "2026-11-01T10:00:00Z",
     "valueQuantity": {"value": 61.50, "unit": "/min"},
 }
+
+NETWORKS = count(1)
+
+
+def from_another_network() -> httpx2.Client:
+    """Return a client of a network of its own, whose few tries to reach servers in a minute no other test uses up."""
+    return httpx2.Client(transport=httpx2.HTTPTransport(local_address=f"127.63.{next(NETWORKS) % 250}.1"))
 
 
 def fhir_servers(city: Hospital) -> str:

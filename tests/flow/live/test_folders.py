@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.apis.webdav import PASSWORD, USER, webdav
 from tests.flow.consenting import ask, asking_contract, opened, page_of
-from tests.flow.live.lending import shown
+from tests.flow.live.lending import from_another_network, shown
 from tests.flow.people import People
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
@@ -38,7 +38,7 @@ async def test_what_lies_in_a_folder_is_shared(people: People, tmp_path: Path) -
     (tmp_path / "dav" / "a.ics").write_text(calendar(1, 2), newline="")
     with webdav(tmp_path / "dav") as server:
         asking = ask(wire)
-        browser = opened(asking.url)
+        browser = opened(asking.url, http=from_another_network())
         shown(browser).choose("source-id", str(CALENDAR))
         browser.submit("continue")
         assert "A folder of your server (WebDAV)" in shown(browser).html

@@ -25,7 +25,7 @@ from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.command_line import run_command
 from tests.flow.consenting import Asking, ask, asking_contract, known_person, opened, page_of
 from tests.flow.live.conftest import MEDICAL
-from tests.flow.live.lending import OBSERVATIONS, shown
+from tests.flow.live.lending import OBSERVATIONS, from_another_network, shown
 from tests.flow.people import HEALTH_PROVIDER, People
 from tests.flow.served import Served
 from tests.flow.sessions import read, triggered, wait_until_over
@@ -45,11 +45,6 @@ def at_address(wire: Wire, typed: str) -> tuple[Asking, Browser]:
     browser.submit("continue")
     browser.submit("continue", extra={"answer-server": typed})
     return asking, browser
-
-
-def from_another_network() -> httpx2.Client:
-    """Return a client whose tries to reach servers are not counted with those of other tests' files."""
-    return httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.63.1"))
 
 
 def way_there(browser: Browser) -> str:

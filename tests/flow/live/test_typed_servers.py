@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from examples.walking import Browser
 
@@ -15,7 +14,7 @@ from tests.apis.bluesky import bluesky, name_by_host
 from tests.apis.mastodon import mastodon, status
 from tests.archives import zipped
 from tests.flow.consenting import Asking, add_found, ask, asking_contract, known_person, opened, page_of
-from tests.flow.live.lending import shown
+from tests.flow.live.lending import from_another_network, shown
 from tests.flow.people import People
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
@@ -60,7 +59,7 @@ def server() -> Iterator[ApiServer]:
 def at_server(wire: Wire, typed: str) -> tuple[Any, Browser]:
     """Return a browser that has typed the address of a server."""
     asking = ask(wire)
-    browser = opened(asking.url)
+    browser = opened(asking.url, http=from_another_network())
     shown(browser).choose("source-id", str(MASTODON))
     browser.submit("continue")
     assert page_of(browser) == "connect"
@@ -184,7 +183,7 @@ def test_an_app_password_is_stored_and_never_shown_again(social: Wire) -> None:
     with running(bluesky()) as server:
         name_by_host(server)
         asking = ask(social)
-        browser = opened(asking.url)
+        browser = opened(asking.url, http=from_another_network())
         shown(browser).choose("source-id", str(BLUESKY))
         browser.submit("continue")
         typed = {"answer-server": server.address, "answer-username": "@ann", "answer-password": "wrong-password"}
@@ -230,7 +229,7 @@ def test_a_server_does_not_name_another_as_its_own(social: Wire, server: ApiServ
 
 async def test_a_person_signs_in_for_their_own_data(people: People, server: ApiServer) -> None:
     """No app has a part in it. No other browser completes the sign-in, and an address that was used does nothing."""
-    music, http = await asking_contract(people, document=MUSIC, name="Music"), httpx2.Client()
+    music, http = await asking_contract(people, document=MUSIC, name="Music"), from_another_network()
     known_person(music, http)
     browser = opened(f"{music.origin}/me/", http=http)
     home = shown(browser).url.split("?")[0]
