@@ -14,6 +14,11 @@ import tests.certificates
 import tests.loaded_keys  # noqa: F401 - clients share what these two load
 from tests.patience import GIVE_UP_SECONDS
 
+# What is set on this machine, perhaps for a platform that runs here, is not for those that tests start.
+OF_PLATFORMS = ("PRIVATESHARE_", "OTEL_", "DATABASE_URL", "BLOB_URL", "PROMETHEUS_MULTIPROC_DIR")
+for name in [name for name in os.environ if name.startswith(OF_PLATFORMS)]:
+    del os.environ[name]
+
 # A platform of one process starts fastest. Those of several have tests of their own.
 os.environ["PRIVATESHARE_PROCESSES"] = "1"
 
