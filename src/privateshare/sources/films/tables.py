@@ -102,6 +102,7 @@ class ImdbReader(DeclaredReader):
     def rated(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a film that the person rated."""
         if not row.text("rating"):
+            self.left_out.pass_over()
             return
         rating, own_id = row.number("rating"), row.needed_text("id")
         if rating is None or not 0 < rating <= BEST:

@@ -43,14 +43,17 @@ class ActivityReader:
 
     def _mapped(self, thing: JsonObject, frame: TitleFrame) -> Iterator[Mapped]:
         if not is_of_youtube(thing):
+            self._left_out.pass_over()
             return
         try:
             mapped = activity_object(self._account, thing, frame)
         except (ValueError, TypeError, AttributeError):
             self._left_out.leave_out(UNREADABLE)
             return
-        self._left_out.read += 1
-        if mapped is not None:
+        if mapped is None:  # Such as a survey, or a video that was removed.
+            self._left_out.pass_over()
+        else:
+            self._left_out.read += 1
             yield mapped
 
 

@@ -26,12 +26,14 @@ class LinkedInReader(DeclaredReader):
         name = f"{row.text('first')} {row.text('last')}".strip()
         address = row.text("url")
         if not name and not address:
-            return  # Members who left are empty rows.
+            self.left_out.pass_over()  # Members who left are empty rows.
+            return
         yield self._person("friend", address, name, row.moment("date"), row)
 
     def followed(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a member whom the person follows."""
         if row.text("status").casefold() not in ("", "active"):
+            self.left_out.pass_over()
             return
         yield self._person("following", "", row.needed_text("name"), row.moment("date"), row)
 

@@ -71,11 +71,13 @@ class Chat:
         dates: How its dates are written.
         people: The people who sent messages, in the order of their first one.
         in_brackets: Whether an iPhone wrote it.
+        notices: How many of its entries nobody sent, such as that somebody joined.
     """
 
     dates: WrittenDates
     in_brackets: bool
     people: dict[str, None] = field(default_factory=dict)
+    notices: int = 0
 
 
 def learn_chat(file: UploadedFile, now: datetime) -> Chat:
@@ -100,6 +102,7 @@ def learn_chat(file: UploadedFile, now: datetime) -> Chat:
                 continue
             last = found.date
             dates += chat.dates.learn(found.date)
+            chat.notices += not found.sender
             if found.sender and len(chat.people) < MAX_PEOPLE:
                 chat.people.setdefault(found.sender)
     if not dates:

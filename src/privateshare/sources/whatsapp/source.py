@@ -94,6 +94,7 @@ class WhatsApp(UnnamedExportSource):
                     ),
                 )
             else:
+                export.left_out.pass_over(number=chat.notices)
                 messages = _messages(file, chat, export.account, export.left_out)
                 yield from ((ObjectType.MESSAGE, message) for message in messages)
 

@@ -15,8 +15,8 @@ _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 TIMELESS = Reason(
     "NoTime",
-    "%(num)s of %(total)s tracks has no times, such as a planned route.",
-    "%(num)s of %(total)s tracks have no times, such as planned routes.",
+    "%(num)s track has no times, such as a planned route.",
+    "%(num)s tracks have no times, such as planned routes.",
     Broken("The file holds only tracks without times, such as planned routes. Export a workout that was recorded."),
 )
 
@@ -73,7 +73,7 @@ def _of_xml(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
             count += len(tracks.ready)
             yield from tracks.ready
             tracks.ready = []
-    left_out.leave_out(TIMELESS, number=tracks.timeless)
+    left_out.pass_over(TIMELESS, tracks.timeless)  # No workout was lost.
     if is_damaged and (tracks.is_track_file or file.path.lower().endswith(TRACK_ENDINGS) or not file.path):
         left_out.name_damaged_file(file.path)
     elif not count and not tracks.timeless:

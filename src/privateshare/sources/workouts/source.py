@@ -8,7 +8,7 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.object_building import Mapped
-from privateshare.sources.workouts.reading import recordings_of
+from privateshare.sources.workouts.reading import TIMELESS, recordings_of
 from privateshare.sources.workouts.recording import objects_of
 from privateshare.sources.workouts.sample import sample_files
 
@@ -57,6 +57,8 @@ class WorkoutFiles(UnnamedExportSource):
             for recording in recordings_of(file, export.left_out):
                 export.left_out.read += 1
                 yield from objects_of(recording, export.account)
+        if export.left_out.not_taken[TIMELESS]:
+            export.left_out.check(TIMELESS.refusal)  # It explains best why there is nothing.
 
 
 SOURCES = (WorkoutFiles(),)

@@ -142,7 +142,7 @@ def test_other_products_and_activities_without_a_video_are_passed_over() -> None
     removed = {"header": "YouTube", "title": "Watched a video that has been removed", "time": "2023-03-04T16:12:00Z"}
     found = read({"MyActivity.json": [video("Watched A"), maps, removed, video("Watched B", 1, time="soon")]}, left_out)
     assert [one["title"] for one in found[ObjectType.WATCH]] == ["A"]
-    assert (left_out.read, left_out.count) == (2, 1)
+    assert (left_out.read, left_out.count, left_out.not_taken.total()) == (1, 1, 2)
 
 
 @pytest.mark.parametrize(

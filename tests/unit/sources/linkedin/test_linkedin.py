@@ -19,7 +19,7 @@ def day_of(thing: dict[str, object]) -> str:
 
 
 def test_connections_with_notes_before_them_are_read() -> None:
-    """Members who left are empty rows, which are no loss."""
+    """Members who left are empty rows, which are no loss, and are counted."""
     left_out = LeftOut()
     text = (
         NOTES
@@ -31,7 +31,7 @@ def test_connections_with_notes_before_them_are_read() -> None:
     assert (person["displayname"], person["relation"]) == ("Ana Muñoz, PhD", "friend")
     assert (person["organization"], person["jobtitle"], person["email"]) == ("Pan, S.A.", "Baker", "a@example.org")
     assert day_of(person) == "2023-01-24"
-    assert (left_out.read, left_out.count) == (1, 0)
+    assert (left_out.read, left_out.count, left_out.not_taken.total()) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(

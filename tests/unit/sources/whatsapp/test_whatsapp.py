@@ -91,7 +91,9 @@ def test_chats_of_all_regions_are_read(region: str) -> None:
             f"{header.format('28')}Ann: Bye",
         ]
     )
-    first, second, third = read(chat)
+    left_out = LeftOut()
+    first, second, third = read(chat, left_out)
+    assert left_out.not_taken.total() == 1  # Nobody sent the first line.
     assert (first["sendername"], first["text"]) == ("Ann", "Hello: you 👋\nsecond line\n\nfourth line - 12:00")
     assert (second["sendername"], second["recipientnames"], third["text"]) == ("Björn Åberg", ["Ann"], "Bye")
     assert [time_of(one) for one in (first, second, third)] == [

@@ -134,7 +134,18 @@ def test_a_planned_route_is_counted_and_not_shared() -> None:
     files = {"a.gpx": planned, "b.gpx": gpx(gpx_point(0, 52) + points + gpx_point(9, 52.001)), "c.gpx": gpx(points)}
     found = read(zipped(files), left_out)
     assert [len(one["geometry"]["coordinates"]) for one in found[ObjectType.ROUTE]] == [2]
-    assert (left_out.read, left_out.count, list(left_out.unused)) == (1, 2, ["c.gpx"])
+    assert (left_out.read, left_out.not_taken.total(), list(left_out.unused)) == (1, 2, ["c.gpx"])
+
+
+def test_planned_routes_keep_no_workout_from_being_read() -> None:
+    """They are no loss, however many there are. Alone they are explained."""
+    planned = b'<gpx><trk><trkseg><trkpt lat="1" lon="2"/><trkpt lat="1" lon="3"/></trkseg></trk></gpx>'
+    files = {f"{number}.gpx": planned for number in range(9)}
+    left_out = LeftOut()
+    assert read(zipped(files | {"run.gpx": gpx(gpx_point(0, 52) + gpx_point(9, 52.001))}), left_out)
+    assert (left_out.is_partial, left_out.not_taken.total()) == (False, 9)
+    with pytest.raises(Broken, match="only tracks without times"):
+        read(zipped(files))
 
 
 def test_a_tcx_activity_has_the_sums_of_its_laps() -> None:
@@ -156,7 +167,7 @@ def test_a_tcx_activity_has_the_sums_of_its_laps() -> None:
     (activity,) = found[ObjectType.ACTIVITY]
     assert (activity["duration"], activity["distance"], activity["calories"]) == (601_000, 2.4, 160)
     assert (activity["maxspeed"], activity["maxheartrate"]) == (16.2, 171)
-    assert (activity["source"], left_out.count) == ({"name": "Edge 530"}, 1)
+    assert (activity["source"], left_out.not_taken.total()) == ({"name": "Edge 530"}, 1)
     assert not found[ObjectType.ROUTE]
 
 
