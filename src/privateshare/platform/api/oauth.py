@@ -104,7 +104,7 @@ def also_read_refresh_token(request: Request) -> AlsoRead | None:
 
 
 def _reading_again(call: WritingCall) -> WritingCall:
-    """Return a call without what was read together with its caller, so that it is read as it is now."""
+    """Return the call without the refresh token that was read with its caller, so that the token is read again."""
     return replace(call, caller=replace(call.caller, found=replace(call.caller.found, also=())))
 
 

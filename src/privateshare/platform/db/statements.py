@@ -57,7 +57,7 @@ class Runnable(Protocol[ResultT]):
 
 @dataclass(frozen=True, slots=True)
 class CallerWith(Generic[FirstT, RowT]):
-    """The statement that finds the rows of a call, and one that reads something else, such as of the consent.
+    """The statement that finds the rows of a call, and one that reads something else, for example about the consent.
 
     Both run as one, which takes half the time of two. Each row of the second has the row of the first before it. If the
     second has none, there is one row with None.

@@ -240,9 +240,9 @@ async def rotate_refresh_token(
 async def _find_refresh_token(
     sql: StatementTransaction, platform: Platform, contract_id: str, refresh_token: str, read: Sequence[Any]
 ) -> _RefreshToken | None:
-    for found in read:
-        assert isinstance(found, _RefreshToken)
-        return found
+    if read:
+        token: _RefreshToken = read[0]
+        return token
     named = _refresh_token_names(platform.hints, refresh_token) | {"contract_id": contract_id}
     return await first_of_library(sql, REFRESH_TOKEN, named, library="refresh_library_id", begin=False)
 

@@ -1,11 +1,11 @@
 """Routes of the calls that apps make most often, without the work that FastAPI does for each request.
 
-FastAPI finds out anew what an endpoint needs, opens three exit stacks, and matches the path with all routes before.
-For a read of a small file, that takes as long as both of its statements in the database.
+For each request, FastAPI matches the path with all earlier routes, works out the parameters of the endpoint, and opens
+three exit stacks. For a read of a small file, that takes as long as both of its statements in the database.
 
-The endpoints are those of FastAPI all the same: their parameters say what they need, and the OpenAPI document is made
-of them. A request that is unusual in any way, such as one with a query or with a body that is not valid, is left to
-FastAPI, so that there is one place that reads such requests and reports their errors.
+The endpoints are also routes of FastAPI, which makes the OpenAPI document from them. A request that is unusual in any
+way, such as one with a query or with a body that is not valid, is left to FastAPI. So only FastAPI reports errors in
+requests.
 """
 
 import json
@@ -66,7 +66,7 @@ class FrequentRoute(BaseRoute):
 
 
 def _with_body(body: bytes, receive: Receive) -> Receive:
-    """Return a function that receives a body that was read already, and then what follows it."""
+    """Return a function that receives a body that was read before, and then what follows it."""
     read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:

@@ -35,7 +35,7 @@ _AMOUNT_WORDS = (
 _UPLOAD = Upload(
     accept=".csv,.xml,.ofx,.qfx,.qif,.sta,.940,.942,.mt940,.txt,.tab,.zip",
     marks=(
-        # The formats of banks begin in a certain way: their words may also be in a message.
+        # A message may contain words of these formats, but it does not begin like them.
         FileMark(r"\A[\s\ufeff]*(OFXHEADER\b|!Type:(Bank|CCard|Cash|Oth))|(?m:^:60[FM]:)"),
         FileMark(
             r"(?s)\A[\s\ufeff]*<(\?xml\b|\?OFX\b|OFX>|Document\b|\w+:Document\b).*"

@@ -1,5 +1,5 @@
--- List the files of the accounts that a consent covers, those of one type of an account in one row: to read a row for each
--- file would take most of the time of a list.
+-- List the files of the accounts that a consent covers. The files of one type of an account are one row: with a row for
+-- each file, reading the rows would take most of the time of the call.
 SELECT
     files.account_id, files.service_group, files.service_type, files.object_type,
     files.schema_standard, files.schema_version,
