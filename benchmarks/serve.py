@@ -9,6 +9,7 @@ connection, with JWTs that were signed before.
     python -m benchmarks.serve reading    read_all_files and push_data of the SDK
     python -m benchmarks.serve cores      the calls that one core answers, and two
     python -m benchmarks.serve signing    what signing in threads costs and gains
+    python -m benchmarks.serve peer       a refresh by oidc-provider, if there is npm
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from tests.flow.served import Served, serving_as_people_do
 from tests.flow.wire import Tokens, Wire
 
 from benchmarks.cores import measure_cores, measure_signing
+from benchmarks.peer import measure_peer
 from privateshare import AccountRef, PushDescriptor, SessionOptions, UserAccessToken
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
@@ -219,6 +221,8 @@ async def main(parts: list[str]) -> None:
     print(f"R, one RSA-2048 private-key operation: {rsa:.2f} ms")
     if {"calls", "reading"} & set(parts):
         await measure_platform(parts, rsa)
+    if "peer" in parts:
+        await asyncio.to_thread(measure_peer, rsa)
     if "cores" in parts:
         await measure_cores()
     if "signing" in parts:
@@ -238,4 +242,4 @@ async def measure_platform(parts: list[str], rsa: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:] or ["calls", "reading", "cores", "signing"]))
+    asyncio.run(main(sys.argv[1:] or ["calls", "peer", "reading", "cores", "signing"]))
