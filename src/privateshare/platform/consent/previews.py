@@ -62,7 +62,7 @@ async def restart_preview(visit: Visit, account: AccountRow) -> None:
 
 
 async def is_of_journey(db: AsyncSession, journey: JourneyRow, account: AccountRow) -> bool:
-    """Return whether an account was created on a journey, and nothing but that journey has anything to do with it."""
+    """Return whether an account is undecided, and no other unfinished journey has connected it."""
     return account.undecided and not await is_connected_elsewhere(db, account, journey.id)
 
 
@@ -76,7 +76,7 @@ async def _has_files_of_journey(db: AsyncSession, journey: JourneyRow, account: 
 
 
 async def is_preview_running(visit: Visit) -> bool:
-    """Return whether a sync is running whose result the consent page will show, and that began only lately."""
+    """Return whether a sync is running whose result the consent page will show, and that began within MAX_WAIT."""
     running = (
         select(PreviewRow.sync_id)
         .join(SyncRow, (SyncRow.library_id == PreviewRow.library_id) & (SyncRow.id == PreviewRow.sync_id))

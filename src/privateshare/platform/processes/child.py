@@ -34,13 +34,14 @@ class ProcessRole(StrEnum):
 
 
 def run_child(settings: Settings, role: ProcessRole, port: int) -> None:
-    """Run this process until SIGTERM. It ends at once when its parent has ended, however that came about."""
+    """Run this process until SIGTERM. It ends as soon as its parent has ended, for whatever reason."""
     # Ctrl-C reaches all processes of a terminal. The parent stops this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     configure_logging(settings)
     if role is ProcessRole.WORKER and sys.platform == "linux":
-        # Workers import and fetch for minutes. They get their share, but do not interrupt who answers requests.
+        # Workers import and fetch for minutes. They get their share of the processor, but do not interrupt
+        # the processes that answer requests.
         with suppress(OSError):  # A container may forbid it.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     try:

@@ -27,7 +27,7 @@ from privateshare.sources.web import same_origin
 MAX_DEPTH = 6
 MAX_FOLDERS = 300
 MAX_FILES = 5000
-MAX_ENTRIES = 100_000  # Of all kinds. A server could list entries without end.
+MAX_ENTRIES = 100_000  # Files and folders of all kinds. A server could list entries without end.
 MAX_PATH_CHARACTERS = 4096
 MAX_FILE_BYTES = 1024 * 1024 * 1024
 MAX_FILE_SECONDS = 30 * 60
@@ -61,8 +61,8 @@ class DavFile:
 def files_of(client: DavClient, address: str, endings: Sequence[str], connection: Connection) -> list[DavFile]:
     """Return the files with some endings in a folder and in those below it, the oldest first.
 
-    What is too deep, or too much, is reported. `connection.admit` is called before each request, since a server may
-    answer slowly, and name folders without end.
+    What is too deep, or too much, is reported. `connection.admit` is called before each request, because a server may
+    respond slowly and list folders without end.
 
     Raises:
         NotDav: There is no such folder.
@@ -106,11 +106,11 @@ def _content(client: DavClient, folder: str, start: str) -> Sequence[DavResource
     try:
         found = client.find(folder, 1, *PROPERTIES)
         if found and not any(is_in(one.address, start) for one in found):
-            raise NotDav  # The server redirected to another place, or has another address by its own account.
+            raise NotDav  # The server redirected to another place, or its response names another place.
     except NotDav:
         if folder == start:
             raise
-        return ()  # It was removed, or may not be read, while the others are.
+        return ()  # It was removed, or may not be read. The other folders are still read.
     return found
 
 
@@ -179,16 +179,17 @@ class FolderReading:
                 continue
             if _is_small(file):
                 if _is_full(small, file):
-                    yield from self._together(small)
+                    yield from self._fetch_small(small)
                     small = []
                 small.append(file)
             else:  # The files before it are older, so they are read before.
-                yield from self._together(small)
+                yield from self._fetch_small(small)
                 small = []
-                yield from self._alone(file)
-        yield from self._together(small)
+                yield from self._fetch_large(file)
+        yield from self._fetch_small(small)
 
-    def _alone(self, file: DavFile) -> Iterator[FetchedArchive]:
+    def _fetch_large(self, file: DavFile) -> Iterator[FetchedArchive]:
+        """Yield one large file, or an archive of the person's, as an archive of its own."""
         if file.size is not None and file.size > MAX_FILE_BYTES:
             self._leave_out(file)
             return
@@ -206,7 +207,7 @@ class FolderReading:
             raise
         yield self._fetched(shown_name(file.path), temporary, [file])
 
-    def _together(self, files: Sequence[DavFile]) -> Iterator[FetchedArchive]:
+    def _fetch_small(self, files: Sequence[DavFile]) -> Iterator[FetchedArchive]:
         """Yield archives with some small files: one archive, unless they are larger than the server said."""
         waiting = deque(files)
         while waiting:
@@ -243,7 +244,7 @@ class FolderReading:
         return FetchedArchive(name, archive, orjson.dumps(sorted(self._done)).decode())
 
     def _leave_out(self, file: DavFile) -> None:
-        """Report a file that cannot be fetched. It is tried again by the next sync."""
+        """Report a file that cannot be fetched. The next sync tries it again."""
         name = shown_name(file.path)
         problem = Broken(
             "%(name)s cannot be fetched from your server, or is too large. Look whether you can open it there.",
@@ -253,7 +254,7 @@ class FolderReading:
 
 
 class _Appending:
-    """A file that is only written to its end, as temporary files of the platform are."""
+    """Hides that a file can be read and moved in: temporary files of the platform can only be appended to."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

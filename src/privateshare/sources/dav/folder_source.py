@@ -60,7 +60,7 @@ class DavFolder:
         )
 
     def prepare(self, answers: Mapping[str, str], redirect_uri: str) -> JsonObject:
-        """Return what is stored. Raises Broken if the address is none."""
+        """Return what is stored. Raises Broken if the address is not valid."""
         del redirect_uri
         server = self._servers.address(answers["server"])
         return {"server": server, "username": answers["username"], "password": answers["password"]}
