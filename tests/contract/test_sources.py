@@ -195,6 +195,11 @@ def renamed(data: bytes) -> bytes:
         return zipped({f"a/{number}{Path(name).suffix}": archive.read(name) for number, name in enumerate(names)})
 
 
+def zipped_again(data: bytes) -> bytes:
+    """Return an archive in which the archive lies, as a person may zip a folder with what they downloaded."""
+    return zipped({"Downloads/": b"", "Downloads/export.zip": data}) if zipfile.is_zipfile(io.BytesIO(data)) else data
+
+
 def single_file(data: bytes) -> bytes:
     """Return the largest file of the archive."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -218,7 +223,7 @@ def tarred(data: bytes) -> bytes:
     return packed.getvalue()
 
 
-@pytest.mark.parametrize("changed", [bytes, renamed, single_file, gzipped, tarred])
+@pytest.mark.parametrize("changed", [bytes, renamed, zipped_again, single_file, gzipped, tarred])
 @pytest.mark.parametrize("source", UPLOADS)
 def test_an_upload_is_recognised(source: Source, changed: Callable[[bytes], bytes]) -> None:
     """It is recognised by its content: as it came, renamed, and without its archive, and as nothing else."""

@@ -26,6 +26,8 @@ MAX_DECOMPRESSED_BYTES = 16 * 1024 * MEGABYTE  # Applies to the whole upload.
 # Decompressed JSON exports are 10 to 40 times as large as compressed; a zip bomb more than 1000 times.
 MAX_COMPRESSION_RATIO = 200
 MIN_BYTES_FOR_RATIO_CHECK = 50 * MEGABYTE
+# The parts of an export that were zipped again. They are decompressed to find their directory, at their end.
+MAX_WRAPPED, MAX_WRAPPED_BYTES = 50, 2 * 1024 * 1024 * 1024
 MAX_IN_MEMORY_BYTES = MEGABYTE
 # A file of an archive in an archive is read once from the start of that archive to the file each time it is opened.
 MAX_INNER_IN_MEMORY_BYTES = 64 * MEGABYTE
@@ -203,11 +205,12 @@ class _Files:
             # An archive in an archive can only be decompressed from its start, so it is read in its own order.
             entries.sort(key=lambda entry: entry.header_offset)
         _check_entries(entries, size)
+        is_wrapper = is_outer and holds_only_archives(archive)
         for entry in entries:
             path = entry.filename.replace("\\", "/")
-            if path.endswith("/") or is_added_by_system(path) or self._is_skipped(path):
+            if path.endswith("/") or is_added_by_system(path) or (not is_wrapper and self._is_skipped(path)):
                 continue
-            if is_outer and self.is_inner(path) and _is_zip(archive, entry):
+            if is_wrapper or (is_outer and self.is_inner(path) and _is_zip(archive, entry)):
                 yield from self._of_inner_zip(archive, entry, path)
             else:
                 yield from self._entry(
@@ -277,6 +280,21 @@ def tar_opener(opened: Opener, start: bytes) -> Opener | None:
             return opened if is_tar(stream.read(BLOCK_BYTES)) else None
     except DAMAGE_ERRORS:
         return None
+
+
+def holds_only_archives(archive: zipfile.ZipFile) -> bool:
+    """Return whether a zip archive holds nothing but zip archives, as if the parts of an export were zipped again.
+
+    Their files are then those of the upload. Archives beside other files are not opened, unless a source says so.
+    """
+    entries = [
+        entry
+        for entry in archive.infolist()
+        if not entry.filename.endswith("/") and not is_added_by_system(entry.filename)
+    ]
+    if not 0 < len(entries) <= MAX_WRAPPED or sum(entry.file_size for entry in entries) > MAX_WRAPPED_BYTES:
+        return False
+    return all(entry.filename.lower().endswith(".zip") and _is_zip(archive, entry) for entry in entries)
 
 
 def _is_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:

@@ -11,7 +11,7 @@ import tarfile
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
@@ -24,6 +24,7 @@ from privateshare.sources.archive import (
     MAX_ENTRIES,
     ZIP_MAGICS,
     Opener,
+    holds_only_archives,
     is_added_by_system,
     tar_opener,
 )
@@ -172,11 +173,16 @@ def _starts_in_tar(opener: Opener) -> Iterator[tuple[str, str | None]]:
         return  # What was recognised before is enough. The source says what is wrong with the rest.
 
 
-def _starts_in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | None]]:
+def _starts_in_zip(archive: zipfile.ZipFile, *, is_outer: bool = True) -> Iterator[tuple[str, str | None]]:
     looked_at: Counter[tuple[str, str]] = Counter()
     entries = archive.infolist()
     if not entries:
         raise Broken("The zip archive is empty. Request the export again.")
+    if is_outer and holds_only_archives(archive):
+        yield from _starts_in_archives(archive)
+        return
+    if not is_outer:
+        entries.sort(key=lambda entry: entry.header_offset)  # It can only be decompressed from its start.
     for entry in entries[:MAX_ENTRIES]:
         path = entry.filename.replace("\\", "/")
         if path.endswith("/") or is_added_by_system(path):
@@ -194,6 +200,15 @@ def _starts_in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | None]]
             continue
         looked_at[alike] += 1
         yield path, _start_of_entry(archive, entry)
+
+
+def _starts_in_archives(outer: zipfile.ZipFile) -> Iterator[tuple[str, str | None]]:
+    """Yield the files of archives that were zipped again. One that is damaged is passed over: the source reports it."""
+    for entry in outer.infolist():
+        if entry.filename.endswith("/") or is_added_by_system(entry.filename):
+            continue
+        with suppress(*DAMAGE_ERRORS), outer.open(entry) as stream, zipfile.ZipFile(stream) as inner:
+            yield from _starts_in_zip(inner, is_outer=False)
 
 
 def _start_of_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str | None:

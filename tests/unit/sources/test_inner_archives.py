@@ -62,11 +62,39 @@ def test_what_is_wrong_with_an_inner_archive_does_not_take_the_rest_with_it() ->
     assert sorted(left_out.damaged) == ["cut.inner", "deeper.inner", "other.zip"]
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_parts_that_were_zipped_again_are_the_upload(compression: int) -> None:
+    """Also beside what an operating system adds. An archive in one of them is not opened."""
+    parts = {
+        "Downloads/takeout-001.zip": zipped({"a.txt": b"one", "b/c.txt": b"two"}),
+        "Downloads/takeout-002.ZIP": zipped({"d.txt": b"three", "deeper.zip": zipped({"e.txt": b"four"})}),
+        "Downloads/.DS_Store": b"\0",
+    }
+    left_out = LeftOut()
+    assert read(zipped(parts, compression), left_out) == {"a.txt": b"one", "b/c.txt": b"two", "d.txt": b"three"}
+    assert list(left_out.damaged) == ["deeper.zip"]
+
+
+def test_an_archive_beside_other_files_stays_closed() -> None:
+    left_out = LeftOut()
+    assert read(zipped({"a.txt": b"one", "b.zip": zipped({"c.txt": b"two"})}), left_out) == {"a.txt": b"one"}
+    assert list(left_out.damaged) == ["b.zip"]
+
+
+def test_one_damaged_part_does_not_take_the_others_with_it() -> None:
+    good, left_out = zipped({"a.txt": b"one"}), LeftOut()
+    cut = zipped({"b.txt": b"two" * 1000})
+    assert read(zipped({"1.zip": good, "2.zip": cut[: len(cut) // 2]}), left_out) == {"a.txt": b"one"}
+    assert list(left_out.damaged) == ["2.zip"]
+
+
 def test_a_bomb_in_an_inner_archive_is_refused() -> None:
     """What is decompressed counts together, whatever the level."""
     inner = zipped({f"{number}.txt": bytes(30_000_000) for number in range(4)})
     with pytest.raises(Broken, match="far more than an export"):
         read(zipped({"bomb.inner": inner}))
+    with pytest.raises(Broken, match="far more than an export"):
+        read(zipped({"bomb.zip": inner}))
     halves = {f"{number}.inner": zipped({"half.txt": bytes(30_000_000)}) for number in range(3)}
     with pytest.raises(Broken, match="far more than an export"):
         read(zipped(halves))
