@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.blobs.sealing import SealBroken
-from privateshare.platform.db.tables import AuthorizationCodeRow, ConsentRow, ContractRow, FormerLibraryRow, TokenRow
+from privateshare.platform.db.tables import AuthorizationCodeRow, ConsentRow, ContractRow, TokenRow
 from privateshare.platform.grants.consents import record_consent, revoke_consent
 from privateshare.platform.grants.journeys import (
     Start,
@@ -38,7 +38,10 @@ from privateshare.platform.grants.tokens import (
 )
 from privateshare.platform.keys.hints import HINT_BYTES, SecretKind
 from privateshare.platform.keys.secrets import hash_secret
-from privateshare.platform.library.libraries import create_library
+from privateshare.platform.library.erasure import lock_for_erasure
+from privateshare.platform.library.libraries import create_library, open_library
+from privateshare.platform.me.merge_copies import Plan
+from privateshare.platform.me.moving import move_library
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import pkce
 from tests.flow.people import People
@@ -224,10 +227,9 @@ async def test_a_refresh_waits_for_the_move_of_its_library(platform: Platform, g
     pair, other = await grant.redeem(await grant.code()), await of_new_library(platform, grant.contract_id)
     code, before, after = await grant.code(), grant.consent.library_id, other.consent.library_id
     async with platform.database.transaction() as moving:
-        this = (ConsentRow.library_id == before, ConsentRow.id == grant.consent.id)
-        await moving.execute(update(ConsentRow).where(*this).values(library_id=after))
-        moving.add(FormerLibraryRow(library_id=after, id=before, log_id=uuid4(), sealed_log_key=b""))
-        await moving.flush()
+        await lock_for_erasure(moving, after, before)
+        theirs, mine = [await open_library(moving, platform, id_) for id_ in (before, after)]
+        await move_library(moving, platform, Plan(uuid4(), theirs, mine, []), uuid4(), NOW)
         calls = [asyncio.create_task(call) for call in (grant.rotate(pair.refresh.value), grant.redeem(code))]
         while await waiting_locks(platform) < len(calls):
             await asyncio.sleep(0.02)
