@@ -19,7 +19,7 @@ from privateshare.sources.contract import (
     Upload,
 )
 from privateshare.sources.export_source import ExportSource, Owned, UploadedExport
-from privateshare.sources.failures import Reason, shown_name
+from privateshare.sources.failures import NotTaken, Reason, shown_name
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.tables import NotATable, TableKind, TableRow, UnclearTableDates, find_table
@@ -99,11 +99,15 @@ class DeclaredReader:
     def checked(self, objects: Callable[[Any], Iterator[Mapped]], entry: Any) -> Sequence[Mapped]:
         """Return the objects of an entry, and count it as read or left out."""
         try:
-            mapped = [one for one in objects(entry) if one[0] in self.wanted]
+            found = list(objects(entry))
         except UNREADABLE_ERRORS:
             self.left_out.leave_out(UNREADABLE)
             return ()
+        mapped = [one for one in found if one[0] in self.wanted]
         self.left_out.read += bool(mapped)
+        if not mapped:  # Another source may take them.
+            for object_type, _ in found:
+                self.left_out.pass_over(NotTaken(object_type=object_type))
         return mapped
 
     def _objects_of_records(self, file: UploadedFile) -> Iterator[Mapped]:

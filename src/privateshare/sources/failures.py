@@ -10,12 +10,14 @@ SourceFailure
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 MAX_ENDING_CHARACTERS = 12
 MAX_NAMED_FILES = 20  # Further files are only counted.
+MAX_NAMED_KINDS = 30  # Entries of further kinds are only counted.
+MAX_KIND_CHARACTERS = 100
 MAX_FILE_NAME_CHARACTERS = 100
 THE_FILE = "The file"  # Stands for the name if the upload is a single file.
 MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600
@@ -82,6 +84,21 @@ class Reason:
     refusal: Broken = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """A kind of entries that can be read, and of which nothing is taken.
+
+    Attributes:
+        name: What people call them, in the plural. It is translated.
+        object_type: Their object type, if they have one. Its name is translated already.
+        own_name: What the export calls them, such as a file of it or a type; it is shown as it is.
+    """
+
+    name: str = ""
+    object_type: int | None = None
+    own_name: str = ""
+
+
 @dataclass(slots=True)
 class LeftOut:
     """The report of an upload: how many entries were read, and what was skipped.
@@ -89,7 +106,7 @@ class LeftOut:
     Attributes:
         read: The number of entries that were read.
         entries: The number of skipped entries by reason, and by object type if it is known.
-        not_taken: The number of entries by reason that can be read, and of which nothing is taken. That is no loss.
+        not_taken: The number of entries by kind that can be read, and of which nothing is taken. That is no loss.
         skipped: The number of files by ending that are not read, since nothing of such files is taken.
         damaged: The files that could not be read completely, and why.
         unused: The files with data that the source does not use, which is no loss.
@@ -101,7 +118,7 @@ class LeftOut:
 
     read: int = 0
     entries: Counter[tuple[Reason, int | None]] = field(default_factory=Counter)
-    not_taken: Counter[Reason] = field(default_factory=Counter)
+    not_taken: Counter[NotTaken] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     damaged: dict[str, Broken] = field(default_factory=dict)
     unused: dict[str, Broken] = field(default_factory=dict)
@@ -137,10 +154,15 @@ class LeftOut:
         if number:
             self.entries[reason, object_type] += number
 
-    def pass_over(self, reason: Reason | None = None, number: int = 1) -> None:
+    def pass_over(self, kind: NotTaken, number: int = 1) -> None:
         """Count entries that can be read, and of which nothing is taken."""
         if number:
-            self.not_taken[reason or OTHER_KIND] += number
+            is_counted = kind in self.not_taken or len(self.not_taken) < MAX_NAMED_KINDS
+            self.not_taken[kind if is_counted else OTHERS] += number
+
+    def pass_over_in(self, path: str, number: int = 1) -> None:
+        """Count entries of a file of which it is only known that nothing of such is taken."""
+        self.pass_over(NotTaken(own_name=shown_name(path)) if path else OTHERS, number)
 
     def skip_file(self, path: str) -> None:
         """Count a file that is not read, unless a report names it."""
@@ -180,7 +202,8 @@ class LeftOut:
         """Add the report of another upload."""
         self.read += other.read
         self.entries += other.entries
-        self.not_taken += other.not_taken
+        for kind, number in other.not_taken.items():
+            self.pass_over(kind, number)
         self.skipped += other.skipped
         for name, problem in other.damaged.items():
             self.name_damaged(name, problem, 0)
@@ -265,12 +288,13 @@ UNKNOWN = Reason(
 )
 
 
-OTHER_KIND = Reason(
-    "OtherKind",
-    "%(num)s entry is of a kind of which nothing is taken.",
-    "%(num)s entries are of kinds of which nothing is taken.",
-    Broken("The file does not hold what an export holds. Download the export again."),
-)
+OTHERS = NotTaken()  # Nothing is known of them.
+# Kinds that several sources have.
+DELETED = NotTaken("Deleted entries")
+EMPTY = NotTaken("Empty entries")
+NOTES_OF_APP = NotTaken("Notes of the app, such as who joined")
+OF_OTHERS = NotTaken("Entries by or about others")
+OTHER_ACTIVITIES = NotTaken("Other activities")
 
 
 def encode_left_out(left_out: LeftOut) -> dict[str, Any]:
@@ -281,7 +305,7 @@ def encode_left_out(left_out: LeftOut) -> dict[str, Any]:
             [reason.code, reason.one, reason.many, object_type, number]
             for (reason, object_type), number in left_out.entries.items()
         ],
-        "not_taken": [[reason.code, reason.one, reason.many, number] for reason, number in left_out.not_taken.items()],
+        "not_taken": [[*astuple(kind), number] for kind, number in left_out.not_taken.items()],
         "skipped": list(left_out.skipped.items()),
         "damaged": [[name, problem.text, problem.values] for name, problem in left_out.damaged.items()],
         "unused": [[name, problem.text, problem.values] for name, problem in left_out.unused.items()],
@@ -294,9 +318,9 @@ def decode_left_out(told: Mapping[str, Any]) -> LeftOut:
     entries: Counter[tuple[Reason, int | None]] = Counter()
     for code, one, many, object_type, number in told["entries"]:
         entries[_decoded_reason(code, one, many), object_type] = _checked_number(number)
-    not_taken: Counter[Reason] = Counter()
-    for code, one, many, number in told["not_taken"]:
-        not_taken[_decoded_reason(code, one, many)] = _checked_number(number)
+    not_taken: Counter[NotTaken] = Counter()
+    for *kind, number in told["not_taken"][: MAX_NAMED_KINDS + 1]:
+        not_taken[_decoded_kind(*kind)] = _checked_number(number)
     damaged, unused = (
         {name: decode_problem(text, values) for name, text, values in told[part]} for part in ("damaged", "unused")
     )
@@ -321,6 +345,12 @@ def decode_problem(text: Any, values: Mapping[str, Any]) -> Broken:
 
 def _decoded_reason(code: Any, one: Any, many: Any) -> Reason:
     return Reason(_checked_text(code), _checked_template(one), _checked_template(many), UNKNOWN.refusal)
+
+
+def _decoded_kind(name: Any, object_type: Any, own_name: Any) -> NotTaken:
+    if not all(isinstance(text, str) and len(text) <= MAX_KIND_CHARACTERS for text in (name, own_name)):
+        raise ValueError("this is no name of a kind")
+    return NotTaken(name, None if object_type is None else _checked_number(object_type), own_name)
 
 
 def _checked_text(text: Any) -> str:

@@ -102,7 +102,7 @@ class UploadReader:
                 if not reader.seen and start.strip():
                     self._note_unused(file)
             if reader.seen:  # Otherwise the file is named as a whole.
-                self.left_out.pass_over(number=reader.others)
+                self.left_out.pass_over_in(file.path, reader.others)
             self.read_bytes += min(file.size, reader.position)
 
     def _note_unused(self, file: UploadedFile) -> None:

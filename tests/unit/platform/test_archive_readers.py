@@ -204,9 +204,9 @@ MISBEHAVIOUR = {
     "a reason that grows": """
         reason = ["C", "%(num)s", "%(num)*s", None, 1]
         result(entries=[reason])""",
-    "a reason without a number": """
-        reason = ["C", "%(num)s", "%(num)s", "many"]
-        result(not_taken=[reason])""",
+    "a kind without a number": """
+        kind = ["Podcasts", None, "", "many"]
+        result(not_taken=[kind])""",
     "a problem that grows": """
         problem = ["x.csv", "%(a).9999999f", {"a": 1}]
         result(damaged=[problem])""",

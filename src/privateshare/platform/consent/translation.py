@@ -15,7 +15,7 @@ from babel.units import format_unit
 
 from privateshare.platform.consent.locales import FALLBACK, PSEUDO, bracketed, translations
 from privateshare.protocol.catalogue import CatalogueSource, ObjectType, catalogue
-from privateshare.sources.failures import THE_FILE, Broken, Reason
+from privateshare.sources.failures import THE_FILE, Broken, NotTaken, Reason
 
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
@@ -176,6 +176,12 @@ class Translator:
     def left_out(self, reason: Reason, number: int, total: int) -> str:
         """Say how many entries of an upload are left out, and why."""
         return self.count(reason.one, reason.many, number, num=self.number(number), total=self.number(total))
+
+    def not_taken(self, kind: NotTaken) -> str:
+        """Return the name of a kind of entries of which nothing is taken."""
+        if kind.object_type is not None:
+            return self.object_type(kind.object_type)
+        return isolated_text(kind.own_name) if kind.own_name else self.say(kind.name or N_("Other"))
 
     def problem(self, problem: Broken) -> str:
         """Translate a source's message about an upload."""

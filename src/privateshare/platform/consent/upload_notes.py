@@ -1,5 +1,6 @@
 """The note on an uploaded file: how much of it was read, what was not, and why."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -37,9 +38,27 @@ def upload_note(words: Translator, archive_id: UUID, left_out: LeftOut) -> Uploa
 def left_out_words(words: Translator, left_out: LeftOut) -> list[str]:
     """Say what was not read of an upload: a sentence for each reason, and for each damaged file."""
     reasons = [words.left_out(reason, number, left_out.total) for reason, number in left_out.by_reason().items()]
-    reasons += [words.left_out(reason, number, left_out.total) for reason, number in left_out.not_taken.most_common()]
+    reasons += _not_taken(words, left_out)
     damaged = [words.problem(problem) for problem in left_out.damaged.values()]
     return [*reasons, *damaged, *_more(words, left_out.more_damaged)]
+
+
+def _not_taken(words: Translator, left_out: LeftOut) -> list[str]:
+    """Say of which kinds nothing is taken, and how many entries they have."""
+    named: Counter[str] = Counter()
+    for kind, number in left_out.not_taken.items():
+        named[words.not_taken(kind)] += number
+    kinds = [f"{name} ({words.number(number)})" for name, number in named.most_common()]
+    if not kinds:
+        return []
+    return [
+        words.count(
+            "%(num)s entry is of a kind of which nothing is taken: %(kinds)s",
+            "%(num)s entries are of kinds of which nothing is taken: %(kinds)s",
+            named.total(),
+            kinds=words.comma.join(kinds),
+        )
+    ]
 
 
 def _skipped(words: Translator, left_out: LeftOut) -> list[str]:

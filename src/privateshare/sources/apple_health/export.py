@@ -1,5 +1,6 @@
 """An export as objects: activities and routes while it is read, days, nights and weighings when it has been."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -18,10 +19,11 @@ from privateshare.sources.apple_health.sleep import RECORD as SLEEP_RECORD
 from privateshare.sources.apple_health.sleep import Nights
 from privateshare.sources.apple_health.workouts import Workouts
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import LeftOut, shown_name
+from privateshare.sources.failures import LeftOut, NotTaken, shown_name
 
 Typed = tuple[int, dict[str, Any]]
 
+_PREFIX, _CAPITAL = re.compile(r"HK\w*?Type(Identifier)?(?=[A-Z])"), re.compile(r"(?<=[a-z])(?=[A-Z])")
 ITEMS_TAKEN = ("Workout", "ActivitySummary", "ClinicalRecord")
 FITNESS_TYPES = (
     ObjectType.ACTIVITY,
@@ -56,7 +58,14 @@ def note_records(reader: ExportReader, left_out: LeftOut) -> None:
     left_out.read += reader.read()
     left_out.leave_out(UNREADABLE, number=sum(reader.unreadable().values()))
     taken = _taken_types()
-    left_out.pass_over(number=sum(number for name, number in reader.counts().items() if name not in taken))
+    for name, number in sorted(reader.counts().items(), key=lambda one: -one[1]):
+        if name not in taken:
+            left_out.pass_over(NotTaken(own_name=shown_name(_words_of(name))), number)
+
+
+def _words_of(type_: str) -> str:
+    """Return the words in the name of a type, such as "Dietary Energy Consumed"."""
+    return _CAPITAL.sub(" ", _PREFIX.sub("", type_))
 
 
 def _taken_types() -> Collection[str]:

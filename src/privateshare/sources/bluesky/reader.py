@@ -7,6 +7,7 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.bluesky import mapping
 from privateshare.sources.bluesky.car import CarBlock, DamagedCar, NotACar, blocks_of
 from privateshare.sources.export_reader import DeclaredReader
+from privateshare.sources.failures import NotTaken, shown_name
 from privateshare.sources.json_api.values import moment_of, required_moment
 from privateshare.sources.object_building import Mapped, text_of
 
@@ -70,3 +71,5 @@ class BlueskyReader(DeclaredReader):
                 profileurl=f"{mapping.SITE}/{next(iter(self.owners), '')}" if self.owners else "",
             )
             yield ObjectType.PROFILE, profile
+        elif kind:
+            self.left_out.pass_over(NotTaken(own_name=shown_name(kind)))

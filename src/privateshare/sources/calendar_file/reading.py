@@ -9,11 +9,12 @@ from privateshare.sources.calendar_file.components import Kind, components_of
 from privateshare.sources.calendar_file.mapping import event_object
 from privateshare.sources.calendar_file.zones import Zones
 from privateshare.sources.content_lines import read_property
-from privateshare.sources.failures import Broken, LeftOut, Reason
+from privateshare.sources.failures import Broken, LeftOut, NotTaken, Reason
 from privateshare.sources.object_building import Mapped, SourceAccount
 
 MAX_TIME_ZONES = 500
 NAMES_OF_CALENDAR = {"X-WR-CALNAME": "NAME", "NAME": "NAME", "METHOD": "METHOD"}
+NOT_EVENTS = NotTaken("Alarms, journals and free times")
 UNREADABLE = Reason(
     "Damaged",
     "%(num)s of %(total)s events has no date that can be read.",
@@ -38,7 +39,7 @@ def events_of(file: UploadedFile, account: SourceAccount, left_out: LeftOut) -> 
     zones = Zones(defined)
     for component in components_of(file):
         if component.kind not in (Kind.EVENT, Kind.TASK):
-            left_out.pass_over(number=component.kind not in (Kind.CALENDAR, Kind.TIME_ZONE))
+            left_out.pass_over(NOT_EVENTS, component.kind not in (Kind.CALENDAR, Kind.TIME_ZONE))
             continue
         event = event_object(account, component, zones, calendar) if component.is_whole else None
         if event is None:

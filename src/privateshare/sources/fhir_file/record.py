@@ -8,7 +8,7 @@ import orjson
 
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import Broken, JsonObject
-from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.failures import OF_OTHERS, LeftOut, Reason
 from privateshare.sources.fhir_file.clinical_document import START_BYTES, document_records, is_clinical_document
 from privateshare.sources.fhir_file.conversion import converted
 from privateshare.sources.fhir_file.digits import parse_exactly, write_exactly
@@ -103,7 +103,7 @@ def _known_resources(records: Iterator[FoundRecord], left_out: LeftOut) -> Itera
             left_out.read += 1
             yield found
         elif kind in DEFINITIONS:  # It is not about the person, such as a Practitioner.
-            left_out.pass_over()
+            left_out.pass_over(OF_OTHERS)
         else:
             left_out.leave_out(UNKNOWN_TYPE)
 

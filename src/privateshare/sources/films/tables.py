@@ -1,16 +1,20 @@
 """The tables of Letterboxd and IMDb."""
 
+import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.export_reader import DeclaredReader
+from privateshare.sources.failures import DELETED, NotTaken
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.object_building import JsonObject, Mapped, stable_id
-from privateshare.sources.tables import TableKind, TableRow
+from privateshare.sources.tables import NotATable, TableKind, TableRow, UnclearTableDates, find_table
 
 NOT_KEPT = frozenset({"deleted", "orphaned"})
+WITHOUT_RATING = NotTaken("Titles without a rating")
 MAX_FILMS = 200_000
 BEST_LETTERBOXD = 5
 BEST = 10
@@ -36,6 +40,10 @@ class LetterboxdReader(DeclaredReader):
         """Yield the objects of one file. What the person deleted is in folders of its own, and is left out."""
         if not NOT_KEPT & {part.casefold() for part in file.path.split("/")[:-1]}:
             yield from super().objects_of_file(file)
+            return
+        with suppress(NotATable, UnclearTableDates, csv.Error):
+            for _ in find_table(file, self.tables).rows(self.now):
+                self.left_out.pass_over(DELETED)
 
     def entry(self, row: TableRow) -> Iterator[Mapped]:
         """Yield an entry of the diary, or a review, which repeats the entry and has a text."""
@@ -102,7 +110,7 @@ class ImdbReader(DeclaredReader):
     def rated(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a film that the person rated."""
         if not row.text("rating"):
-            self.left_out.pass_over()
+            self.left_out.pass_over(WITHOUT_RATING)
             return
         rating, own_id = row.number("rating"), row.needed_text("id")
         if rating is None or not 0 < rating <= BEST:

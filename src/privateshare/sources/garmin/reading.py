@@ -97,7 +97,7 @@ class GarminReader:
     def _of_record(self, found: FoundRecord) -> Iterator[Mapped]:
         thing, kind = found.thing, kind_of(found.thing)
         if kind is RecordKind.OTHER:
-            self._left_out.pass_over()
+            self._left_out.pass_over_in(found.file)
             return
         if (owner := owner_in(thing)) != "":
             self.owners.add(owner)

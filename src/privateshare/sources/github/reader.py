@@ -12,7 +12,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.failures import EMPTY, OF_OTHERS, Broken, LeftOut
 from privateshare.sources.github.mapping import COMMENT_KINDS, POST, post_id
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import JsonObject, Mapped, dict_of, exact_moment, list_of, text_of
@@ -63,13 +63,13 @@ class GitHubReader(DeclaredReader):
         entry, kind = found.thing, found.thing["type"]
         author = entry["url"] if kind == USER else entry.get("user")
         if author not in self._addresses:
-            self.left_out.pass_over()
+            self.left_out.pass_over(OF_OTHERS)
         elif kind == USER:
             yield ObjectType.PROFILE, self._profile(entry)
         elif kind in POSTS:
             yield ObjectType.POST, self._post(entry)
         elif kind == "pull_request_review" and not text_of(entry.get("body")):
-            self.left_out.pass_over()
+            self.left_out.pass_over(EMPTY)
         else:
             yield ObjectType.COMMENT, self._comment(entry, COMMENTS[kind])
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.failures import Broken, LeftOut, Reason
+from privateshare.sources.failures import OTHER_ACTIVITIES, Broken, LeftOut, NotTaken, Reason
 from privateshare.sources.google_activity.activities import activity_object, is_activity, is_of_youtube, video_id
 from privateshare.sources.google_activity.pages import activities_of, is_page
 from privateshare.sources.google_activity.titles import LEARNED_TITLES, TitleFrame
@@ -14,6 +14,7 @@ from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import Mapped, SourceAccount, text_of
 from privateshare.sources.upload_records import UploadReader, records_of_files
 
+OTHER_SERVICES = NotTaken("Activities at other services of Google")
 UNREADABLE = Reason(
     "Damaged",
     "%(num)s of %(total)s activities has no date that can be read.",
@@ -43,15 +44,15 @@ class ActivityReader:
 
     def _mapped(self, thing: JsonObject, frame: TitleFrame) -> Iterator[Mapped]:
         if not is_of_youtube(thing):
-            self._left_out.pass_over()
+            self._left_out.pass_over(OTHER_SERVICES)
             return
         try:
             mapped = activity_object(self._account, thing, frame)
         except (ValueError, TypeError, AttributeError):
             self._left_out.leave_out(UNREADABLE)
             return
-        if mapped is None:  # Such as a survey, or a video that was removed.
-            self._left_out.pass_over()
+        if mapped is None:
+            self._left_out.pass_over(OTHER_ACTIVITIES)
         else:
             self._left_out.read += 1
             yield mapped

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
+from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_source import UploadedExport
-from privateshare.sources.failures import Broken, LeftOut, Reason, shown_name
+from privateshare.sources.failures import Broken, LeftOut, NotTaken, Reason, shown_name
 from privateshare.sources.google_activity.activities import is_activity, is_of_youtube
 from privateshare.sources.google_activity.pages import activities_of, is_page
 from privateshare.sources.google_takeout.activity_mapping import TitleFrames, activity_object
@@ -17,6 +18,7 @@ from privateshare.sources.object_building import Mapped
 from privateshare.sources.upload_records import UploadReader, records_of_files
 
 LEARNED_TITLES = 400
+OF_YOUTUBE = NotTaken(object_type=ObjectType.WATCH)  # Another source takes them.
 UNREADABLE = Reason(
     "Damaged",
     "%(num)s of %(total)s entries has no date that can be read.",
@@ -44,8 +46,10 @@ def objects_of_records(export: UploadedExport, role_of: RoleOf, mapping: RecordM
             except UNREADABLE_ERRORS:
                 export.left_out.leave_out(UNREADABLE)
                 continue
-            export.left_out.read += 1
-            if mapped is not None:
+            if mapped is None:
+                export.left_out.pass_over_in(file.path)
+            else:
+                export.left_out.read += 1
                 yield mapped
     upload.estimate()
 
@@ -83,6 +87,7 @@ class TakeoutActivityReader:
         others = 0
         for thing in things:
             if is_activity(thing) and is_of_youtube(thing):
+                self._export.left_out.pass_over(OF_YOUTUBE)
                 continue
             try:
                 mapped = visit_object(account, thing) if is_visit(thing) else activity_object(account, thing, frames)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.export_reader import DeclaredReader
+from privateshare.sources.failures import EMPTY, NotTaken
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.object_building import JsonObject, Mapped, stable_id
 from privateshare.sources.tables import TableKind, TableRow
@@ -13,6 +14,9 @@ POST, COMMENT = 2, 7
 PROFILE_ID, YES = "profile", "yes"
 _TAG = re.compile(r"</(p|a|div|span|b|strong|li)>|<br ?/?>", re.IGNORECASE)
 _ADDRESSES = re.compile(r"https?://[^\s,;]+")
+
+
+NOT_FOLLOWED = NotTaken("People you do not follow any more")
 
 
 class LinkedInReader(DeclaredReader):
@@ -26,14 +30,14 @@ class LinkedInReader(DeclaredReader):
         name = f"{row.text('first')} {row.text('last')}".strip()
         address = row.text("url")
         if not name and not address:
-            self.left_out.pass_over()  # Members who left are empty rows.
+            self.left_out.pass_over(EMPTY)  # Members who left are empty rows.
             return
         yield self._person("friend", address, name, row.moment("date"), row)
 
     def followed(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a member whom the person follows."""
         if row.text("status").casefold() not in ("", "active"):
-            self.left_out.pass_over()
+            self.left_out.pass_over(NOT_FOLLOWED)
             return
         yield self._person("following", "", row.needed_text("name"), row.moment("date"), row)
 

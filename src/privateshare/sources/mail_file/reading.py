@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import Broken, LeftOut, Reason, shown_name
+from privateshare.sources.failures import DELETED, Broken, LeftOut, Reason, shown_name
 from privateshare.sources.mail_file.headers import is_deleted
 from privateshare.sources.mail_file.mailbox_files import OutlookFile, folder_name, messages_of
 from privateshare.sources.mail_file.mapping import mail_object
@@ -29,7 +29,7 @@ def mails_of(file: UploadedFile, account: SourceAccount, left_out: LeftOut) -> I
         for message in messages_of(file):
             headers = message.headers
             if headers is not None and (is_deleted(headers) or headers.text("subject").startswith(INTERNAL)):
-                left_out.pass_over()
+                left_out.pass_over(DELETED)
                 continue
             folder = folder_name(file.path, is_single=not message.separator)
             mail = mail_object(account, message, folder)

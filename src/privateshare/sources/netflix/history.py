@@ -10,17 +10,12 @@ from itertools import islice
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import Broken, LeftOut, Reason
+from privateshare.sources.failures import LeftOut, NotTaken
 from privateshare.sources.object_building import Mapped, SourceAccount, exact_moment, stable_id
 from privateshare.sources.text_files import opened_text, whole_rows
 from privateshare.sources.written_dates import WrittenDates
 
-TRAILER = Reason(
-    "Trailer",
-    "%(num)s entry is of a trailer or preview, which Netflix plays by itself. Nothing is taken of it.",
-    "%(num)s entries are of trailers or previews, which Netflix plays by itself. Nothing is taken of them.",
-    Broken("The file holds trailers only. Download it from Netflix again when you have watched something."),
-)
+TRAILER = NotTaken("Trailers and previews")
 SHORT_COLUMNS = 2
 LEARNED_ROWS = 200
 MAX_LINE_CHARACTERS = 64 * 1024

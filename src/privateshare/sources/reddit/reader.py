@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.export_reader import DeclaredReader
+from privateshare.sources.failures import NotTaken
 from privateshare.sources.object_building import Mapped, stable_id
 from privateshare.sources.tables import TableKind, TableRow
 
 ORIGIN = "https://www.reddit.com"
 POST, COMMENT = 2, 7
 PARTS_OF_A_POST = 5  # r/name/comments/id/title; a comment has its own id after them.
-VOTES = frozenset({"up", "down"})  # Others were withdrawn.
+VOTES = frozenset({"up", "down"})
+WITHDRAWN_VOTES = NotTaken("Votes that were taken back")
 
 
 class RedditReader(DeclaredReader):
@@ -61,6 +63,8 @@ class RedditReader(DeclaredReader):
                 referenceentitytype=COMMENT if len(parts) > PARTS_OF_A_POST else POST,
             )
             yield ObjectType.LIKE, thing
+        else:
+            self.left_out.pass_over(WITHDRAWN_VOTES)
 
     def message(self, row: TableRow) -> Iterator[Mapped]:
         """Yield a private message."""

@@ -96,7 +96,7 @@ class SpotifyExport:
         elif kind is EntryKind.PODCAST:
             self.left_out.pass_over(NO_MUSIC)
         elif kind is EntryKind.OTHER:
-            self.left_out.pass_over()
+            self.left_out.pass_over_in(found.file)
         elif kind is EntryKind.NAME:
             self.display_name = text_of(thing.get("displayName"))[:MAX_USERNAME_CHARACTERS]
         return [Written(*mapped) for mapped in self._mapped(account, thing, kind)]

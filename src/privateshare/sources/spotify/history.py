@@ -8,7 +8,7 @@ from typing import Any
 
 from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import Broken, JsonObject
-from privateshare.sources.failures import Reason
+from privateshare.sources.failures import NotTaken, Reason
 from privateshare.sources.json_records import FoundRecord
 from privateshare.sources.object_building import in_a_zone
 
@@ -40,12 +40,7 @@ NO_DATE = Reason(
         "Ask Spotify for your “Extended streaming history” and upload that zip."
     ),
 )
-NO_MUSIC = Reason(
-    "NoMusic",
-    "%(num)s entry is of a podcast, a video or an audiobook, of which nothing is taken.",
-    "%(num)s entries are of podcasts, videos or audiobooks, of which nothing is taken.",
-    Broken("The archive holds podcasts only. Ask Spotify for your data again when you have played music."),
-)
+NO_MUSIC = NotTaken("Podcasts, videos and audiobooks")
 NOT_A_PLAY = Reason(
     "NotAPlay",
     "%(num)s of %(total)s plays is not in Spotify's form.",

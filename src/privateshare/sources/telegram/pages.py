@@ -12,6 +12,7 @@ from privateshare.sources.archive import UploadedFile
 
 _DATE = re.compile(r"(\d\d)\.(\d\d)\.(\d{4}) (\d\d):(\d\d):(\d\d)(?: UTC([+-])(\d\d):?(\d\d))?")
 LINE_END = "\ue000"  # Stands for <br>, because line breaks in the source of a page are only spaces.
+DAY_ID = "message-"  # Lines with the day have negative numbers.
 _SPACE = re.compile(r"[ \t\r\n\xa0]+")
 
 
@@ -38,8 +39,8 @@ def is_page(start: bytes) -> bool:
     return start.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype html", b"<html"))
 
 
-def messages_of(file: UploadedFile) -> Iterator[PageMessage]:
-    """Yield the messages of a page. Notes of the app, such as who joined, are passed over."""
+def messages_of(file: UploadedFile) -> Iterator[PageMessage | None]:
+    """Yield the messages of a page, and None for each note of the app, such as who joined."""
     chat, sender = "", ""
     with file.open() as stream:
         parser = etree.iterparse(
@@ -53,7 +54,10 @@ def messages_of(file: UploadedFile) -> Iterator[PageMessage]:
                 elif "message" in classes and "default" in classes:
                     sender = _text(_first(element, "from_name")) or sender
                     yield _message(element, chat, sender)
-                elif not ("message" in classes and "service" in classes):
+                elif "message" in classes and "service" in classes:
+                    if not (element.get("id") or "").startswith(DAY_ID):
+                        yield None
+                else:
                     continue
                 element.clear()
         except etree.XMLSyntaxError:

@@ -6,6 +6,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import START_BYTES, DeclaredReader
+from privateshare.sources.failures import NOTES_OF_APP
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import (
     Mapped,
@@ -35,7 +36,10 @@ class TelegramReader(DeclaredReader):
             is_chat = False
             for message in messages_of(file):
                 is_chat = True
-                yield from self.checked(self._page_message, message)
+                if message is None:
+                    self.left_out.pass_over(NOTES_OF_APP)
+                else:
+                    yield from self.checked(self._page_message, message)
             if not is_chat:
                 self.left_out.name_other_file(file.path)
         else:
@@ -58,8 +62,8 @@ class TelegramReader(DeclaredReader):
         if found.key == "messages":
             if text_of(thing.get("type")) == "message":
                 yield self._message(thing)
-            else:  # A note of the app, such as who joined.
-                self.left_out.pass_over()
+            else:
+                self.left_out.pass_over(NOTES_OF_APP)
         elif found.key == "personal_information":
             name = f"{text_of(thing.get('first_name'))} {text_of(thing.get('last_name'))}".strip()
             self.note_owner(text_of(thing.get("user_id")), name)

@@ -19,7 +19,7 @@ from privateshare.sources.contract import (
     Upload,
 )
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
-from privateshare.sources.failures import LeftOut, Reason, shown_name
+from privateshare.sources.failures import NOTES_OF_APP, LeftOut, Reason, shown_name
 from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
 from privateshare.sources.whatsapp.chat import Chat, ChatMessage, NotAChat, UnclearDates, learn_chat, messages_of
 from privateshare.sources.whatsapp.sample import sample_files
@@ -104,6 +104,9 @@ def _messages(file: UploadedFile, chat: Chat, account: SourceAccount, left_out: 
     moment: int | None = None
     equal: Counter[str] = Counter()
     for one in messages_of(file, chat):
+        if one is None:
+            left_out.pass_over(NOTES_OF_APP)
+            continue
         if one.moment is None:
             left_out.leave_out(UNREADABLE, ObjectType.MESSAGE)
             continue

@@ -21,7 +21,7 @@ from privateshare.sources.installed import FIRST_ID
 from privateshare.sources.registry import Sources
 
 PAGE_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2)}
-SOURCE_KEYWORDS = {"Broken": None, "Reason": (2, 3)}
+SOURCE_KEYWORDS = {"Broken": None, "Reason": (2, 3), "NotTaken": None}
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)  # A fixed date, so that an update changes nothing else.
 
