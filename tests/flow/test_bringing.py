@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ import pytest
 from examples.walking import Browser
 from sqlalchemy import func, select
 
+from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow
+from privateshare.platform.me.routes import my_pages
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from tests.archives import play, spotify_zip
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of, problem_of_upload, upload
 from tests.flow.consents import consent_by_id
 from tests.flow.killing import kill_a_reader
-from tests.flow.people import FHIR_FILE, People
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving
 from tests.flow.sessions import texts, triggered, wait_until_over
@@ -68,13 +72,38 @@ def url(browser: Browser) -> str:
     return str(browser.page.url)
 
 
-def bring(http: httpx2.Client, origin: str, file: Path, **fields: str) -> Browser:
-    """Bring a file in, and wait until it is read or refused."""
+def shown(http: httpx2.Client, origin: str, file: Path) -> Browser:
+    """Upload a file to bring it in, and wait until the page shows what is in it."""
     browser = opened(f"{origin}/me/", http=http)
     assert page_of(browser) == "me"
     browser.open(f"{url(browser)}/bring")
-    browser.submit("bring", file=file, extra=fields)
-    assert page_of(browser) == "me-bring"
+    browser.submit("bring", file=file)
+    wait_for(partial(has_read, browser))
+    return browser
+
+
+def has_read(browser: Browser) -> bool:
+    assert page_of(browser) in ("found", "me-found")
+    if "We are reading your files" in html(browser):
+        browser.open(url(browser))
+        return False
+    return True
+
+
+def bring(http: httpx2.Client, origin: str, file: Path) -> Browser:
+    """Bring a file in, and wait until it is imported. What the page asks about is added."""
+    browser = shown(http, origin, file)
+    decisions = set(re.findall(r'name="(decision-[^"]+)"', html(browser)))
+    browser.submit("continue", extra=dict.fromkeys(decisions, "add"))
+
+    def is_imported() -> bool:
+        assert page_of(browser) == "me-add", html(browser)
+        if "Your data is being read" in html(browser):
+            browser.open(url(browser))
+            return False
+        return True
+
+    wait_for(is_imported)
     return browser
 
 
@@ -129,7 +158,7 @@ async def test_an_import_is_retried_after_its_reader_was_killed(
     killed: list[bool] = []
 
     def after_each(response: httpx2.Response) -> None:
-        if "bring?accounts=" in response.headers.get("location", ""):  # The file was checked. Its import begins.
+        if "add?accounts=" in response.headers.get("location", ""):  # The file was checked. Its import begins.
             killed.append(kill_a_reader(served))
 
     file = tmp_path / "privateshare.zip"
@@ -222,37 +251,120 @@ async def test_objects_that_the_source_cannot_have_are_left_out(
 
     def change(files: dict[str, bytes]) -> None:
         for name in files:
-            if name.endswith(".ndjson"):
+            if name.endswith(".ndjson") and files[name].count(b"\n") > 10:  # Of most, more than half must be readable.
                 odd = [b'{"resourceType":"Basic"}', b"nonsense", b"[" * 500 + b"]" * 500, b"null", b'{"entityid":""}']
                 files[name] += b"\n".join(odd) + b"\n"
 
     file = tmp_path / "odd.zip"
     file.write_bytes(changed(taken, change))
+    assert "Left out:" in html(shown(mia.http, mia.wire.origin, file))
     assert "not everything could be read" in html(bring(mia.http, mia.wire.origin, file))
     async with platform.database.transaction() as db:
         assert set(await db.scalars(of_mia)) == before
         assert await db.scalar(select(ArchiveRow.id).where(ArchiveRow.library_id == mia.library)) is None
 
 
-def test_a_file_of_another_name_is_refused_until_it_is_said_to_be_theirs(
+def owned_by(name: str, taken: bytes) -> bytes:
+    """Return an archive whose accounts are somebody's, and no samples."""
+    manifest = json.loads(zipfile.ZipFile(io.BytesIO(taken)).read("manifest.json"))
+    owner = {"id": name, "name": name, "named": True}
+    return with_manifest(taken, accounts=[one | {"sample": None, "owner": owner} for one in manifest["accounts"]])
+
+
+def test_a_file_of_another_name_is_only_added_if_it_is_said_to_be_theirs(
     mia: Victim, people: People, taken: bytes, tmp_path: Path
 ) -> None:
     """The sample's owner becomes a real one, and a second file names another."""
-
-    def owned_by(name: str) -> bytes:
-        manifest = json.loads(zipfile.ZipFile(io.BytesIO(taken)).read("manifest.json"))
-        owner = {"id": name, "name": name, "named": True}
-        accounts = [one | {"sample": None, "owner": owner} for one in manifest["accounts"]]
-        return with_manifest(taken, accounts=accounts)
-
     http = httpx2.Client()
     known_person(mia.wire, http)
     mine, other = tmp_path / "mine.zip", tmp_path / "other.zip"
-    mine.write_bytes(owned_by("listener-1"))
-    other.write_bytes(owned_by("somebody-else"))
+    mine.write_bytes(owned_by("listener-1", taken))
+    other.write_bytes(owned_by("somebody-else", taken))
     assert "Your data is here now" in html(bring(http, mia.wire.origin, mine))
-    assert "another name (somebody-else)" in html(bring(http, mia.wire.origin, other))
-    assert "Your data is here now" in html(bring(http, mia.wire.origin, other, mine="yes"))
+    page = shown(http, mia.wire.origin, other)
+    assert "Add the file only if it is yours too" in html(page)
+    page.submit("continue")
+    assert "Choose for each file whether to add it" in html(page)
+    assert "Your data is here now" in html(bring(http, mia.wire.origin, other))
+
+
+async def test_what_is_brought_in_is_shown_before_it_is_added(
+    platform: Platform, mia: Victim, taken: bytes, tmp_path: Path
+) -> None:
+    """Each account with its source, owner, dates and numbers; what is not wanted is not added, nor what is unknown."""
+    http = httpx2.Client()
+    claims = known_person(mia.wire, http).claims
+    async with platform.database.transaction() as db:
+        library = (await consent_by_id(db, claims["consentid"])).library_id
+    manifest = json.loads(zipfile.ZipFile(io.BytesIO(owned_by("mia", taken))).read("manifest.json"))
+    unknown = manifest["accounts"][0] | {"number": 99, "source": 77_777_777}
+    file = tmp_path / "taken.zip"
+    file.write_bytes(with_manifest(taken, accounts=[*manifest["accounts"], unknown]))
+
+    async def kept() -> tuple[int, int]:
+        async with platform.database.session() as db:
+            counts = [
+                select(func.count()).select_from(table).where(table.library_id == library)
+                for table in (AccountRow, ArchiveRow)
+            ]
+            accounts, archives = [int(await db.scalar(count) or 0) for count in counts]
+            return accounts, archives
+
+    before = await kept()
+    page = shown(http, mia.wire.origin, file)
+    assert await kept() == before
+    said = re.sub(r"<[^>]*>|[\u2066-\u2069]", "", html(page))
+    for words in ("taken.zip", "Spotify", "Whosemia", "What you listened to and when", "do not exist on this platform"):
+        assert words in said, said
+    decisions = set(re.findall(r'name="(decision-[^"]+)"', html(page)))
+    assert len(decisions) == len(manifest["accounts"])
+    page.submit("continue", extra=dict.fromkeys(decisions, "drop"))
+    assert page_of(page) == "me-add"
+    assert await kept() == before
+
+
+UPLOADS = {
+    "/journey/{tag}/connect/{source_id}": f"connect/{SPOTIFY}",
+    "/journey/{tag}/drop": "drop",
+    "/me/{browser_id}/add": "add",
+    "/me/{browser_id}/bring": "bring",
+}
+
+
+def test_no_way_to_upload_files_is_forgotten() -> None:
+    """These are all routes that take the files of people. What `UPLOADS` lists is tried below."""
+    routes = [*consent_app().routes, *my_pages().routes]
+    found = {route.path for route in routes if "read_form" in route.endpoint.__code__.co_names}  # type: ignore[attr-defined]
+    assert found == UPLOADS.keys()
+
+
+@pytest.mark.parametrize("way", UPLOADS)
+async def test_every_upload_is_shown_before_it_is_added(
+    platform: Platform, mia: Victim, taken: bytes, tmp_path: Path, way: str
+) -> None:
+    """The page says whose it is, and how much of each kind from when to when. Until then, nothing is in the library."""
+    file, http = tmp_path / "file.zip", httpx2.Client()
+    is_bring = way.endswith("bring")
+    file.write_bytes(taken if is_bring else spotify_zip([play(number, username="somebody") for number in range(3)]))
+    claims = known_person(mia.wire, http).claims
+    async with platform.database.transaction() as db:
+        library = (await consent_by_id(db, claims["consentid"])).library_id
+    if way.startswith("/me"):
+        page = opened(f"{mia.wire.origin}/me/", http=http)
+        page.open(f"{url(page)}/{UPLOADS[way]}")
+    else:
+        page = opened(ask(mia.wire, f"&service={SPOTIFY}").url)
+        page.open(f"{url(page).partition('/connect')[0]}/{UPLOADS[way]}")
+    page.submit("bring" if is_bring else "continue", file=file)
+    wait_for(partial(has_read, page))
+    said = " ".join(re.sub(r"<[^>]*>|[\u2066-\u2069]", " ", html(page)).split())
+    assert "Spotify" in said
+    assert re.search(r"What you listened to and when \d+ · 20\d\d", said), said
+    assert "Whose " in said
+    async with platform.database.session() as db:
+        archives = select(func.count()).select_from(ArchiveRow).where(ArchiveRow.library_id == library)
+        accounts = select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library)
+        assert (await db.scalar(archives), await db.scalar(accounts)) == (0, 1)
 
 
 async def test_it_is_a_source_on_the_consent_page_too(

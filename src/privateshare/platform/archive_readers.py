@@ -130,7 +130,7 @@ class ArchiveReaders:
                 await asyncio.gather(upcoming, return_exceptions=True)
 
     async def read_export(
-        self, source: Source, archive: BinaryIO, progress: Callable[[float], None] = lambda _: None
+        self, source: Source, archive: BinaryIO, progress: Callable[[float], None] = lambda _: None, account: str = ""
     ) -> AsyncGenerator[bytes | ReadExport]:
         """Yield all pages of an archive, and at the end whose it is. Raises what `objects` raises.
 
@@ -140,8 +140,10 @@ class ArchiveReaders:
             source: The source.
             archive: The archive.
             progress: Is called with the share of the archive that was read, between 0 and 1, first when its turn comes.
+            account: What the objects of the account call their owner, in an archive from another PrivateShare, which
+                may have several accounts of the source.
         """
-        task = ReaderTask(types=frozenset(source.info.object_types), stages=True)
+        task = ReaderTask(account, types=frozenset(source.info.object_types), stages=True)
         async with self._reader(source, archive, task) as reader:
             progress(0.0)
             upcoming = asyncio.ensure_future(self._run(reader.next))

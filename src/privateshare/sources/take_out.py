@@ -186,21 +186,23 @@ class TakeOut:
 
     def identify(self, connection: Connection) -> Identity:
         """Return the owner of the account of this source. Everything is read. Raises Broken."""
-        known = [one for one in self._accounts if one.sample is None]
-        if len(known) != 1:
-            raise _not_one_account(len(known))
-        for _ in self._written(known[0], connection, [kind.object_type for kind in known[0].kinds]):
+        account = self._chosen(connection)
+        for _ in self._written(account, connection, [kind.object_type for kind in account.kinds]):
             connection.left_out.read += 1
         connection.left_out.check(_not_one_account(0))
-        return known[0].identity
+        return account.identity
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """Yield the objects of these types. Raises Broken."""
+        return pages(self._written(self._chosen(connection), connection, cursors))
+
+    def _chosen(self, connection: Connection) -> TakenAccount:
+        """Return the account that the connection names, or else the only one. Raises Broken."""
         mine = [one for one in self._accounts if one.identity.objects_owner == connection.provider_account_id]
         chosen = mine or [one for one in self._accounts if one.sample is None]
         if len(chosen) != 1:
             raise _not_one_account(len(chosen))
-        return pages(self._written(chosen[0], connection, cursors))
+        return chosen[0]
 
     def _written(self, account: TakenAccount, connection: Connection, types: Collection[int]) -> Iterator[Written]:
         assert connection.archive is not None

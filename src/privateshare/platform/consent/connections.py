@@ -1,20 +1,18 @@
 """Connecting a source: with a sample data set, with an uploaded export archive, or by signing in there."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Literal
 from uuid import UUID, uuid4
 
 from privateshare.platform.blobs.sealed import put_sealed
-from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.choice_draft import load_draft, save_draft
 from privateshare.platform.consent.outcome import journey_library
 from privateshare.platform.consent.proof import Proof, record_proof
 from privateshare.platform.consent.visit import REVIEWED, Visit, extend
 from privateshare.platform.db.tables import AccountRow, ArchiveRow
-from privateshare.platform.keys.wrapping import DataKey, new_data_key
+from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.accounts import (
     ConnectedSource,
     adopt_accounts,
@@ -87,13 +85,6 @@ async def prove_by_sign_in(visit: Visit, source: Source, identity: Identity) -> 
         await adopt_accounts(visit.db, library, visit.journey.id)
 
 
-async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> StoredArchive:
-    """Store an archive, encrypted with its own key, until the person agrees and it is imported."""
-    blob, key = library.blob(uuid4()), new_data_key()
-    content = await asyncio.to_thread(_keep, platform, key, blob, library.blob_context(blob), archive)
-    return StoredArchive(blob, key, content)
-
-
 async def keep_export(
     platform: Platform, library: OpenLibrary, file: ExportFile, pieces: Iterable[bytes], *, was_read: bool = True
 ) -> StoredArchive:
@@ -125,18 +116,6 @@ async def connect_archive(
     library = await journey_library(visit)
     archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
     return UploadedArchive(account, archive)
-
-
-def _keep(platform: Platform, key: DataKey, blob: str, context: bytes, archive: SealedTemporary) -> bytes:
-    content = sha256()
-
-    def pieces() -> Iterator[bytes]:
-        for piece in archive.pieces():
-            content.update(piece)
-            yield piece
-
-    put_sealed(platform.blobs, blob, key.value, context, pieces())
-    return content.digest()
 
 
 async def _connect(visit: Visit, connected: ConnectedSource) -> AccountRow:

@@ -252,6 +252,8 @@ def _decisions(
     own, name = known.of_source(export.source), words.source(export.source or 0)
     drop = Decision(DROP, words.say(N_("Not this one")), words.say(N_("It is deleted, and nothing of it is kept.")))
     add = Decision(ADD, words.say(N_("Add it")))
+    if export.sample is not None:  # It is brought in from another PrivateShare, and is nobody's.
+        return "", [add, drop], ADD
     if known.expected is not None or any(is_same_owner(account.identity, identity) for account in own):
         hint = words.say(N_("It is added to your account at %(source)s that is here already."), source=name)
         return "", [Decision(ADD, add.label, hint), drop], ADD

@@ -18,17 +18,20 @@ from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
 from privateshare.platform.consent.export_cards import DROP, INTERRUPTED
+from privateshare.platform.consent.translation import N_
 from privateshare.platform.library.dropped_files import DroppedFiles
 from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.read_exports import reading_export
 from privateshare.platform.library.waiting_exports import NotWaiting, WaitingExport, WaitingExports, new_export
 from privateshare.platform.operating.admission import current_request, place_given_up
+from privateshare.platform.reader_results import OwnedAccount
 from privateshare.sources.contract import Broken, Source
 from privateshare.sources.failures import our_fault
 
 REPORT_SECONDS = 2.0
 # Most files are read within this time, so that the person sees no page between.
 PATIENCE_SECONDS, POLL_SECONDS = 1.5, 0.1
+MISSING = N_("These sources do not exist on this platform. Their data stays in your file: %(sources)s")
 
 log = structlog.get_logger()
 
@@ -47,15 +50,50 @@ async def begin_reading(
         known: Recognises files that were uploaded before.
         sorted_files: The files.
     """
-    now = datetime.now(UTC)
-    await waiting.delete(one for one in await waiting.all() if one.state == "problem" or one.is_interrupted(now))
     problems = [new_export(problem.file, None, problem.problem) for problem in sorted_files.problems]
     exports, sizes = list[Reading](), {id(file): file.content.size for _, file in sorted_files.found}
     for source, file in sorted_files.found:
         export = new_export(file.name, source.info.id, size=sizes.pop(id(file), 0))
         exports.append(Reading(source, file, export))
+    await _begin(dropped, waiting, known, problems, exports)
+
+
+async def begin_reading_accounts(
+    dropped: DroppedFiles, waiting: WaitingExports, file: DroppedFile, accounts: Sequence[OwnedAccount], missing: str
+) -> None:
+    """Begin to read accounts of an archive from another PrivateShare, like `begin_reading`.
+
+    Args:
+        dropped: The files that were uploaded in parts.
+        waiting: Where the exports wait.
+        file: The archive.
+        accounts: Its accounts whose sources the platform has.
+        missing: The names of the sources that it does not have; empty if it has all.
+    """
+    exports, size = list[Reading](), file.content.size
+    for account in accounts:
+        export = new_export(file.name, account.source_id, size=size)
+        export.brought_in, export.sample, size = True, account.sample, 0
+        source = waiting.platform.sources.connectable[account.source_id]
+        exports.append(Reading(source, file, export, account.identity.objects_owner))
+    problems = [new_export(file.name, None, Broken(MISSING, sources=missing))] if missing else []
+    # They are read also if the file was uploaded before: otherwise each would keep the whole file.
+    await _begin(dropped, waiting, KnownUploads(waiting.platform), problems, exports)
+
+
+async def _begin(
+    dropped: DroppedFiles,
+    waiting: WaitingExports,
+    known: KnownUploads,
+    problems: Sequence[WaitingExport],
+    exports: Sequence["Reading"],
+) -> None:
+    now = datetime.now(UTC)
+    await waiting.delete(one for one in await waiting.all() if one.state == "problem" or one.is_interrupted(now))
     noted = [*problems, *(one.export for one in exports)]
-    await waiting.check_room(len(noted), sum(export.size for export in noted))
+    files = len({id(one.file) for one in exports if one.export.brought_in})
+    files += len([one for one in noted if not one.brought_in])
+    await waiting.check_room(len(noted), sum(export.size for export in noted), files)
     try:
         for export in noted:
             await waiting.put(export)
@@ -68,11 +106,12 @@ async def begin_reading(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An export that is read, or waits for those before it."""
+    """An export that is read, or waits for those before it. `account` is which of an archive with several it is."""
 
     source: Source
     file: DroppedFile
     export: WaitingExport
+    account: str = ""
 
 
 async def _read_all(
@@ -102,14 +141,15 @@ async def _read(waiting: WaitingExports, known: KnownUploads, reading: Reading) 
     def note_progress(share: float) -> None:
         export.progress = share
 
+    account = reading.account
     try:
-        export.sha256 = await asyncio.to_thread(_sha256, content)
+        export.sha256 = await asyncio.to_thread(_sha256, content, account)
         found = await known.find(reading.source, export.sha256)
         if found is not None:
             await waiting.put_objects(export, content.pieces())
             export.summary, export.known_in = found.summary, found.account_id
         else:
-            async with reading_export(waiting.platform, reading.source, content, note_progress) as read:
+            async with reading_export(waiting.platform, reading.source, content, note_progress, account) as read:
                 await waiting.put_objects(export, read.objects.pieces())
                 export.summary = read.summary
         export.state = "ready"
@@ -123,8 +163,9 @@ async def _read(waiting: WaitingExports, known: KnownUploads, reading: Reading) 
     export.size = 0
 
 
-def _sha256(content: SealedTemporary) -> bytes:
-    found = sha256()
+def _sha256(content: SealedTemporary, account: str) -> bytes:
+    """Hash a file, and which account of it is read: several of one source may be in one file."""
+    found = sha256(account.encode())
     for piece in content.pieces():
         found.update(piece)
     return found.digest()

@@ -177,7 +177,11 @@ class ReadArchive:
 
 @asynccontextmanager
 async def reading_export(
-    platform: Platform, source: Source, archive: RawIOBase, progress: Callable[[float], None] = lambda _: None
+    platform: Platform,
+    source: Source,
+    archive: RawIOBase,
+    progress: Callable[[float], None] = lambda _: None,
+    account: str = "",
 ) -> AsyncIterator[ReadArchive]:
     """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed.
 
@@ -186,11 +190,12 @@ async def reading_export(
         source: The source.
         archive: The archive. It is not needed afterwards.
         progress: Is called with the share of the archive that was read, between 0 and 1.
+        account: Which account of an archive from another PrivateShare is read, if it is one.
     """
     reader = BufferedReader(archive, PIECE_BYTES)
     objects = ReadObjects(platform.settings.data, platform.settings.max_upload_bytes)
     try:
-        async with aclosing(platform.archive_readers.read_export(source, reader, progress)) as pages:
+        async with aclosing(platform.archive_readers.read_export(source, reader, progress, account)) as pages:
             summary = await objects.fill(pages)
         yield ReadArchive(summary, objects)
     finally:

@@ -58,6 +58,8 @@ class WaitingExport:
         sha256: The SHA-256 of the bytes of its file.
         known_in: The account that has everything in it already; None unless the file was uploaded before. Such a file
             is not read again, and is what is kept of it.
+        brought_in: Whether it is of an archive from another PrivateShare.
+        sample: The sample data set that it is of, if it was brought in and is of one.
     """
 
     id: str
@@ -79,6 +81,9 @@ class WaitingExport:
         assert self.summary is not None
         return ExportFile(self.sha256, self.summary)
 
+    brought_in: bool = False
+    sample: str | None = None
+
     def is_interrupted(self, now: datetime) -> bool:
         """Return whether the process that read it has ended."""
         return self.state == "reading" and now - self.touched > SILENCE
@@ -98,6 +103,8 @@ class WaitingExport:
             "problem": _problem_to_json(self.problem) if self.problem else None,
             "sha256": self.sha256.hex(),
             "known_in": str(self.known_in) if self.known_in else None,
+            "brought_in": self.brought_in,
+            "sample": self.sample,
         }
 
     @classmethod
@@ -116,6 +123,8 @@ class WaitingExport:
             _problem_from_json(*written["problem"]) if written["problem"] else None,
             bytes.fromhex(written["sha256"]),
             UUID(written["known_in"]) if written["known_in"] else None,
+            written["brought_in"],
+            written["sample"],
         )
 
 
@@ -150,16 +159,18 @@ class WaitingExports:
     owner: UUID
     key: DataKey = field(repr=False)
 
-    async def check_room(self, more: int = 0, size: int = 0) -> None:
+    async def check_room(self, more: int = 0, size: int = 0, files: int | None = None) -> None:
         """Check that exports may wait, beside those that wait already. Raises RequestTooLarge.
 
         Args:
             more: How many they are.
             size: The bytes of their files. A file counts until it is read, and then what was read of it counts.
+            files: How many files they are in; None if each is in one of its own.
         """
         exports, now = await self.all(), datetime.now(UTC)
         reading = [one for one in exports if one.state == "reading" and not one.is_interrupted(now)]
-        if len(exports) + more > MAX_WAITING or len(reading) + more > MAX_READING:
+        files_read = sum(one.size > 0 or not one.brought_in for one in reading) + (more if files is None else files)
+        if len(exports) + more > MAX_WAITING or files_read > MAX_READING:
             raise RequestTooLarge(
                 f"At most {MAX_READING} exports can be read at a time, and {MAX_WAITING} can wait for a decision. "
                 "Decide about these first"

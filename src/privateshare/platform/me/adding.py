@@ -1,13 +1,16 @@
 """`/me/…/add`: a person uploads exports of any sources; each is recognised, and added to their data.
 
-Nothing is shared with an app by it. What they took along from another PrivateShare is brought in on its own page.
+Nothing is shared with an app by it. What they took along from another PrivateShare is uploaded on a page of its own
+(`bringing.py`), and then shown and added here too.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Request
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse, Response
 
@@ -31,7 +34,7 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
 from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here
-from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.db.tables import AccountRow, SyncRow
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.keys.wrapping import derive_key_from
 from privateshare.platform.library.accounts import ConnectedSource, connect_account, library_accounts
@@ -39,7 +42,6 @@ from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
 from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
-from privateshare.platform.me.bringing import MAX_SHOWN, REFRESH_SECONDS, brought_sources
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.sync.orphans import delete_blob_on_failure
@@ -48,15 +50,26 @@ from privateshare.sources.contract import Source
 
 UNPROCESSABLE, TOO_LARGE, NO_CONTENT = 422, 413, 204
 KEY_PURPOSE, WAITING_PURPOSE = "dropped files", "waiting exports"
+REFRESH_SECONDS = 2
+MAX_SHOWN = 50  # The address of the page lists the accounts, and proxies limit the length of addresses.
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class AddedSource:
+    """A source that is being added, or was. `state` is "running", "done" or "problem"."""
+
+    name: str
+    state: str
+    address: str
+
+
 @router.get("/me/{browser_id}/add")
 async def show_adding(visitor: MyPage, accounts: str = "") -> Response:
     """Ask for files; with `accounts`, show how far these accounts are. The page renews itself until all are read."""
-    added = await brought_sources(visitor, accounts)
+    added = await added_sources(visitor, accounts)
     running = any(one.state == "running" for one in added)
     return _page(visitor, added=added, refresh=REFRESH_SECONDS if running else 0)
 
@@ -64,7 +77,7 @@ async def show_adding(visitor: MyPage, accounts: str = "") -> Response:
 @router.get("/me/{browser_id}/add/{file_id}")
 async def show_my_parts(visitor: MyPage, file_id: str) -> Response:
     """Say how much of a file is there, so that an upload can continue."""
-    return JSONResponse({"parts": await _dropped(visitor).parts(file_id), "part_bytes": PART_BYTES})
+    return JSONResponse({"parts": await dropped_files(visitor).parts(file_id), "part_bytes": PART_BYTES})
 
 
 @router.put("/me/{browser_id}/add/{file_id}/{number}")
@@ -74,7 +87,7 @@ async def put_my_part(request: Request, browser_id: UUID, file_id: str, number: 
     async with platform_of(request).database.transaction() as db:  # None is open while the part arrives.
         visitor = await find_visitor(request, db, browser_id)
     check_token(visitor.browser, request.headers.get(drop_zone.TOKEN_HEADER, ""))
-    await drop_zone.receive_part(request, _dropped(visitor), file_id, number)
+    await drop_zone.receive_part(request, dropped_files(visitor), file_id, number)
     return Response(status_code=NO_CONTENT)
 
 
@@ -104,7 +117,7 @@ async def add_files(request: Request, browser_id: UUID) -> Response:
 
 
 async def _add(visitor: Visitor, form: UploadForm, known: KnownUploads) -> Response:
-    dropped, words, platform = _dropped(visitor), visitor.words, visitor.platform
+    dropped, words, platform = dropped_files(visitor), visitor.words, visitor.platform
     try:
         files = await drop_zone.uploaded_files(dropped, platform.settings.data, form.fields, form.file, form.file_name)
     except NotFound:
@@ -121,13 +134,35 @@ async def _add(visitor: Visitor, form: UploadForm, known: KnownUploads) -> Respo
             return _page(visitor, problems, found.questions, kept)
         if not found.found:
             return _page(visitor, problems)
-        await begin_reading(dropped, _waiting(visitor), known, found)
+        await begin_reading(dropped, waiting_exports(visitor), known, found)
         is_reading = True
     finally:
         drop_zone.close_unused_files(files, found.found if is_reading else ())
     if any(not file.id for _, file in found.found):
         form.take_file()
     return redirect(visitor.address("found"))
+
+
+async def added_sources(visitor: Visitor, accounts: str) -> Sequence[AddedSource]:
+    """Describe how far the accounts with these ids are."""
+    found = []
+    for text in accounts.split(",")[:MAX_SHOWN]:
+        try:
+            row = await visitor.db.get(AccountRow, (visitor.library.id, UUID(text)))
+        except ValueError:
+            continue
+        if row is not None:
+            name = visitor.words.source(row.source_id)
+            found.append(AddedSource(name, await _state(visitor, row), visitor.address(f"sources/{row.id}")))
+    return found
+
+
+async def _state(visitor: Visitor, account: AccountRow) -> str:
+    query = select(SyncRow).where(SyncRow.library_id == account.library_id, SyncRow.account_id == account.id)
+    last = await visitor.db.scalar(query.order_by(SyncRow.created_at.desc()).limit(1))
+    if last is None or last.finished_at is None:
+        return "running" if last is not None else "done"
+    return "done" if last.outcome == "done" and last.error is None else "problem"
 
 
 # --- what was found in the files ---
@@ -137,7 +172,7 @@ async def _add(visitor: Visitor, form: UploadForm, known: KnownUploads) -> Respo
 async def show_my_found(request: Request, browser_id: UUID) -> Response:
     """Show what is in the files, or how far the reading is."""
     visitor, known = await _visitor_and_accounts(request, browser_id)
-    exports = await exports_read_by_now(_waiting(visitor))
+    exports = await exports_read_by_now(waiting_exports(visitor))
     if not exports:
         return redirect(visitor.address("add"))
     return _found_page(visitor, _cards(visitor, exports, known))
@@ -151,7 +186,7 @@ async def decide_on_mine(request: Request, browser_id: UUID) -> Response:
     async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
         answers = {name: str(value) for name, value in form.items()}
     check_token(visitor.browser, answers.get(TOKEN_FIELD, ""))
-    waiting = _waiting(visitor)
+    waiting = waiting_exports(visitor)
     exports = await waiting.all()
     cards = _cards(visitor, exports, known)
     if is_being_read(cards):
@@ -178,14 +213,17 @@ async def _add_export(request: Request, visitor: Visitor, export: WaitingExport,
     assert export.summary is not None
     platform, summary = visitor.platform, export.summary
     source = platform.sources.connectable[export.source]
-    objects, was_read = _waiting(visitor).objects(export), export.known_in is None
+    objects, was_read = waiting_exports(visitor).objects(export), export.known_in is None
     kept = await keep_export(platform, visitor.library, export.read_file, objects, was_read=was_read)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visitor = await find_visitor(request, db, visitor.browser.id)
-        connected = ConnectedSource(source.info, summary.identity, belongs_to=chosen_account(decision))
+        belongs_to = chosen_account(decision)
+        connected = ConnectedSource(
+            source.info, summary.identity, export.sample, belongs_to=belongs_to, brought_in=export.brought_in
+        )
         # An account whose sign-in is not accepted any more goes on with the file, as the same account.
         account = await connect_account(db, platform, visitor.library, connected)
-        await _waiting(visitor).take(export)  # The library is locked now.
+        await waiting_exports(visitor).take(export)  # The library is locked now.
         await add_archive(db, visitor.library, account, kept, summary.left_out, None)
         await sync_for_person(db, platform, account)
     log.info("a person adds a file to their data", library=str(visitor.library.id), source=source.info.id)
@@ -218,7 +256,8 @@ def _found_page(visitor: Visitor, cards: Sequence[FoundExport], problem: str = "
     return visitor.page("me-found.html", values, UNPROCESSABLE if problem else 200)
 
 
-def _waiting(visitor: Visitor) -> WaitingExports:
+def waiting_exports(visitor: Visitor) -> WaitingExports:
+    """Return the exports of a person that wait for a decision."""
     key = derive_key_from(visitor.library.key, WAITING_PURPOSE)
     return WaitingExports(visitor.platform, visitor.library.id, key)
 
@@ -232,7 +271,8 @@ def _offered_names(visitor: Visitor) -> Sequence[str]:
     return sorted({visitor.words.source(id_) for id_ in _offered(visitor)}, key=str.casefold)
 
 
-def _dropped(visitor: Visitor) -> DroppedFiles:
+def dropped_files(visitor: Visitor) -> DroppedFiles:
+    """Return the files of a person that were uploaded in parts."""
     return DroppedFiles(visitor.platform, visitor.library.id, derive_key_from(visitor.library.key, KEY_PURPOSE))
 
 

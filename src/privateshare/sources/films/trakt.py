@@ -5,6 +5,7 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.export_reader import DeclaredReader
+from privateshare.sources.failures import OF_OTHERS
 from privateshare.sources.json_records import FoundRecord, ObjectRole
 from privateshare.sources.object_building import (
     JsonObject,
@@ -45,7 +46,7 @@ class TraktReader(DeclaredReader):
         """Yield something that was watched, or take note of a rating or the person."""
         thing = found.thing
         if _is_of_others(thing):
-            self.left_out.pass_over()
+            self.left_out.pass_over(OF_OTHERS)
             return
         if "username" in thing:
             name = text_of(thing.get("username"))

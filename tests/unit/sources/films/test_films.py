@@ -10,6 +10,7 @@ from tests.export_reading import owner_of, read_files
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.failures import Broken, LeftOut
 from privateshare.sources.films.source import SOURCES
+from privateshare.sources.films.tables import WITHOUT_RATING
 
 LETTERBOXD, TRAKT, IMDB = SOURCES
 ENTRY = "Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n"
@@ -106,6 +107,7 @@ def test_ratings_of_imdb_are_read() -> None:
     (found,) = read_files(IMDB, {"ratings.csv": text}, left_out)[ObjectType.WATCH]
     assert (found["title"], found["rating"], found["year"], found["videoid"]) == ("Kite, the", 9, 2022, "tt1")
     assert left_out.count == 1
+    assert left_out.not_taken == {WITHOUT_RATING: 1}
 
 
 @pytest.mark.parametrize(

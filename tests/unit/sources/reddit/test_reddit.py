@@ -5,6 +5,7 @@ from tests.export_reading import owner_of, read_files
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.reddit.reader import WITHDRAWN_VOTES
 from privateshare.sources.reddit.source import SOURCES
 
 (REDDIT,) = SOURCES
@@ -47,6 +48,7 @@ def test_everything_in_an_export_is_read() -> None:
     assert [one["text"] for one in found[ObjectType.MESSAGE]] == ["Hello", "Hey"]
     assert [one["note"] for one in found[ObjectType.SOCIAL_NETWORK_USER]] == ["met in May"]
     assert left_out.count == 1
+    assert left_out.not_taken == {WITHDRAWN_VOTES: 1}
     assert set(left_out.unused) >= {"ip_logs.csv", "drafts.csv", "message_headers.csv"}
     assert "192.0.2.1" not in repr(found)
 

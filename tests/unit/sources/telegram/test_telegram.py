@@ -8,7 +8,7 @@ import pytest
 from tests.export_reading import owner_of, read_files
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.failures import NOTES_OF_APP, Broken, LeftOut
 from privateshare.sources.telegram.source import SOURCES
 
 (TELEGRAM,) = SOURCES
@@ -88,6 +88,7 @@ Ann &amp; Ben
 <div class="from_name">Ann </div><div class="text">Hello<br>world &lt;3 <a href="https://x.example">x</a></div></div></div>
 <div class="message default clearfix joined" id="message3"><div class="body"><div class="pull_right date details" title="14.03.2021 12:34:11">12:34</div>
 <div class="media_wrap clearfix"><a class="photo_wrap clearfix pull_left media_photo" href="photos/p.jpg"></a></div></div></div>
+<div class="message service" id="message5"><div class="body details">Ann created group «Ann &amp; Ben»</div></div>
 <div class="message default clearfix" id="message4"><div class="body"><div class="pull_right date details" title="">?</div><div class="text">No date</div></div></div>
 </div></div></div></body></html>"""
 
@@ -111,6 +112,7 @@ def test_a_whole_account_is_read() -> None:
     (contact,) = found[ObjectType.SOCIAL_NETWORK_USER]
     assert (contact["displayname"], contact["relation"]) == ("Ben", "contact")
     assert left_out.count == 1
+    assert left_out.not_taken[NOTES_OF_APP] == 1
     assert "192.0.2.1" not in repr(found)
     assert (owner_of(TELEGRAM, files).provider_account_id, owner_of(TELEGRAM, files).display_name) == ("1", "Ann Lee")
 
@@ -146,6 +148,7 @@ def test_pages_are_read() -> None:
     assert (time_of(first), time_of(second)) == ("2021-03-14 11:33", "2021-03-14 12:34")
     assert (second["sendername"], second["attachments"]) == ("Ann", [{"name": "p.jpg", "uri": "photos/p.jpg"}])
     assert left_out.count == 1
+    assert left_out.not_taken == {NOTES_OF_APP: 1}, "Lines with the day are none."
 
 
 @pytest.mark.parametrize(

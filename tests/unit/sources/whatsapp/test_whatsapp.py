@@ -11,7 +11,7 @@ from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Connection, Page
-from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.failures import NOTES_OF_APP, Broken, LeftOut
 from privateshare.sources.whatsapp.source import WhatsApp
 
 MARK, NARROW = "\u200e", "\u202f"
@@ -172,3 +172,12 @@ def test_other_texts_are_refused(text: str) -> None:
     assert list(left_out.unused) == ["notes.txt"]
     with pytest.raises(Broken):
         WhatsApp().identify(Connection(archive=io.BytesIO(zipped({"notes.txt": text.encode()}))))
+
+
+def test_notes_of_the_app_are_counted() -> None:
+    left_out = LeftOut()
+    chat = (
+        "14.03.23, 17:11 - Ann hat die Gruppe erstellt\n14.03.23, 17:12 - Ann: Hi\n14.03.23, 17:13 - Bo ist beigetreten"
+    )
+    assert len(read({"chat.txt": chat}, left_out)) == 1
+    assert left_out.not_taken == {NOTES_OF_APP: 2}
