@@ -149,6 +149,7 @@ class SourceInfo:
         brand: The look of its mark on the pages. Without it, the mark shows initials on one of our own colours.
         asks: What a person types to connect it. If there is anything, it is an `AskingSource`.
         asks_title: What pages call this way to connect it, if it is no sign-in at the source. It is translated.
+        asks_text: What pages say of this way, in a sentence or two. It is translated too.
         resumes: Whether `fetch` can continue at the cursor of any page. What was fetched before an interruption is then
             kept, and not fetched again.
         limits: The limits that the source declares for requests.
@@ -170,6 +171,7 @@ class SourceInfo:
     brand: Brand | None = None
     asks: Sequence[Question] = ()
     asks_title: str = ""
+    asks_text: str = ""
     resumes: bool = False
     limits: Sequence[RequestLimit] = ()
     has_directory: bool = False

@@ -41,6 +41,7 @@ class _UploadOrLive:
             signs_in=live.info.signs_in,
             asks=live.info.asks,
             asks_title=live.info.asks_title,
+            asks_text=live.info.asks_text,
             resumes=live.info.resumes,
             limits=live.info.limits,
             proves_person=live.info.proves_person,

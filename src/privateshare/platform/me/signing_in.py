@@ -63,11 +63,20 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class SignInLink:
-    """A source at which a person can sign in."""
+    """A source at which a person can sign in, or that they can connect by something else that they type."""
 
     name: str
     mark: Markup
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGroup:
+    """Sources that are connected in the same way. It has no title if that is a sign-in."""
+
+    links: Sequence[SignInLink]
+    title: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +89,32 @@ class OwnReturn:
     issuer: str | None
 
 
-def sign_in_links(visitor: Visitor, wanted: str) -> Sequence[SignInLink]:
-    """List the sources at which a person can sign in, by name; those whose name has `wanted` in it."""
-    found = []
+def source_groups(visitor: Visitor, wanted: str) -> list[SourceGroup]:
+    """List the sources that a person can connect without a file, by name; those whose name has `wanted` in it.
+
+    Those at which they sign in come first.
+    """
+    found: dict[tuple[str, str], list[SignInLink]] = {("", ""): []}
     for id_, source in visitor.platform.sources.connectable.items():
         name = visitor.words.source(id_)
         if isinstance(source, SignInSource | AskingSource) and wanted.casefold() in name.casefold():
-            found.append(SignInLink(name, draw_mark(name, source.info.brand), visitor.address(f"connect/{id_}")))
-    return sorted(found, key=lambda link: link.name.casefold())[:MAX_LINKS]
+            link = SignInLink(name, draw_mark(name, source.info.brand), visitor.address(f"connect/{id_}"))
+            found.setdefault((source.info.asks_title, source.info.asks_text), []).append(link)
+    say = visitor.words.say
+    return [SourceGroup(_by_name(links), say(title), say(text)) for (title, text), links in found.items()]
+
+
+def _by_name(links: Sequence[SignInLink]) -> list[SignInLink]:
+    return sorted(links, key=lambda link: link.name.casefold())[:MAX_LINKS]
 
 
 @router.get("/me/{browser_id}/connect")
 async def show_sign_ins(visitor: MyPage, q: str = "") -> Response:
-    """List the sources at which the person can sign in."""
-    links = [*sign_in_links(visitor, q), *await _provider_links(visitor, q)]
-    return visitor.page("me-sign-ins.html", {"links": links, "wanted": q})
+    """List the sources that the person can connect without a file."""
+    signing_in, *others = source_groups(visitor, q)
+    links = [*signing_in.links, *await _provider_links(visitor, q)]
+    groups = [group for group in (SourceGroup(links), *others) if group.links]
+    return visitor.page("me-sign-ins.html", {"groups": groups, "wanted": q})
 
 
 async def _provider_links(visitor: Visitor, wanted: str) -> list[SignInLink]:
@@ -269,7 +289,8 @@ def _page(
         "target": visitor.address(f"connect/{source_id}"),
         "signs_in": source.info.signs_in,
         "questions": source.info.asks,
-        "asks_title": visitor.words.say(source.info.asks_title) if source.info.asks_title else "",
+        "asks_title": visitor.words.say(source.info.asks_title),
+        "asks_text": visitor.words.say(source.info.asks_text),
         "answers": answers or {},
         "problem": problem,
         "problem_field": f"{ANSWER}{at}" if at else "",

@@ -46,6 +46,10 @@ class DavFolder:
             resumes=True,
             proves_person=False,
             asks_title="A folder of your server (WebDAV)",
+            asks_text=(
+                "Apps on your phone or computer can put files into a folder of your cloud, such as Nextcloud. "
+                "They are read from there, and what is new comes by itself."
+            ),
             asks=(
                 Question(
                     "server",

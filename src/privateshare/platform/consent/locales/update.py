@@ -50,7 +50,7 @@ def _declared() -> Iterator[str]:
         for sample in source.info.samples:
             yield from (sample.name, sample.description)
         if source.info.asks_title:
-            yield source.info.asks_title
+            yield from (source.info.asks_title, source.info.asks_text)
         for question in source.info.asks:
             yield from (text for text in (question.label, question.hint) if text)
         if source.info.upload is not None:
