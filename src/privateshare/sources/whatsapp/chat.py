@@ -112,8 +112,8 @@ def learn_chat(file: UploadedFile, now: datetime) -> Chat:
     return chat
 
 
-def messages_of(file: UploadedFile, chat: Chat) -> Iterator[ChatMessage | None]:
-    """Yield the messages of a chat, and None for each note of the app, such as that somebody joined."""
+def messages_of(file: UploadedFile, chat: Chat) -> Iterator[ChatMessage]:
+    """Yield the messages of a chat. System notices, such as that somebody joined, are skipped."""
     begun: Line | None = None
     more: list[str] = []
     with opened_text(file) as text:
@@ -123,11 +123,11 @@ def messages_of(file: UploadedFile, chat: Chat) -> Iterator[ChatMessage | None]:
                 if len(more) < MAX_MESSAGE_LINES:
                     more.append(line)
                 continue
-            if begun is not None:
-                yield _message(begun, more, chat) if begun.sender else None
+            if begun is not None and begun.sender:
+                yield _message(begun, more, chat)
             begun, more = found, []
-    if begun is not None:
-        yield _message(begun, more, chat) if begun.sender else None
+    if begun is not None and begun.sender:
+        yield _message(begun, more, chat)
 
 
 def _message(line: Line, more: list[str], chat: Chat) -> ChatMessage:

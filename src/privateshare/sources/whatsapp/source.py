@@ -94,7 +94,7 @@ class WhatsApp(UnnamedExportSource):
                     ),
                 )
             else:
-                export.left_out.pass_over(number=chat.notices)
+                export.left_out.pass_over(NOTES_OF_APP, chat.notices)
                 messages = _messages(file, chat, export.account, export.left_out)
                 yield from ((ObjectType.MESSAGE, message) for message in messages)
 
@@ -104,9 +104,6 @@ def _messages(file: UploadedFile, chat: Chat, account: SourceAccount, left_out: 
     moment: int | None = None
     equal: Counter[str] = Counter()
     for one in messages_of(file, chat):
-        if one is None:
-            left_out.pass_over(NOTES_OF_APP)
-            continue
         if one.moment is None:
             left_out.leave_out(UNREADABLE, ObjectType.MESSAGE)
             continue

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import Broken, LeftOut, Reason
+from privateshare.sources.failures import LeftOut, NotTaken
 from privateshare.sources.workouts.fit import FitFault, FitRecordings, is_fit, messages_of
 from privateshare.sources.workouts.recording import Recording
 from privateshare.sources.workouts.track_xml import XmlFault, read_elements
@@ -13,12 +13,7 @@ START_BYTES = 1024
 TRACK_ENDINGS = (".fit", ".gpx", ".tcx", ".kml", ".fit.gz", ".gpx.gz", ".tcx.gz")
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
-TIMELESS = Reason(
-    "NoTime",
-    "%(num)s track has no times, such as a planned route.",
-    "%(num)s tracks have no times, such as planned routes.",
-    Broken("The file holds only tracks without times, such as planned routes. Export a workout that was recorded."),
-)
+TIMELESS = NotTaken("Tracks without times, such as planned routes")
 
 
 def recordings_of(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:

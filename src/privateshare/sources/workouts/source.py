@@ -58,7 +58,12 @@ class WorkoutFiles(UnnamedExportSource):
                 export.left_out.read += 1
                 yield from objects_of(recording, export.account)
         if export.left_out.not_taken[TIMELESS]:
-            export.left_out.check(TIMELESS.refusal)  # It explains best why there is nothing.
+            export.left_out.check(
+                Broken(
+                    "The file holds only tracks without times, such as planned routes. "
+                    "Export a workout that was recorded."
+                )
+            )
 
 
 SOURCES = (WorkoutFiles(),)
