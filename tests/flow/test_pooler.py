@@ -12,8 +12,11 @@ from privateshare.platform.startup import operator_platform
 from tests.flow.databases import copied_postgres
 from tests.flow.people import People
 from tests.flow.poolers import pgbouncer
+from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.served import serving
 from tests.flow.sessions import QUERY, triggered, wait_until_over
+from tests.flow.storage_calls import cloud
+from tests.flow.wire import unsealed
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ async def people(short_path: Path, tmp_path: Path) -> AsyncIterator[People]:
 
 
 async def test_everything_works_through_a_pooler(people: People) -> None:
-    """A person shares, an app reads files at once and again, and a later session fetches again."""
+    """A person shares, an app reads files at once and again, a later session fetches again, and apps push files."""
     wire = await people.contract()
     tokens, session = await people.user(wire)
     listed = wait_until_over(wire, tokens, session)
@@ -44,3 +47,32 @@ async def test_everything_works_through_a_pooler(people: People) -> None:
         assert {answer.status_code for answer in read} == {200}
     again = triggered(wire, tokens)
     assert [entry["name"] for entry in wait_until_over(wire, tokens, again)["fileList"]] == names
+    assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
+    await push_and_read_back(people)
+    for _ in range(6):
+        refreshed = wire.refresh(tokens.refresh)
+        assert refreshed.status_code == 200
+        tokens = wire.tokens(refreshed)
+
+
+async def push_and_read_back(people: People) -> None:
+    """Push files at once, one of them twice with the same request, and store a file. All of them come back once."""
+    write, raw = [await people.contract(kind=kind, partner="Pushing") for kind in ("write", "read-raw")]
+    pushing, _ = await people.user(write, sources=())
+    reading, _ = await people.user(raw, sources=(), library_id=await people.library_of(pushing))
+    contents = [b"file %d" % number for number in range(12)]
+    requests, headers = [(write.jwt(access_token=pushing.access), one) for one in contents], descriptor(write)
+
+    def push(token: str, content: bytes) -> int:
+        return write.post(IMPORT, jwt=token, content=content, headers=headers).status_code
+
+    twice = [*requests, *requests]
+    assert set(await asyncio.gather(*(asyncio.to_thread(push, *one) for one in twice))) == {200}
+    session = triggered(raw, reading, accept={"compression": "none"})
+    listed = raw.get(f"{QUERY}/{session}", access_token=reading.access).json()["fileList"]
+    answers = [raw.get(f"{QUERY}/{session}/{entry['name']}", access_token=reading.access) for entry in listed]
+    assert sorted(unsealed(answer.content, raw.key) for answer in answers) == sorted(contents)
+    storage = str(write.post("storage").json()["id"])
+    for content in contents:
+        assert cloud(write, "POST", storage, "/file", content=content).status_code == 201
+    assert cloud(write, "GET", storage, "/file").content == contents[-1]
