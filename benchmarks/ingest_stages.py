@@ -137,7 +137,7 @@ def read_into(buffer: ObjectBuffer, source: Source, path: str) -> list[Stage]:
 def write_from(buffer: ObjectBuffer, schema: ObjectSchema, folder: str) -> list[Stage]:
     """Merge the objects of a buffer with those of an account that has none, and write them."""
     merging, writing, watch = Stage("merge"), Stage("compress, seal and store"), Watch(time.process_time())
-    merges = [plan_merge(buffer, object_type, tuple) for object_type in buffer.object_types()]
+    merges = [plan_merge(buffer, object_type, lambda _: ()) for object_type in buffer.object_types()]
     merging.seconds = watch.passed()
     library = OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"k" * 32})
     files = MappedFiles(LocalBlobs(Path(folder)), library)

@@ -23,7 +23,7 @@ from tests.archives import zipped
 from tests.object_schemas import check_objects, validators
 
 from privateshare.platform.consent.locales.update import texts
-from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
+from privateshare.platform.library.read_exports import ReadObjects, opened_export, stored_pages
 from privateshare.platform.reader_results import ReadExport
 from privateshare.protocol.catalogue import ObjectType, catalogue, registrations
 from privateshare.protocol.object_time import FHIR, object_time
@@ -420,7 +420,7 @@ async def test_reading_an_upload_once_gives_the_same(source: Source, tmp_path: P
     assert encode_left_out(summary.left_out) == encode_left_out(checked.left_out)
     again = Connection(archive=io.BytesIO(data), provider_account_id=OWNER)
     expected = [entry for page in fetched(source, again) for entry in page_entries(info.schema, page)]
-    stored_again = stored_pages(kept, stored_head(kept), info.schema, info.service_type, OWNER)
+    stored_again = stored_pages(opened_export(kept), info.schema, info.service_type, OWNER)
     found = [entry for page in stored_again for entry in page.entries]
     assert sorted(found, key=in_order) == sorted(expected, key=in_order)
     assert sum(kind.number for kind in summary.kinds.values()) == len(expected)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,19 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync import account_sync
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.sources.contract import Identity
-from tests.archives import bundle, play, spotify_zip
+from tests.archives import bundle, play, spotify_zip, zipped
 from tests.flow.people import FHIR_FILE, SPOTIFY
 
 ONE, TWO = [play(number) for number in range(5)], [play(number) for number in range(3, 9)]
 # A zip archive has the time at which it was made, so each of these is made once.
 ZIP_ONE, ZIP_TWO = spotify_zip(ONE), spotify_zip(TWO)
-SKIPPED = "an export is in the account already"
+SKIPPED, SKIPPED_PAGES = "an export is in the account already", "a part of an export is in the account already"
+
+
+def history(*files: Sequence[dict[str, Any]]) -> bytes:
+    """Return an export with these files of plays."""
+    names = (f"MyData/Streaming_History_Audio_{number}.json" for number in range(len(files)))
+    return zipped({name: json.dumps(plays).encode() for name, plays in zip(names, files, strict=True)})
 
 
 @dataclass
@@ -53,6 +59,7 @@ class Person:
     source: int = SPOTIFY
     library_id: UUID = field(init=False)
     account_id: UUID = field(init=False)
+    skipped_pages: int = 0
 
     async def begin(self, owner: str = "ann") -> "Person":
         """Create the library and the account."""
@@ -104,6 +111,7 @@ class Person:
             await sync_account(self.platform, self.library_id, sync_id, 1)
         async with self.platform.database.transaction() as db:
             done = await db.get_one(SyncRow, (self.library_id, sync_id))
+        self.skipped_pages = sum(entry["pages"] for entry in logs if entry["event"] == SKIPPED_PAGES)
         return done, any(entry["event"] == SKIPPED for entry in logs)
 
     async def upload(self, data: bytes) -> tuple[SyncRow, bool]:
@@ -216,14 +224,26 @@ async def test_a_known_file_is_read_for_another_account(person: Person) -> None:
     assert await other.is_known(data)
 
 
-async def test_an_export_is_merged_again_after_any_change(person: Person) -> None:
-    """It is remembered again if it was all there."""
+async def test_an_export_stays_known_while_others_only_add_to_the_account(person: Person) -> None:
+    """Parts of one export come in any order, and some of them again."""
     await person.upload(ZIP_ONE)
-    assert not (await person.upload(ZIP_TWO))[1]
+    await person.upload(ZIP_TWO)
     objects = await person.objects()
+    for known in (ZIP_ONE, ZIP_TWO, ZIP_ONE):
+        assert await person.is_known(known)
+        assert (await person.upload(known))[1]
+    assert await person.objects() == objects
+
+
+async def test_an_export_is_merged_again_after_another_has_replaced_objects(person: Person) -> None:
+    """Of two exports that are equally new, the one that is added later says what is right."""
+    other = history([play(number, shuffle=True) for number in range(5)])
+    await person.upload(ZIP_ONE)
+    objects = await person.objects()
+    await person.upload(other)
+    assert await person.objects() != objects
+    assert not await person.is_known(ZIP_ONE)
     assert not (await person.upload(ZIP_ONE))[1]
-    assert (await person.upload(ZIP_ONE))[1]
-    assert (await person.upload(ZIP_TWO))[1]
     assert await person.objects() == objects
 
 
@@ -348,6 +368,55 @@ async def test_another_version_of_the_platform_merges_again(person: Person, monk
     monkeypatch.setattr(remembered, "VERSION", "another")
     assert not (await person.upload(ZIP_ONE))[1]
     assert (await person.upload(ZIP_ONE))[1]
+
+
+LATER = [play(number) for number in range(9, 12)]
+CHANGED = [play(number, shuffle=True) for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "skipped"),
+    [
+        ([ONE, TWO], [ONE, TWO, LATER], 2),
+        ([ONE], [ONE, TWO], 1),
+        ([TWO, ONE], [ONE, LATER], 1),
+        ([ONE], [TWO], 0),
+        ([ONE], [ONE, CHANGED], None),
+        ([ONE], [CHANGED, ONE], None),
+        ([ONE, CHANGED], [ONE, CHANGED, LATER], None),
+        ([ONE, LATER], [CHANGED, ONE, [play(5, shuffle=True)], LATER], None),
+    ],
+)
+async def test_a_newer_export_is_imported_as_far_as_it_is_new(
+    person: Person, first: list[Any], second: list[Any], skipped: int | None
+) -> None:
+    """The result is that of importing all of it. If the new objects are versions of others, all are compared."""
+    await person.upload(history(*first))
+    other = await Person(person.platform, person.folder).begin()
+    await other.upload(history(*first))
+    async with person.platform.database.transaction() as db:
+        of_other = AccountRow.library_id == other.library_id
+        await db.execute(update(AccountRow).where(of_other).values(sealed_imports=None))
+    assert not (await person.upload(history(*second)))[1]
+    assert not (await other.upload(history(*second)))[1]
+    if skipped is not None:
+        assert (person.skipped_pages, other.skipped_pages) == (skipped, 0)
+    assert await person.objects() == await other.objects()
+    assert (await person.upload(history(*second, LATER)))[0].outcome == "done"
+    await other.upload(history(*second, LATER))
+    assert await person.objects() == await other.objects()
+
+
+async def test_pages_are_imported_if_their_objects_may_not_be_there(person: Person) -> None:
+    """Damage of a file shows only when it is read."""
+    await person.upload(history(ONE, TWO))
+    objects = await person.objects()
+    for change in (lose_a_blob, damage_a_blob, cut_a_blob, delete_a_file, remove_all_files):
+        await change(person)
+        await person.upload(history(ONE, TWO, ONE))
+        assert person.skipped_pages == 0
+        assert await person.objects() == objects
+        await person.upload(history(ONE, TWO))
 
 
 async def test_health_records_are_remembered_until_another_one_comes(person: Person) -> None:

@@ -6,6 +6,7 @@ whole objects are loaded only where a decision is needed.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from msgspec.structs import replace as with_values
@@ -20,8 +21,11 @@ from privateshare.sources.identity import UNKNOWN_VERSION, ObjectProvenance
 # One pass over all incoming and stored objects decides about so many entity ids, so that memory is bounded.
 IDS_PER_PASS = 100_000
 
-StoredObjects = Callable[[], Iterable[tuple[Slot, Entry]]]
-"""A function that yields the objects in the library, each with the slot of its file. It is called several times."""
+StoredObjects = Callable[[AbstractSet[int] | None], Iterable[tuple[Slot, Entry]]]
+"""A function that yields the objects in the library, each with the slot of its file. It is called several times.
+
+Its argument is None for all objects, or else the digests of entity ids. Those of other ids need not be yielded then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,11 @@ class Merge:
 
     Attributes:
         slots: The slots whose files must be written.
+        drops: Whether any object that is stored or came in is not kept.
     """
 
     slots: Sequence[Slot]
+    drops: bool
     _buffer: ObjectBuffer
     _digests: Digests
     _dropped: set[int]
@@ -86,7 +92,7 @@ def plan_merge(
     slots, dropped = {slot for slot in buffer.slots() if slot.object_type == object_type}, set[int]()
     matched, moved = Counter[Slot](), set[Slot]()
     missing, present = set[int](), 0  # Of the stored objects, in an export that has everything of this type.
-    for slot, entry in stored():
+    for slot, entry in stored(_needed_ids(buffer, object_type, digests)):
         own_id = id_digest(entry)
         present += buffer.is_list(object_type) and digests.has_id(own_id)
         if digests.has(own_id, entry.content):
@@ -110,13 +116,20 @@ def plan_merge(
         slots -= {slot for slot, number in matched.items() if number == buffer.count_of(slot)}
     slots |= moved
     if dropped:
-        slots |= {slot for slot, entry in stored() if pair_digest(id_digest(entry), entry.content) in dropped}
-    return Merge(sorted(slots), buffer, digests, dropped)
+        slots |= {slot for slot, entry in stored(None) if pair_digest(id_digest(entry), entry.content) in dropped}
+    return Merge(sorted(slots), bool(dropped), buffer, digests, dropped)
+
+
+def _needed_ids(buffer: ObjectBuffer, object_type: int, digests: Digests) -> AbstractSet[int] | None:
+    """Return the ids of the stored objects that are compared with those that came in; None for all of them."""
+    if buffer.finds_missing(object_type) or len(digests.ids) > IDS_PER_PASS:
+        return None
+    return frozenset(digests.ids)
 
 
 def _groups(buffer: ObjectBuffer, object_type: int, stored: StoredObjects, ids: set[int]) -> dict[int, _Group]:
     groups: dict[int, _Group] = {}
-    for _, entry in stored():
+    for _, entry in stored(ids):
         if (own_id := id_digest(entry)) in ids:
             groups.setdefault(own_id, _Group()).stored.append(_candidate(buffer, entry, entry.provenance))
     for slot in buffer.slots():

@@ -100,6 +100,7 @@ class ObjectBuffer:
         self._covered: dict[int, list[Covered]] = {}
         self._lists: set[int] = set()
         self.compares_changes = False
+        self.lacks_known = False  # Whether objects were left out that are known to be in the account.
         self._count, self._has_deletions = 0, False
         self._file: IO[bytes] | None = None
         # File offsets are safe as nonces, because this key encrypts only this file and each offset once.
@@ -236,6 +237,10 @@ class ObjectBuffer:
     def is_list(self, object_type: int) -> bool:
         """Return whether an export has everything of a type."""
         return object_type in self._lists
+
+    def finds_missing(self, object_type: int) -> bool:
+        """Return whether stored objects of a type that did not come in may have been deleted."""
+        return object_type in self._covered or object_type in self._lists
 
     def covers(self, object_type: int, entry: Entry) -> bool:
         """Return whether an object would have been added if it were still there."""

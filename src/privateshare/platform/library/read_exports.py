@@ -18,12 +18,13 @@ from hashlib import sha256
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from struct import Struct
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import orjson
 import structlog
 
 from privateshare.platform.blobs.temporary import PIECE_BYTES, SealedTemporary
+from privateshare.platform.library.known_pages import KnownPages
 from privateshare.platform.reader_results import ReadExport
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Identity, ObjectSchema, Source
@@ -122,6 +123,10 @@ class ExportFile:
         return cls(bytes.fromhex(written["sha256"]), ExportSummary.from_json(written["summary"]))
 
 
+OpenedExport: TypeAlias = tuple[ExportHead, BinaryIO]
+"""The head of an export, and a file that is at the beginning of its pages."""
+
+
 class ReadObjects:
     """The objects of an export in an encrypted temporary file. It must be closed."""
 
@@ -150,10 +155,10 @@ class ReadObjects:
         yield LENGTH.pack(len(head)) + head
         yield from self.file.pieces()
 
-    def opened(self) -> tuple[ExportHead, BinaryIO]:
+    def opened(self) -> OpenedExport:
         """Return the head, and the pages for `stored_pages`."""
         self.file.seek(0)
-        return self._head, cast(BinaryIO, BufferedReader(self.file, PIECE_BYTES))
+        return self._head, cast(BinaryIO, self.file)
 
     def close(self) -> None:
         """Delete the file."""
@@ -203,34 +208,42 @@ async def reading_export(
         reader.detach()  # Otherwise the reader would close the archive when it is deleted.
 
 
-def stored_head(stream: BinaryIO) -> ExportHead:
-    """Read the head of a stored export."""
-    return ExportHead.from_json(orjson.loads(_part(stream) or b""))
+def opened_export(stream: BinaryIO) -> OpenedExport:
+    """Open a stored export. Blocks."""
+    stream.seek(0)
+    return ExportHead.from_json(orjson.loads(_part(stream) or b"")), stream
 
 
 def stored_pages(
-    stream: BinaryIO, head: ExportHead, schema: ObjectSchema, service_type: int, owner: str
+    opened: OpenedExport, schema: ObjectSchema, service_type: int, owner: str, known: KnownPages | None = None
 ) -> Iterator[EntryPage]:
     """Yield the pages of a stored export.
 
     Args:
-        stream: The stored form, after its head.
-        head: The head.
+        opened: The export.
         schema: The schema of the objects.
         service_type: The service type of the source.
         owner: What the objects are to call their owner.
+        known: Which pages are not needed; None if all are.
 
     Raises:
         Broken: A page cannot be read.
     """
+    head, stream = opened
     change = OwnerChange(f"{service_type}_{head.owner}", f"{service_type}_{owner}")
     is_changed = schema.standard == DIGIME and change.old != change.new
     while (part := _part(stream)) is not None:
+        fingerprint = known.fingerprint(part) if known is not None else b""
+        if known is not None and known.skips(fingerprint):
+            continue
         try:
-            yield decode_page(part, change if is_changed else None)
+            page = decode_page(part, change if is_changed else None)
         except FrameError as error:
             log.error("a reader of archives wrote a page that cannot be read", reason=str(error))
             raise our_fault() from error
+        if known is not None:
+            known.note(fingerprint, page)
+        yield page
 
 
 def milliseconds_now() -> int:

@@ -205,9 +205,10 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
             }
         run.archives = await archives_to_import(db, account, sync_id)
         await _find_missing_files(db, run, stored)
-        owner = account_identity(account, library).objects_owner
-        terms = await asyncio.to_thread(import_terms, source.info, owner)
-        run.imports = await load_imports(db, library, account, terms)
+        if run.archives:
+            owner = account_identity(account, library).objects_owner
+            terms = await asyncio.to_thread(import_terms, source.info, owner)
+            run.imports = await load_imports(db, library, account, terms)
         return run
 
 

@@ -1,8 +1,9 @@
 """Merging uploaded archives into the files of an account, as a part of its sync."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, asynccontextmanager, closing
+from functools import partial
 from io import BufferedReader
 from typing import BinaryIO, cast
 
@@ -20,19 +21,21 @@ from privateshare.platform.library.archives import (
 )
 from privateshare.platform.library.export_age import Age, age_of_export, aged
 from privateshare.platform.library.holdings import files_of_accounts
+from privateshare.platform.library.known_pages import KnownPages
 from privateshare.platform.library.mapped_files import MappedFiles, has_files, stored_newest
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.read_exports import (
     ExportFile,
     ExportHead,
+    OpenedExport,
     milliseconds_now,
+    opened_export,
     reading_export,
-    stored_head,
     stored_pages,
 )
 from privateshare.platform.library.remembered import RememberedExport
 from privateshare.platform.sync.archive_pages import pages_while_allowed
-from privateshare.platform.sync.object_writing import Stages, report_lost_blob, write_objects
+from privateshare.platform.sync.object_writing import KnownObjectsNeeded, Stages, report_lost_blob, write_objects
 from privateshare.platform.sync.sync_run import AccountSync
 from privateshare.protocol.object_time import FHIR
 from privateshare.sources.contract import Broken
@@ -66,13 +69,18 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     if file is not None and run.imports.has(archive.fingerprint) and await _can_all_be_read(run):
         log.info("an export is in the account already", account=run.account.public_id)
         run.left_out.add(left_out_of(archive, run.library))
-    elif file is not None and not archive.was_read:
-        file = await _read_and_merge(run, archive, file)
-    else:
+    elif file is None:
         async with _opened(run, archive) as reader:
             opened = cast(BinaryIO, BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
-            head = await asyncio.to_thread(stored_head, opened) if archive.was_read else None
-            await _merge_archive(run, opened, head, left_out_of(archive, run.library))
+            owner = account_identity(run.account, run.library).objects_owner
+            found = run.platform.archive_readers.objects(run.source, opened, owner, run.known_cursors.keys())
+            await _merge_pages(run, found, Age.NEWER, lambda _: None)
+    elif archive.was_read:
+        async with _opened(run, archive) as reader:
+            opened = cast(BinaryIO, BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
+            await _merge_export(run, partial(opened_export, opened), left_out_of(archive, run.library))
+    else:
+        file = await _read_and_merge(run, archive, file)
     if file is not None and not run.lost_blobs:
         _remember(run, file)
     run.imported.append(archive)
@@ -98,8 +106,7 @@ async def _read_and_merge(run: AccountSync, archive: ArchiveRow, file: ExportFil
         _opened(run, archive) as reader,
         reading_export(run.platform, run.source, reader, lambda _: run.require_time()) as read,
     ):
-        head, pages = read.objects.opened()
-        await _merge_archive(run, pages, head, read.summary.left_out)
+        await _merge_export(run, read.objects.opened, read.summary.left_out)
         return ExportFile(file.sha256, read.summary)
 
 
@@ -125,64 +132,107 @@ async def _can_all_be_read(run: AccountSync) -> bool:
             await asyncio.to_thread(mapped_files.check_whole, file)
         except UnreadableBlob as error:
             await report_lost_blob(run, error)
-            run.lost_blobs.add(error.blob)
+            run.note_lost(error.blob)
         run.require_time()
     return not run.lost_blobs
 
 
-async def _merge_archive(run: AccountSync, opened: BinaryIO, head: ExportHead | None, left_out: LeftOut) -> None:
-    """Merge an archive into the files of the account.
+async def _merge_export(run: AccountSync, open_export: Callable[[], OpenedExport], left_out: LeftOut) -> None:
+    """Merge an export that was read into the files of the account, as far as it is not known to be there.
 
     Args:
         run: The sync.
-        opened: The pages of an export after its head, or an archive from another PrivateShare.
-        head: The head of the export; None for an archive from another PrivateShare.
-        left_out: What of the export could not be read.
+        open_export: Opens the export. It is called again if everything is needed after all.
+        left_out: What of it could not be read.
     """
-    identity = account_identity(run.account, run.library)
+    known = dict(run.imports.pages)
+    if not known or not await _can_all_be_read(run):
+        await _merge_opened(run, open_export, left_out, {})
+    else:
+        try:
+            await _merge_opened(run, open_export, left_out, known)
+        except KnownObjectsNeeded:
+            log.info("all objects of an export are compared", account=run.account.public_id)
+            await _merge_opened(run, open_export, left_out, {})
+    run.left_out.add(left_out)
+
+
+async def _merge_opened(
+    run: AccountSync, open_export: Callable[[], OpenedExport], left_out: LeftOut, known: Mapping[bytes, int]
+) -> None:
+    """Merge an export without the pages that are known. Raises KnownObjectsNeeded."""
+    opened = await asyncio.to_thread(open_export)
+    head, is_fhir = opened[0], run.source.info.schema.standard == FHIR
+    async with run.platform.database.transaction() as db:
+        is_first = not await has_files(db, run.account)
+    age = Age.NEWER if is_first else await _compare_with_stored(run, head)
+    is_whole = age is Age.NEWER and not is_first and not is_fhir and not left_out.is_partial
+    info, account = run.source.info, run.library.account(run.account.id)
+    pages = KnownPages(account, head.owner, known, head.complete)
+
+    def prepare(buffer: ObjectBuffer) -> None:
+        buffer.compares_changes = age is Age.UNKNOWN
+        buffer.lacks_known = bool(known)
+        for object_type in head.complete if is_whole else ():
+            buffer.take_as_list(object_type)
+
+    owner = account_identity(run.account, run.library).objects_owner
+    stored = stored_pages(opened, info.schema, info.service_type, owner, None if is_fhir else pages)
+    dropping = await _merge_pages(run, _wanted(run, stored), age, prepare)
+    if pages.skipped:
+        log.info("a part of an export is in the account already", account=run.account.public_id, pages=pages.skipped)
+    run.imports.add_pages({page: type_ for page, type_ in pages.imported.items() if type_ not in dropping})
+
+
+async def _merge_pages(
+    run: AccountSync,
+    found: AsyncGenerator[EntryPage | LeftOut],
+    age: Age,
+    prepare: Callable[[ObjectBuffer], None],
+) -> set[int]:
+    """Merge pages into the files of the account.
+
+    Args:
+        run: The sync.
+        found: The pages, and what could not be read.
+        age: How old they are, compared with what is stored.
+        prepare: Prepares each buffer of objects.
+
+    Returns:
+        The object types of which not all objects were kept.
+
+    Raises:
+        KnownObjectsNeeded: Pages were left out, and must not be.
+    """
     async with run.platform.database.transaction() as db:
         stages = Stages(is_first=not await has_files(db, run.account))
+    dropping = set[int]()
     with ExitStack() as buffers:
         buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
-        age = Age.NEWER
-        if head is not None and not stages.is_first:
-            age = await _compare_with_stored(run, left_out, head, buffer)
-        found = _pages_of_archive(run, left_out, head, opened, identity.objects_owner)
+        prepare(buffer)
         async with aclosing(pages_while_allowed(run, found)) as pages:
             async for page in pages:
                 await asyncio.to_thread(buffer.add_entries, aged(page.entries, age))
                 if stages.is_due(buffer):
-                    await write_objects(run, buffer, from_source=False)
+                    dropping |= await write_objects(run, buffer, from_source=False)
                     buffers.close()
                     buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
-        await write_objects(run, buffer, from_source=False)
+                    prepare(buffer)
+        return dropping | await write_objects(run, buffer, from_source=False)
 
 
-async def _compare_with_stored(run: AccountSync, left_out: LeftOut, head: ExportHead, buffer: ObjectBuffer) -> Age:
-    """Compare an export with what is stored of the account, and tell the buffer what follows. ADR 64."""
+async def _compare_with_stored(run: AccountSync, head: ExportHead) -> Age:
+    """Compare an export with what is stored of the account. ADR 64."""
     if run.source.info.schema.standard == FHIR:  # Its resources have versions of their own. ADR 18.
         return Age.NEWER
     files = MappedFiles(run.platform.blobs, run.library)
     async with run.platform.database.transaction() as db:
-        age = age_of_export(head.newest, await stored_newest(db, files, run.account, milliseconds_now()))
-    buffer.compares_changes = age is Age.UNKNOWN
-    if age is Age.NEWER and not left_out.is_partial:
-        for object_type in head.complete:
-            buffer.take_as_list(object_type)
-    return age
+        return age_of_export(head.newest, await stored_newest(db, files, run.account, milliseconds_now()))
 
 
-async def _pages_of_archive(
-    run: AccountSync, left_out: LeftOut, head: ExportHead | None, opened: BinaryIO, owner: str
-) -> AsyncGenerator[EntryPage | LeftOut]:
-    """Yield the objects of an archive, and at the end what of it could not be read."""
-    types, info = run.known_cursors.keys(), run.source.info
-    if head is None:
-        async with aclosing(run.platform.archive_readers.objects(run.source, opened, owner, types)) as pages:
-            async for page in pages:
-                yield page
-        return
-    stored = stored_pages(opened, head, info.schema, info.service_type, owner)
+async def _wanted(run: AccountSync, stored: Iterator[EntryPage]) -> AsyncGenerator[EntryPage | LeftOut]:
+    """Yield the objects of the kinds that the source has."""
+    types = run.known_cursors.keys()
     while (found := await asyncio.to_thread(next, stored, None)) is not None:
         wanted = (
             found.entries
@@ -190,4 +240,3 @@ async def _pages_of_archive(
             else [(type_, entry) for type_, entry in found.entries if type_ in types]
         )
         yield EntryPage(wanted)
-    yield left_out

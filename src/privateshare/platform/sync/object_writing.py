@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -23,6 +24,7 @@ from privateshare.platform.library.remembered import forget_imports
 from privateshare.platform.library.unreadable import report_unreadable
 from privateshare.platform.sync.retries import RETRY_PAUSES_SECONDS, RetryLater
 from privateshare.platform.sync.sync_run import AccountSync, require_access, require_waiting_session
+from privateshare.protocol.object_time import FHIR
 from privateshare.sources.contract import ObjectSchema
 from privateshare.sources.entries import Entry
 
@@ -52,38 +54,54 @@ class Stages:
         return True
 
 
-async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: bool) -> None:
+class KnownObjectsNeeded(Exception):
+    """An import left out objects that are known to be in the account, and cannot decide about others without them."""
+
+
+async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: bool) -> set[int]:
     """Write the objects slot by slot, so that readers see each file soon after it is complete.
 
     A stored file that cannot be read is reported, and counts as empty: it is replaced by what the source or the archive
     has for its slot. If the source was asked only for what is new, everything of the type is fetched again before
     anything of it is written, so that nothing is lost that the source still has.
+
+    Returns:
+        The object types of which not all objects were kept.
+
+    Raises:
+        KnownObjectsNeeded: Of this type and those after it, nothing was written.
     """
+    dropping = set[int]()
     async with run.platform.database.transaction() as db:
         stored_types = await types_with_files(db, run.account)
     for object_type in buffer.object_types():
         while True:
             try:
                 has_files = object_type in stored_types
-                await _write_type(run, buffer, object_type, has_files=has_files, from_source=from_source)
+                if await _write_type(run, buffer, object_type, has_files=has_files, from_source=from_source):
+                    dropping.add(object_type)
                 break
             except UnreadableBlob as error:
                 if error.blob in run.lost_blobs:
                     raise
                 await report_lost_blob(run, error)
-                run.lost_blobs.add(error.blob)
+                run.note_lost(error.blob)
+                if buffer.lacks_known:
+                    raise KnownObjectsNeeded from error
+    return dropping
 
 
 async def _write_type(
     run: AccountSync, buffer: ObjectBuffer, object_type: int, *, has_files: bool, from_source: bool
-) -> None:
+) -> bool:
+    """Write the objects of one type. Return whether not all objects were kept."""
     mapped_files, schema = MappedFiles(run.platform.blobs, run.library), run.source.info.schema
     async with run.platform.database.transaction() as db:
         files = await files_of_type(db, run.account, object_type) if has_files else []
     if any(file.lost == FOUND and file.blob in run.lost_blobs for file in files) and can_be_fetched(run.account):
         run.types_to_refetch.add(object_type)
         if from_source and object_type not in run.fully_fetched_types():
-            return
+            return True
     readable = [file for file in files if file.blob not in run.lost_blobs]
     merge = await asyncio.to_thread(
         plan_merge,
@@ -92,11 +110,14 @@ async def _write_type(
         partial(_stored_objects, mapped_files, schema, readable),
         writes_unchanged=len(readable) < len(files),
     )
+    if merge.drops and buffer.lacks_known:
+        raise KnownObjectsNeeded
     slots = deque(merge.slots)
     while slots:
         await _write_some_slots(run, mapped_files, merge, slots)
     async with run.platform.database.transaction() as db:
         await unmark_lost(db, [file.blob for file in readable if file.lost is not None])
+    return merge.drops
 
 
 async def _write_some_slots(run: AccountSync, mapped_files: MappedFiles, merge: Merge, slots: deque[Slot]) -> None:
@@ -122,6 +143,8 @@ async def _write_some_slots(run: AccountSync, mapped_files: MappedFiles, merge: 
             if monotonic() > give_up:
                 break
         if is_changed:
+            adds_only = not merge.drops and schema.standard != FHIR
+            run.imports.note_change(next_slots[0].object_type, adds_only=adds_only)
             await forget_imports(db, run.account, run.imports)
         if slot is not next_slots[0]:  # Nothing is kept of what was written after the person withdrew.
             await db.flush()
@@ -139,8 +162,8 @@ async def report_lost_blob(run: AccountSync, error: UnreadableBlob) -> None:
 
 
 def _stored_objects(
-    mapped_files: MappedFiles, schema: ObjectSchema, files: Sequence[FileRow]
+    mapped_files: MappedFiles, schema: ObjectSchema, files: Sequence[FileRow], ids: AbstractSet[int] | None
 ) -> Iterator[tuple[Slot, Entry]]:
     for file in files:
         slot = Slot(file.object_type, file.month or 0)
-        yield from ((slot, entry) for entry in mapped_files.undated_entries(schema, file))
+        yield from ((slot, entry) for entry in mapped_files.undated_entries(schema, file, ids))

@@ -51,7 +51,7 @@ class AccountSync:
         medmij_requests: The requests to a MedMij data service.
         archives: The archives to import.
         imported: The archives that were imported completely.
-        imports: Which exports are in the account already.
+        imports: Which exports are in the account already, if there are archives to import.
         left_out: What in the archives could not be read.
         lost_archives: How many archives cannot be read from the blob store.
         lost_blobs: The blobs of stored files that cannot be read.
@@ -77,6 +77,11 @@ class AccountSync:
     lost_archives: int = 0
     lost_blobs: set[str] = field(default_factory=set)
     types_to_refetch: set[int] = field(default_factory=set)
+
+    def note_lost(self, blob: str) -> None:
+        """Note that a stored file cannot be read. Nothing is certain to be in the account any more."""
+        self.lost_blobs.add(blob)
+        self.imports.forget()
 
     def fully_fetched_types(self) -> set[int]:
         """Return the object types that the source is asked for completely."""

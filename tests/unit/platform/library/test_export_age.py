@@ -45,7 +45,7 @@ def merged(stored: list[Entry], incoming: list[Entry], age: Age, *, complete: bo
     """Return the objects that are there after a merge."""
     slot = Slot(BOOK, 202605)
 
-    def in_library() -> Iterator[tuple[Slot, Entry]]:
+    def in_library(_: object) -> Iterator[tuple[Slot, Entry]]:
         yield from ((slot, entry) for entry in stored)
 
     with ObjectBuffer(SCHEMA) as buffer:

@@ -144,7 +144,7 @@ class Slots:
         with ObjectBuffer(schema) as buffer:
             for one in things:
                 buffer.add(PLAYS, one)
-            merge = plan_merge(buffer, PLAYS, lambda: ((slot_of(entry), entry) for entry in self.kept(schema)))
+            merge = plan_merge(buffer, PLAYS, lambda _: ((slot_of(entry), entry) for entry in self.kept(schema)))
             entries = [entry for slot in buffer.slots() for entry in merge.entries(slot)]
         written = self.mapped_files.write_slot(
             ACCOUNT, schema, self.files, entries, lambda entry: merge.keeps(slot_of(entry), entry)
@@ -349,3 +349,17 @@ def test_stored_objects_are_compared_by_the_same_values(slot: Slots, schema: Obj
         assert [with_values(entry, dates=None) for entry in whole] == [
             with_values(entry, dates=None) for entry in brief
         ]
+
+
+@pytest.mark.parametrize("schema", [DIGIME, FHIR])
+def test_a_file_without_the_ids_that_are_needed_may_yield_nothing(slot: Slots, schema: ObjectSchema) -> None:
+    """One that has any of them yields all that are needed."""
+    resource = {"resourceType": "Observation", "id": "x"}
+    slot.write([thing(n, 1_700_000_000_000 + n) | resource for n in range(3)], schema)
+    (file,) = slot.files
+    entries = list(slot.mapped_files.entries(schema, file))
+    for entry in entries:
+        ids = frozenset({hash(entry.entity_id), hash("another")})
+        assert entry.entity_id in {one.entity_id for one in slot.mapped_files.undated_entries(schema, file, ids)}
+    if schema is DIGIME:
+        assert not list(slot.mapped_files.undated_entries(schema, file, frozenset({hash("another")})))

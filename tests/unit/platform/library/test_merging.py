@@ -77,7 +77,7 @@ class Account:
                         )
         return self.objects()
 
-    def kept(self, object_type: int) -> Iterator[tuple[Slot, Entry]]:
+    def kept(self, object_type: int, _: object = None) -> Iterator[tuple[Slot, Entry]]:
         for (slot, _), file in list(self.files.items()):
             if slot.object_type == object_type:
                 yield from ((slot, entry) for entry in self.mapped_files.entries(SCHEMA, file))

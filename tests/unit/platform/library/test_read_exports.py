@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from privateshare.platform.library.read_exports import ReadObjects, stored_head, stored_pages
+from privateshare.platform.library.read_exports import ReadObjects, opened_export, stored_pages
 from privateshare.platform.reader_results import ReadExport
 from privateshare.sources.contract import Broken, Identity, ObjectSchema
 from privateshare.sources.entries import Entry, entry_of
@@ -37,9 +37,7 @@ async def test_only_ids_take_the_name_of_another_owner(tmp_path: Path) -> None:
     await objects.fill(pages())
     stored = io.BytesIO(b"".join(objects.pieces()))
     objects.close()
-    ((_, entry),) = [
-        one for page in stored_pages(stored, stored_head(stored), SCHEMA, 20, "ann") for one in page.entries
-    ]
+    ((_, entry),) = [one for page in stored_pages(opened_export(stored), SCHEMA, 20, "ann") for one in page.entries]
     assert entry.entity_id == "20_ann_7"
     renamed = {"entityid": "20_ann_7", "accountentityid": "20_ann", "albumentityid": "20_ann_9"}
     assert orjson.loads(entry.data) == thing | renamed
@@ -60,4 +58,4 @@ async def test_a_page_that_a_reader_forged_ends_the_import(tmp_path: Path, page:
     stored = io.BytesIO(b"".join(objects.pieces()))
     objects.close()
     with pytest.raises(Broken, match="fault in this service"):
-        list(stored_pages(stored, stored_head(stored), SCHEMA, 20, "ann"))
+        list(stored_pages(opened_export(stored), SCHEMA, 20, "ann"))

@@ -27,7 +27,7 @@ def months(
     with ObjectBuffer(schema) as buffer:
         for entry in incoming:
             buffer.add_entry(PLAYS, entry)
-        return [slot.month for slot in plan_merge(buffer, PLAYS, lambda: found, writes_unchanged=is_lost).slots]
+        return [slot.month for slot in plan_merge(buffer, PLAYS, lambda _: found, writes_unchanged=is_lost).slots]
 
 
 OLD = [play(1), play(2), play(40)]
@@ -50,13 +50,50 @@ def test_only_changed_months_are_written(incoming: Sequence[Entry], written: Seq
     assert months(OLD, incoming) == written
 
 
+@pytest.mark.parametrize(
+    ("incoming", "drops"),
+    [
+        (OLD, False),
+        ([*OLD, play(1)], False),
+        ([*OLD, play(70)], False),
+        ([play(1, "b")], True),
+        ([play(70, "a"), play(70, "b")], True),
+        ([play(50, id_="e40")], True),
+    ],
+)
+def test_a_merge_says_whether_it_drops_an_object(incoming: Sequence[Entry], drops: bool) -> None:
+    """Only then, something that was known of the objects that were stored before may not hold any more."""
+    found = [(Slot(PLAYS, month_of(entry.moment) or 0), entry) for entry in OLD]
+    with ObjectBuffer(DIGIME) as buffer:
+        for entry in incoming:
+            buffer.add_entry(PLAYS, entry)
+        assert plan_merge(buffer, PLAYS, lambda _: found).drops == drops
+
+
+def test_only_the_files_that_may_have_the_same_ids_are_compared() -> None:
+    """If what is missing may have been deleted, all are."""
+    asked = list[object]()
+
+    def stored(ids: object) -> Sequence[tuple[Slot, Entry]]:
+        asked.append(ids)
+        return ()
+
+    for is_list in (False, True):
+        with ObjectBuffer(DIGIME) as buffer:
+            buffer.add_entry(PLAYS, play(1))
+            if is_list:
+                buffer.take_as_list(PLAYS)
+            plan_merge(buffer, PLAYS, stored)
+    assert asked == [frozenset({hash("e1")}), None]
+
+
 def test_a_month_that_loses_an_object_to_another_is_written() -> None:
     """An object that was stored elsewhere, such as without a month when there were too many, goes to its own."""
     found = [(Slot(PLAYS, 202402), play(1)), (Slot(PLAYS, 202402), play(40))]
     with ObjectBuffer(DIGIME) as buffer:
         for entry in (play(1), play(40)):
             buffer.add_entry(PLAYS, entry)
-        assert [slot.month for slot in plan_merge(buffer, PLAYS, lambda: found).slots] == [202401, 202402]
+        assert [slot.month for slot in plan_merge(buffer, PLAYS, lambda _: found).slots] == [202401, 202402]
 
 
 def test_all_months_are_written_if_files_are_lost() -> None:
