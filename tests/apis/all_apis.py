@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.bluesky.signing_in import SignedInBluesky, client_id_of
 from privateshare.sources.bluesky.source import EXPORT as BLUESKY
 from privateshare.sources.bluesky.source import LiveBluesky
 from privateshare.sources.configuration import ClientSettings
@@ -38,6 +40,7 @@ from privateshare.sources.wearables.source import SOURCES as WEARABLES
 from privateshare.sources.withings.source import LiveWithings
 from privateshare.testing.api_server import Answer, Api, ApiServer
 from tests.apis import (
+    atproto,
     bluesky,
     github,
     google_health,
@@ -115,6 +118,8 @@ POST, COMMENT, LIKE, USER = ObjectType.POST, ObjectType.COMMENT, ObjectType.LIKE
 PROFILE = ObjectType.PROFILE
 STATUSES = "/api/v1/accounts/id-ann/statuses"
 
+CALLBACK = "http://127.0.0.1/apps/saas/connected"
+EC_KEY = ECKey.generate_key("P-256").as_pem(private=True).decode()
 CLIENT = {"client_id": "client", "client_secret": "client-secret"}
 ISSUES, ACTIVITIES, TRACKS = "/issues", "/api/v3/athlete/activities", "/v1/me/tracks"
 RECORDS, DAYS, MEASURES = "/xrpc/com.atproto.repo.listRecords", "/v2/usercollection/daily_activity", "/measure"
@@ -215,6 +220,18 @@ CASES = {
         path=RECORDS,
         kind=POST,
         revokes=False,
+        pages=3,
+        requests_to_resume=4,
+        add=adds(RECORDS, bluesky.post(240), POST),
+        delete=deletes(RECORDS, POST),
+        spoil=spoils(RECORDS),
+    ),
+    "bluesky-signed-in": Case(
+        api=lambda: atproto.atproto(client_id_of(CALLBACK)),
+        source=lambda address: UploadOrSignInAtServer(BLUESKY, SignedInBluesky(EC_KEY, PRIVATE, address, address)),
+        counts={PROFILE: 1, POST: 230, LIKE: 30, USER: 122},
+        path=RECORDS,
+        kind=POST,
         pages=3,
         requests_to_resume=4,
         add=adds(RECORDS, bluesky.post(240), POST),

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from tests.apis.all_apis import APIS, Case
+from tests.apis.all_apis import APIS, CALLBACK, Case
 from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import catalogue
@@ -33,8 +33,6 @@ from privateshare.sources.contract import (
     TryLater,
 )
 from privateshare.testing.api_server import ApiServer, running
-
-CALLBACK = "http://127.0.0.1/apps/saas/connected"
 
 
 def slow(value: Any) -> Any:
@@ -88,7 +86,13 @@ def signed_in(source: Source, server: ApiServer) -> JsonObject:
 
 
 def answers_of(source: Source, server: ApiServer) -> dict[str, str]:
-    values = {"server": server.address, "username": "ann", "password": "app-password", "token": "listen-token"}
+    values = {
+        "server": server.address,
+        "username": "ann",
+        "password": "app-password",
+        "token": "listen-token",
+        "handle": "ann.example",
+    }
     return {question.name: values[question.name] for question in source.info.asks}
 
 

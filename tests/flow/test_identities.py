@@ -166,6 +166,7 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "PUT /me/{browser_id}/add/{file_id}/{number}",
     "GET /apps/saas/journey/{tag}/sign-in/{source_id}",
     "GET /apps/saas/signed-in",  # test_typed_servers.py covers this.
+    "GET /apps/saas/client/{source_id}",  # It is the same for everyone: test_published_client.py.
     "GET /apps/saas/connected",  # test_signing_in.py covers this: a state belongs to one browser.
     "POST /apps/saas/journey/{tag}/remove-upload",
     "GET /apps/saas/journey/{tag}/consent",

@@ -32,6 +32,7 @@ from privateshare.sources.page import EncodedObjects as EncodedObjects
 from privateshare.sources.page import JsonObject as JsonObject
 from privateshare.sources.page import Page as Page
 from privateshare.sources.page import Skipped as Skipped
+from privateshare.sources.sign_in import ClientAssertion as ClientAssertion
 from privateshare.sources.sign_in import OwnSignIn as OwnSignIn
 from privateshare.sources.sign_in import SignIn as SignIn
 
@@ -204,6 +205,19 @@ class RegisteringSource(SignInSource, AskingSource, Protocol):
         Raises:
             Broken: The server does not allow it. The person sees the message.
             TryLater: The server does not respond.
+        """
+
+
+@runtime_checkable
+class PublishedClientSource(SignInSource, Protocol):
+    """A source whose servers fetch what they need to know of the platform from the platform, by its client id."""
+
+    def client_document(self, client_id: str, redirect_uri: str) -> JsonObject | None:
+        """Return what is published of the platform; None if nothing is.
+
+        Args:
+            client_id: The address at which it is published.
+            redirect_uri: Where the source redirects the browser to.
         """
 
 

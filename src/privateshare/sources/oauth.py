@@ -14,8 +14,10 @@ import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from joserfc.jwk import ECKey
 
 from privateshare.sources.contract import Broken, ClientForgotten, JsonObject, NeedsLogin, SignIn, TryLater
+from privateshare.sources.dpop import ALGORITHM, DpopTransport
 from privateshare.sources.web import BoundedTransport, ServerReach, read_object, retry_after_seconds
 
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
@@ -26,11 +28,13 @@ REVOKED_ACCESS_ERRORS = {"invalid_grant", "access_denied", "bad_verification_cod
 UNKNOWN_CLIENT_ERROR = "invalid_client"
 # `identify` determines the person in other ways, and `expires_at` replaces `expires_in`.
 UNSTORED_FIELDS = ("id_token", "expires_in")
+NAMING_METHODS = ("none", "client_secret_post")  # They add the client id to the parameters of a request.
 MAX_NUMBER_CHARACTERS = 30
 MAX_SECONDS = 1e11  # Since 1970, or from now on.
 # What only the platform stores with a token: which server it is of, and how the platform proves itself there.
 OWN_FIELDS = (
     *("server", "name", "brands", "provider", "not_granted"),
+    *("did", "username", "password", "issuer", "endpoints", "dpop_key"),
     *("client_id", "client_secret", "client_authentication", "client_expires_at"),
 )
 TOKEN_FIELDS = ("access_token", "refresh_token", "token_type", "scope", "expires_at")
@@ -62,6 +66,8 @@ def _push_parameters(client: OAuth2Client, sign_in: SignIn, address: str) -> str
     # The endpoint may have parameters of its own, which stay in its address.
     own = dict(parse_qsl(urlsplit(sign_in.authorization_endpoint).query))
     pushed = {name: value for name, value in parameters.items() if name not in own}
+    if client.token_endpoint_auth_method in NAMING_METHODS:  # A parameter must not be there twice (RFC 6749, 3.1).
+        pushed.pop("client_id", None)
     with _source_failures():
         response = client.post(
             str(sign_in.pushed_authorization_endpoint),
@@ -80,7 +86,7 @@ def exchange_code(sign_in: SignIn, redirect_uri: str, code: str, verifier: str) 
     """Exchange the authorization code of the callback for a token. Raises NeedsLogin, TryLater or Broken."""
     if sign_in.own is not None:
         with _source_failures():
-            return _checked(sign_in.own.exchange(code))
+            return _checked(sign_in, sign_in.own.exchange(code))
     with _client(sign_in, redirect_uri) as client, _source_failures():
         response = client.fetch_token(
             sign_in.token_endpoint,
@@ -89,7 +95,7 @@ def exchange_code(sign_in: SignIn, redirect_uri: str, code: str, verifier: str) 
             code_verifier=verifier,
             **sign_in.token_parameters,
         )
-        return _checked(response)
+        return _checked(sign_in, response)
 
 
 def refresh(sign_in: SignIn, known: JsonObject) -> JsonObject:
@@ -109,7 +115,7 @@ def refresh(sign_in: SignIn, known: JsonObject) -> JsonObject:
         )
         # Keep fields that only the first response has, such as SMART's `patient`.
         kept = {name: value for name, value in known.items() if name != "expires_at"}
-        return merged(kept, _checked(response))
+        return merged(kept, _checked(sign_in, response))
 
 
 def merged(known: JsonObject, token: JsonObject) -> JsonObject:
@@ -141,7 +147,12 @@ def expires_within(token: JsonObject, seconds: int) -> bool:
 
 def _client(sign_in: SignIn, redirect_uri: str | None = None) -> OAuth2Client:
     reach = ServerReach.PUBLIC if sign_in.named_by_person else ServerReach.ANY
-    secret = sign_in.private_key or sign_in.client_secret
+    secret: str | ECKey | None = sign_in.private_key or sign_in.client_secret
+    if sign_in.private_key is not None and sign_in.assertion is not None:
+        secret = ECKey.import_key(sign_in.private_key)
+    transport: httpx2.BaseTransport = BoundedTransport(MAX_TOKEN_RESPONSE_BYTES, MAX_TOKEN_RESPONSE_SECONDS, reach)
+    if sign_in.dpop_key is not None:
+        transport = DpopTransport(transport, sign_in.dpop_key)
     client = OAuth2Client(
         sign_in.client_id,
         secret,
@@ -150,10 +161,13 @@ def _client(sign_in: SignIn, redirect_uri: str | None = None) -> OAuth2Client:
         scope=sign_in.scope.replace(" ", sign_in.scope_separator),
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
-        transport=BoundedTransport(MAX_TOKEN_RESPONSE_BYTES, MAX_TOKEN_RESPONSE_SECONDS, reach),
+        transport=transport,
         timeout=MAX_TOKEN_RESPONSE_SECONDS / 2,
     )
-    if sign_in.private_key is not None:
+    if sign_in.private_key is not None and (assertion := sign_in.assertion) is not None:
+        method = PrivateKeyJWT(assertion.audience, headers={"kid": assertion.key_id}, alg=ALGORITHM)
+        client.register_client_auth_method(method)
+    elif sign_in.private_key is not None:
         client.register_client_auth_method(PrivateKeyJWT(sign_in.token_endpoint))
     convert = _converting(sign_in.read_token_response)
     client.register_compliance_hook("access_token_response", convert)
@@ -224,10 +238,12 @@ def _source_failures() -> Iterator[None]:
         raise _broken() from error
 
 
-def _checked(response: JsonObject) -> JsonObject:
+def _checked(sign_in: SignIn, response: JsonObject) -> JsonObject:
     # A server that a person named could otherwise name a list of the operator, and be sent the secret for its servers.
     token = {name: value for name, value in response.items() if name not in (*UNSTORED_FIELDS, *OWN_FIELDS)}
-    usable = isinstance(token.get("access_token"), str) and str(token.get("token_type", "bearer")).lower() == "bearer"
+    # A token that is bound to no key would be of use to whoever gets hold of it.
+    kind, default = ("dpop", "") if sign_in.dpop_key is not None else ("bearer", "bearer")
+    usable = isinstance(token.get("access_token"), str) and str(token.get("token_type", default)).lower() == kind
     if not usable:
         raise _broken()
     return token

@@ -13,6 +13,7 @@ from privateshare.sources.contract import (
     JsonObject,
     OwnedPages,
     Page,
+    PublishedClientSource,
     ReadOnceSource,
     RevokingSource,
     SignIn,
@@ -87,6 +88,11 @@ class UploadOrSignIn(_UploadOrLive):
         """Return the object types that a sign-in does not allow to read. Raises Broken or TryLater."""
         live = self._live
         return live.not_granted(token) if isinstance(live, GrantingSource) else ()
+
+    def client_document(self, client_id: str, redirect_uri: str) -> JsonObject | None:
+        """Return what is published of the platform; None if nothing is."""
+        live = self._live
+        return live.client_document(client_id, redirect_uri) if isinstance(live, PublishedClientSource) else None
 
     def revoke(self, token: JsonObject) -> bool:
         """Revoke a token, and return whether that succeeded."""

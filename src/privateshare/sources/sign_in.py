@@ -26,6 +26,19 @@ class OwnSignIn(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientAssertion:
+    """How the platform signs the JWT of `private_key_jwt` with an elliptic key (ES256).
+
+    Attributes:
+        audience: The server for which the JWT is, if that is not the address of the token endpoint.
+        key_id: The id of the key in the key set that the platform publishes.
+    """
+
+    audience: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
     """The parameters of a sign-in with OAuth 2, authorization code and PKCE (RFC 6749, 7636).
 
@@ -43,6 +56,9 @@ class SignIn:
         named_by_person: Whether a person typed the address of the server, so that only public servers are allowed.
         own: A sign-in in a form of the source's own, in place of OAuth.
         code_parameter: What the redirect calls the code.
+        assertion: How JWTs of `private_key_jwt` are signed with an elliptic key.
+        dpop_key: The private key, as a JWK, of which each request proves the possession (RFC 9449).
+        names_issuer: Whether the redirect must name the issuer, so that one without it is refused (RFC 9207).
     """
 
     authorization_endpoint: str
@@ -64,3 +80,6 @@ class SignIn:
     named_by_person: bool = False
     own: OwnSignIn | None = None
     code_parameter: str = "code"
+    assertion: ClientAssertion | None = None
+    dpop_key: JsonObject | None = field(default=None, repr=False)
+    names_issuer: bool = False

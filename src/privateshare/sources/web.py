@@ -11,7 +11,7 @@ then, because the proxy would resolve the name itself. ADR 31, 53.
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -166,10 +166,16 @@ def open_client(
     max_bytes: int = MAX_RESPONSE_BYTES,
     max_seconds: float = MAX_RESPONSE_SECONDS,
     reach: ServerReach = ServerReach.ANY,
+    wrap: Callable[[httpx2.BaseTransport], httpx2.BaseTransport] | None = None,
 ) -> httpx2.Client:
-    """Open an HTTP client for one source, with limits for each response. Close it after use."""
+    """Open an HTTP client for one source, with limits for each response. Close it after use.
+
+    `wrap` puts a transport around the usual one.
+    """
     timeout = httpx2.Timeout(min(max_seconds, READ_TIMEOUT_SECONDS), connect=CONNECT_TIMEOUT_SECONDS)
-    return httpx2.Client(transport=BoundedTransport(max_bytes, max_seconds, reach), timeout=timeout, headers=headers)
+    transport: httpx2.BaseTransport = BoundedTransport(max_bytes, max_seconds, reach)
+    transport = wrap(transport) if wrap is not None else transport
+    return httpx2.Client(transport=transport, timeout=timeout, headers=headers)
 
 
 def parse_json(content: bytes) -> Any:

@@ -74,6 +74,8 @@ class Api:
         limited: What the API answers if there are too many requests.
         expired: What it answers to a token that it does not accept.
         scope: The scope of tokens; the one that was asked for, if it is None.
+        guard: Is asked before each call is answered. It returns an answer for a call that it refuses, and further
+            headers for the answer to any other.
     """
 
     authorize: str = "/oauth/authorize"
@@ -93,6 +95,7 @@ class Api:
     scope: str | None = None
     client_id: str = "client"
     client_secret: str = "client-secret"  # noqa: S105 - It protects nothing.
+    guard: Callable[["ApiServer", Call], tuple[Answer | None, Mapping[str, str]]] | None = None
 
 
 Server = TypeVar("Server", bound="ApiServer")
@@ -136,6 +139,16 @@ class ApiServer:
     # --- answering ---
 
     def answer(self, call: Call) -> Answer:
+        """Answer a call, unless the guard refuses it."""
+        if self.api.guard is None:
+            return self._answer(call)
+        refusal, further = self.api.guard(self, call)
+        if refusal is not None:
+            return refusal
+        status, headers, content = self._answer(call)
+        return status, {**headers, **further}, content
+
+    def _answer(self, call: Call) -> Answer:
         self.asked.append(call)
         api, oauth = (
             self.api,

@@ -1,6 +1,7 @@
 """Finding the server of an account of the AT Protocol by its id (DID), so that no other server can speak for it."""
 
 import re
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import httpx2
@@ -11,9 +12,19 @@ from privateshare.sources.typed_servers import TypedServers
 from privateshare.sources.web import ServerNotAllowed, open_client, read_object, retry_after_seconds
 
 PUBLIC_DIRECTORY = "https://plc.directory"
+HANDLE = "at://"  # Before a handle in a document.
 MAX_DOCUMENT_BYTES, MAX_DOCUMENT_SECONDS = 64 * 1024, 15
 _OF_DIRECTORY = re.compile(r"did:plc:[a-z0-9]{1,64}", re.ASCII)
 _OF_WEB = re.compile(r"did:web:[A-Za-z0-9.-]{1,253}(%3A[0-9]{1,5})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedAccount:
+    """What the document of an account says: its server, and the handles that it claims to have."""
+
+    did: str
+    server: str
+    handles: frozenset[str]
 
 
 def server_of(did: str, servers: TypedServers, directory: str, typed: str) -> str:
@@ -29,12 +40,19 @@ def server_of(did: str, servers: TypedServers, directory: str, typed: str) -> st
         Broken: The id names no server.
         TryLater: It cannot be looked up at the moment.
     """
+    return described_account(did, servers, directory, typed).server
+
+
+def described_account(did: str, servers: TypedServers, directory: str, typed: str) -> DescribedAccount:
+    """Look up an account, like `server_of`, and return also the handles that it claims. Raises Broken or TryLater."""
     document = _document(_document_address(did, servers, directory, typed), servers)
     if document.get("id") == did:
+        names = [text_of(name) for name in list_of(document.get("alsoKnownAs"))]
+        handles = frozenset(name.removeprefix(HANDLE).casefold() for name in names if name.startswith(HANDLE))
         for service in map(dict_of, list_of(document.get("service"))):
             is_server = text_of(service.get("id")) in ("#atproto_pds", f"{did}#atproto_pds")
             if is_server and service.get("type") == "AtprotoPersonalDataServer":
-                return servers.origin(text_of(service.get("serviceEndpoint")))
+                return DescribedAccount(did, servers.origin(text_of(service.get("serviceEndpoint"))), handles)
     raise not_of_bluesky(typed)
 
 

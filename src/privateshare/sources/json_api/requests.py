@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urljoin
@@ -9,6 +10,7 @@ from urllib.parse import urljoin
 import httpx2
 
 from privateshare.sources.contract import Connection, JsonObject, NeedsLogin, TryLater
+from privateshare.sources.dpop import DpopTransport
 from privateshare.sources.typed_servers import host_of
 from privateshare.sources.web import (
     ResponseLimitExceeded,
@@ -114,9 +116,14 @@ class ApiClient:
     """
 
     def __init__(
-        self, rules: ApiRules, base: str, connection: Connection, reach: ServerReach = ServerReach.ANY
+        self,
+        rules: ApiRules,
+        base: str,
+        connection: Connection,
+        reach: ServerReach = ServerReach.ANY,
+        dpop_key: JsonObject | None = None,
     ) -> None:
-        """Open a client. Raises NeedsLogin if there is no token."""
+        """Open a client. With a key, each request proves its possession. Raises NeedsLogin if there is no token."""
         token = (connection.token or {}).get("access_token")
         if not isinstance(token, str):
             raise NeedsLogin("nobody is signed in")
@@ -125,7 +132,8 @@ class ApiClient:
             headers["authorization"] = f"{rules.scheme} {token}"
         self._token = token
         self._rules, self._base, self._admit = rules, base.rstrip("/") + "/", connection.admit
-        self._http = open_client(headers, reach=reach)
+        wrap = partial(DpopTransport, key=dpop_key) if dpop_key is not None else None
+        self._http = open_client(headers, reach=reach, wrap=wrap)
 
     @property
     def host(self) -> str:

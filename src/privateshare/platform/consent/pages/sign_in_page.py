@@ -5,19 +5,21 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
+from privateshare.errors import NotFound
 from privateshare.platform.consent import connections, navigation, pending_sign_in
 from privateshare.platform.consent.pending_sign_in import PendingSignIn
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import isolated_text
 from privateshare.platform.consent.visit import UnfinishedVisit, Visit, check_unfinished, journey_page, resume_visit
-from privateshare.platform.http.requests import base_path, platform_of
+from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.library.credentials import NOT_GRANTED, revoke_token
 from privateshare.platform.library.server_clients import forget_client
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.runtime import Platform
+from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.sources import oauth
 from privateshare.sources.contract import (
     Broken,
@@ -26,6 +28,7 @@ from privateshare.sources.contract import (
     Identity,
     JsonObject,
     NeedsLogin,
+    PublishedClientSource,
     SignIn,
     SignInSource,
     SourceFailure,
@@ -105,6 +108,20 @@ async def come_back(request: Request) -> Response:
     return returned.to_connect_page("another")
 
 
+@router.get("/client/{source_id}")
+async def describe_client(request: Request, source_id: int) -> Response:
+    """Answer with what servers of a source fetch to know the platform. It is the same for everyone."""
+    source = platform_of(request).sources.connectable.get(source_id)
+    document = None
+    if isinstance(source, PublishedClientSource):
+        origin = public_address(request)
+        client_id = f"{origin}{ONBOARD_PATH}client/{source_id}"
+        document = source.client_document(client_id, origin + pending_sign_in.NAMED_SERVER_CALLBACK_PATH)
+    if document is None:
+        raise NotFound("There is no such page")
+    return JSONResponse(document)
+
+
 async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
     """Read what the browser returned with, which works once; or return the response that it gets instead."""
     query = request.query_params
@@ -150,5 +167,6 @@ async def exchange_for_account(
 
 def _check_issuer(sign_in: SignIn, issuer: str | None) -> None:
     """Raise Broken if another authorization server sent the browser here. RFC 9207."""
-    if issuer is not None and sign_in.issuer is not None and issuer != sign_in.issuer:
+    is_missing = issuer is None and sign_in.names_issuer
+    if is_missing or (issuer is not None and sign_in.issuer is not None and issuer != sign_in.issuer):
         raise Broken("The source could not complete the sign-in. Try again later, or choose another source.")
