@@ -3,7 +3,7 @@
 import pytest
 
 from privateshare.platform.consent.translation import Translator
-from privateshare.platform.consent.upload_notes import left_out_words
+from privateshare.platform.consent.upload_notes import MAX_KINDS_SHOWN, left_out_words
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.failures import DELETED, OTHERS, LeftOut, NotTaken
 
@@ -11,27 +11,29 @@ from privateshare.sources.failures import DELETED, OTHERS, LeftOut, NotTaken
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        (
-            "en",
-            "60 entries are of kinds of which nothing is taken: Deleted entries (40), Your messages (12), 5, Other (3)",
-        ),
-        (
-            "nl",
-            "60 items zijn van soorten waarvan niets wordt overgenomen: "
-            "Verwijderde items (40), Je berichten (12), 5, Overig (3)",
-        ),
+        ("en", ("Deleted entries (40)", "Your messages (12)", "follow.json (5)", "Other (3)")),
+        ("nl", ("Verwijderde items (40)", "Je berichten (12)", "follow.json (5)", "Overig (3)")),
     ],
 )
-def test_what_is_not_taken_is_named_by_kind(language: str, said: str) -> None:
+def test_what_is_not_taken_is_named_by_kind(language: str, said: tuple[str, ...]) -> None:
     """The most frequent kinds come first. What the export calls them is isolated from the text around it."""
     left_out = LeftOut(read=1)
-    left_out.pass_over(NotTaken(own_name="<b>follow.json"), 5)
+    left_out.pass_over(NotTaken(own_name="follow.json"), 5)
     left_out.pass_over(DELETED, 40)
     left_out.pass_over(NotTaken(object_type=ObjectType.MESSAGE), 12)
     left_out.pass_over(OTHERS, 3)
-    words = Translator(language)
-    (text,) = left_out_words(words, left_out)
-    assert text == said.replace(" 5,", " \u2068<b>follow.json\u2069 (5),")
+    texts = left_out_words(Translator(language), left_out)
+    assert [text.partition(":")[0].replace("\u2068", "").replace("\u2069", "") for text in texts] == [*said]
+    assert "\u2068follow.json\u2069" in texts[2]
+
+
+def test_many_kinds_are_not_all_named() -> None:
+    left_out = LeftOut()
+    for number in range(1, 20):
+        left_out.pass_over_in(f"{number}.json", number)
+    texts = left_out_words(Translator("en"), left_out)
+    assert len(texts) == MAX_KINDS_SHOWN + 1
+    assert texts[-1] == f"Other ({sum(range(1, 20 - MAX_KINDS_SHOWN))}): nothing of this is taken."
 
 
 def test_a_name_of_a_kind_is_no_template() -> None:

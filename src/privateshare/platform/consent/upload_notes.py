@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from privateshare.platform.consent.translation import Translator, isolated_text
-from privateshare.sources.failures import LeftOut
+from privateshare.platform.consent.translation import N_, Translator, isolated_text
+from privateshare.sources.failures import OTHERS, LeftOut
+
+MAX_KINDS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +46,15 @@ def left_out_words(words: Translator, left_out: LeftOut) -> list[str]:
 
 
 def _not_taken(words: Translator, left_out: LeftOut) -> list[str]:
-    """Say of which kinds nothing is taken, and how many entries they have."""
+    """Say of which kinds nothing is taken, and how many entries they have, the most frequent first."""
     named: Counter[str] = Counter()
     for kind, number in left_out.not_taken.items():
         named[words.not_taken(kind)] += number
-    kinds = [f"{name} ({words.number(number)})" for name, number in named.most_common()]
-    if not kinds:
-        return []
-    return [
-        words.count(
-            "%(num)s entry is of a kind of which nothing is taken: %(kinds)s",
-            "%(num)s entries are of kinds of which nothing is taken: %(kinds)s",
-            named.total(),
-            kinds=words.comma.join(kinds),
-        )
-    ]
+    shown = Counter(dict(named.most_common(MAX_KINDS_SHOWN)))
+    if len(named) > len(shown):
+        shown[words.not_taken(OTHERS)] += named.total() - shown.total()
+    text = N_("%(kind)s (%(num)s): nothing of this is taken.")
+    return [words.say(text, kind=kind, num=words.number(number)) for kind, number in shown.items()]
 
 
 def _skipped(words: Translator, left_out: LeftOut) -> list[str]:
