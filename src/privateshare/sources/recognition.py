@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from privateshare.sources.archive import (
     DAMAGE_ERRORS,
@@ -33,6 +33,8 @@ from privateshare.sources.failures import Broken, shown_name
 from privateshare.sources.tar_files import TarTooLarge, tar_entries
 
 START_BYTES = 16 * 1024
+MAX_STYLE_BYTES = 512 * 1024  # Pages of Google begin with 140 KB of it.
+_STYLE = re.compile(rb"(?is)<style\b.*?(?:</style\s*>|\Z)")
 # A mark can look at the content of so many files of each folder and ending. Exports have thousands that are alike.
 LOOKED_AT_ALIKE = 20
 MAX_LOOKED_AT = 2000
@@ -142,6 +144,7 @@ def _starts(archive: BinaryIO) -> Iterator[tuple[str, str | None]]:
         yield from _starts_in_tar(opener)
         return
     if not start.startswith(ZIP_MAGICS):
+        start = _with_content(archive, start)
         archive.seek(0)
         yield "", _text(_unpacked(archive, start))
         return
@@ -168,7 +171,7 @@ def _starts_in_tar(opener: Opener) -> Iterator[tuple[str, str | None]]:
                     yield entry.path, None
                     continue
                 with entry.open() as file:
-                    yield entry.path, _text(file.read(START_BYTES))
+                    yield entry.path, _text(_start_of(file))
     except (TarTooLarge, tarfile.TarError, *DAMAGE_ERRORS):
         return  # What was recognised before is enough. The source says what is wrong with the rest.
 
@@ -214,7 +217,7 @@ def _starts_in_archives(outer: zipfile.ZipFile) -> Iterator[tuple[str, str | Non
 def _start_of_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str | None:
     try:
         with archive.open(entry) as stream:
-            start = stream.read(START_BYTES)
+            start = _start_of(stream)
         if start.startswith(GZIP_MAGIC):
             with archive.open(entry) as stream:
                 start = _unpacked(stream, start)
@@ -223,12 +226,28 @@ def _start_of_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str | N
     return _text(start)
 
 
+def _start_of(stream: IO[bytes]) -> bytes:
+    return _with_content(stream, stream.read(START_BYTES))
+
+
+def _with_content(stream: IO[bytes], start: bytes) -> bytes:
+    """Return the beginning of a file; of a page without its style sheet, which may be longer than what is looked at.
+
+    Args:
+        stream: The file, after its beginning.
+        start: Its beginning.
+    """
+    if _STYLE.search(start) is None:
+        return start
+    return _STYLE.sub(b"", start + stream.read(MAX_STYLE_BYTES))[:START_BYTES]
+
+
 def _unpacked(stream: IO[bytes], start: bytes) -> bytes:
     if not start.startswith(GZIP_MAGIC):
         return start
     try:
         with gzip.GzipFile(fileobj=stream) as unpacked:
-            return unpacked.read(START_BYTES)
+            return _start_of(cast(IO[bytes], unpacked))
     except DAMAGE_ERRORS as error:
         raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
 

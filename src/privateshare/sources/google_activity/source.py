@@ -28,7 +28,7 @@ class YouTube(UnnamedExportSource):
             marks=(
                 # A link to a video alone may be in any message or note.
                 FileMark(r'"header"\s*:\s*"YouTube|"titleUrl"\s*:\s*"https?://[a-z.]*youtube\.com/(watch|results)'),
-                FileMark(r"(?s)\bmdl-typography--.*youtube\.com/(watch|results)"),
+                FileMark(r'\bmdl-typography--title">\s*YouTube|(?s:\bmdl-typography--.*youtube\.com/(watch|results))'),
                 FileMark(path=r"\bYouTube\b[^/]*/.*\.(json|html)$"),
             ),
             instructions=(

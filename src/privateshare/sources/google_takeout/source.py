@@ -134,6 +134,7 @@ class GoogleActivity(UnnamedExportSource):
             marks=(
                 FileMark(r'"header"\s*:\s*"(?!YouTube)[^"]+",\s*"title"|"(page_transition|time_usec)"\s*:'),
                 FileMark(r"(?i)\A<!DOCTYPE NETSCAPE-Bookmark"),
+                FileMark(r'\bmdl-typography--title">\s*(?!YouTube)[^<\s]'),
                 FileMark(path=r"MyActivity\.(json|html)$", is_weak=True),
             ),
             instructions=(

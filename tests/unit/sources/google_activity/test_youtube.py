@@ -1,9 +1,10 @@
 """Histories of YouTube as Google Takeout writes them, in many languages, as JSON and as pages."""
 
+import gzip
 import io
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from tests.archives import zipped
 from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.contract import Connection, Page
+from privateshare.sources.contract import Connection, FileMark, Page
 from privateshare.sources.failures import OTHER_ACTIVITIES, Broken, LeftOut
 from privateshare.sources.google_activity.reading import OTHER_SERVICES
 from privateshare.sources.google_activity.source import YouTube
+from privateshare.sources.recognition import recognise
+from privateshare.sources.registry import Sources
 
 FRAMES = {
     "en": "Watched {}",
@@ -129,6 +132,25 @@ def test_pages_in_any_language_are_the_same_as_json(date: str, verb: str) -> Non
     (same,) = read({"watch-history.json": [video("Watched Trains & sea", 7)]})[ObjectType.WATCH]
     assert watched == same
     assert not left_out.is_partial
+
+
+def test_a_page_is_recognised_behind_its_style_sheet() -> None:
+    """Google writes more of it than is looked at of other files. Pages of other products are not YouTube."""
+    style = "<style type='text/css'>" + ".a{color:red}" * 12_000 + "</style>"
+    cell = '<div class="outer-cell mdl-cell"><p class="mdl-typography--title">{}<br></p><div class="mdl-typography--body-1">x</div></div>'
+    marks = {id_: upload_marks(id_) for id_ in (281, 9015)}
+    for product, expected in (("YouTube", {281}), ("YouTube Music", {281}), ("Maps", {9015})):
+        page = (
+            f"<html><head><title>My Activity</title>{style}</head><body>{cell.format(product)}</body></html>".encode()
+        )
+        for data in (page, gzip.compress(page), zipped({"Takeout/a.html": page})):
+            assert recognise(io.BytesIO(data), marks).files.keys() == expected
+
+
+def upload_marks(id_: int) -> Sequence[FileMark]:
+    upload = Sources().connectable[id_].info.upload
+    assert upload is not None
+    return upload.marks
 
 
 def test_other_products_and_activities_without_a_video_are_passed_over() -> None:
