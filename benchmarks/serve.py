@@ -8,6 +8,7 @@ connection, with JWTs that were signed before.
     python -m benchmarks.serve calls      the calls
     python -m benchmarks.serve reading    read_all_files and push_data of the SDK
     python -m benchmarks.serve cores      the calls that one core answers, and two
+    python -m benchmarks.serve polls      thousands of requests that wait for a change
     python -m benchmarks.serve signing    what signing in threads costs and gains
     python -m benchmarks.serve peer       a refresh by oidc-provider, if there is npm
 """
@@ -36,6 +37,7 @@ from tests.flow.wire import Tokens, Wire
 
 from benchmarks.cores import measure_cores, measure_signing
 from benchmarks.peer import measure_peer
+from benchmarks.polls import measure_polls
 from privateshare import AccountRef, PushDescriptor, SessionOptions, UserAccessToken
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
@@ -231,6 +233,8 @@ async def main(parts: list[str]) -> None:
         await asyncio.to_thread(measure_peer, rsa)
     if "cores" in parts:
         await measure_cores()
+    if "polls" in parts:
+        await measure_polls()
     if "signing" in parts:
         await measure_signing()
 
@@ -248,4 +252,4 @@ async def measure_platform(parts: list[str], rsa: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:] or ["calls", "peer", "reading", "cores", "signing"]))
+    asyncio.run(main(sys.argv[1:] or ["calls", "peer", "reading", "cores", "polls", "signing"]))

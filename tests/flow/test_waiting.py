@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import psycopg
@@ -15,6 +15,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.app import create_app
+from privateshare.platform.db.engine import Database
+from privateshare.platform.db.session_watch import SessionWatch
 from privateshare.platform.db.tables import AccountRow, ConsentRow, SessionRow, SyncRow
 from privateshare.platform.library.mapped_files import WrittenFile, record_files
 from privateshare.platform.library.object_buffer import Slot
@@ -29,8 +31,11 @@ from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
 from tests.flow.statements import statements
 from tests.flow.wire import Tokens, Wire
+from tests.patience import GIVE_UP_SECONDS
+from tests.ports import free_port
 
 PLAYS = 406
+LOOK = "AS waiting (library_id"  # What only the query for changes has.
 
 
 @dataclass
@@ -148,7 +153,7 @@ async def test_a_change_ends_the_wait(held: Held, change: Change, status: int, s
 async def looking(platform: Platform) -> AsyncIterator[asyncio.Event]:
     """Provide an event that is set once the platform has checked for changes."""
     looked = asyncio.Event()
-    async with statements(platform, lambda text: looked.set() if "sum(files.updated_at)" in text else None):
+    async with statements(platform, lambda text: looked.set() if LOOK in text else None):
         yield looked
 
 
@@ -191,7 +196,7 @@ async def test_waiting_is_cheap(held: Held) -> None:
     sent: list[str] = []
     async with statements(held.platform, sent.append):
         assert (await held.ask(2, etag)).status_code == 304
-    looks = [text for text in sent if "sum(files.updated_at)" in text]
+    looks = [text for text in sent if LOOK in text]
     whole = [text for text in sent if "FROM tokens" in text]
     assert len(looks) > 4
     assert len(whole) <= 2  # The list is built once at the beginning and once at the end.
@@ -215,3 +220,37 @@ async def test_a_held_response_takes_no_place(held: Held) -> None:
                 await sync_ended(db, held.library_id)
             for call in calls:
                 assert (await call).json()["status"]["state"] == "completed"
+
+
+async def test_one_query_looks_at_all_sessions_that_are_waited_for(held: Held, idle: People) -> None:
+    """However many requests wait. Only those whose session changed are told."""
+    platform, wire = held.platform, await idle.contract()
+    other = await idle.library_of((await idle.user(wire))[0])
+    async with platform.database.transaction() as db:
+        found = [
+            await db.scalar(select(SessionRow).where(SessionRow.library_id == id_)) for id_ in (held.library_id, other)
+        ]
+    watch, (changing, unchanged), looks = platform.session_watch, [row for row in found if row], list[str]()
+    with ExitStack() as stack:
+
+        async def waiting(session: SessionRow) -> asyncio.Future[None]:
+            version = await watch.version(session.library_id, session.id)
+            return stack.enter_context(watch.change_of(session.library_id, session.id, version))
+
+        told = [await waiting(changing) for _ in range(20)]
+        untold = [await waiting(unchanged) for _ in range(20)]
+        async with asyncio.timeout(GIVE_UP_SECONDS), statements(platform, looks.append):
+            async with platform.database.transaction() as db:
+                await sync_ended(db, held.library_id)
+            await asyncio.gather(*told)
+    assert not any(future.done() for future in untold)
+    assert len([text for text in looks if LOOK in text]) < len(told)
+
+
+async def test_a_database_that_does_not_answer_ends_the_wait() -> None:
+    """The request then finds out for itself, and its response tells the app."""
+    database = Database(f"postgresql+psycopg://127.0.0.1:{free_port()}/none", pool_size=2)
+    with SessionWatch(database).change_of(uuid4(), uuid4(), None) as changed:
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            await changed
+    await database.close()

@@ -25,6 +25,7 @@ from privateshare.platform.db.call_counts import CallCounts
 from privateshare.platform.db.call_lookup import CallLookup
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.replica import ReportDatabase
+from privateshare.platform.db.session_watch import SessionWatch
 from privateshare.platform.db.tables import ArchiveRow, FileRow, LibraryRow, PushedFileRow, StoredFileRow
 from privateshare.platform.db.usage_counts import UsageCounts
 from privateshare.platform.jobs.queue import make_queue
@@ -72,6 +73,7 @@ class Platform:
     database: Database
     reports: ReportDatabase
     call_lookup: CallLookup
+    session_watch: SessionWatch
     blobs: BlobStore
     blob_owner: str | None
     master_key: MasterKey
@@ -134,6 +136,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 database,
                 reports,
                 CallLookup(database),
+                SessionWatch(database),
                 open_blobs(settings.blob_address()),
                 blob_owner,
                 master_key,

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import math
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from time import monotonic
@@ -23,13 +23,12 @@ from privateshare.platform.library.libraries import open_found_library
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request, place_given_up
-from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import (
     SESSION_ACCOUNTS,
     check_session,
+    fetch_deadline,
     session_criteria,
     session_status,
-    session_version,
 )
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import FileList, SessionState, Status
@@ -59,33 +58,28 @@ async def get_session_files(
     deadline = monotonic() + wait
     while True:
         caller = await authenticate(request, also=AlsoRead(SESSION_ACCOUNTS))
-        # This is read first, so that no change after it is missed.
-        session = caller.found.session
-        version = await _version(caller.platform, session, caller.now) if wait and session else None
+        session, watch, version = caller.found.session, caller.platform.session_watch, None
+        if wait and session is not None:
+            version = await watch.version(session.library_id, session.id)
+            # All that the response shows is read after its version, so that no change is missed.
+            caller = await authenticate(request, also=AlsoRead(SESSION_ACCOUNTS))
         content, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         if if_none_match != etag or not wait or session is None:
             return Response(content, media_type="application/json", headers={"etag": etag})
-        if monotonic() >= deadline or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
+        remaining = deadline - monotonic()
+        if remaining <= 0 or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
             return Response(status_code=304, headers={"etag": etag})
+        content = b""  # A request that waits keeps no list in memory.
         async with place_given_up():
-            await _wait_for_change(caller.platform, session, version, deadline)
+            with watch.change_of(session.library_id, session.id, version) as changed:
+                await current_request().wait_for(changed, min(remaining, _fetching_seconds(session, caller.now)))
 
 
-async def _wait_for_change(platform: Platform, session: SessionRow, version: object, deadline: float) -> None:
-    """Wait until the file list may have changed, by polling with a small query. Raises HungUp."""
-    admitted, long_polls = current_request(), platform.admission.long_polls
-    with long_polls.counted():
-        while (remaining := deadline - monotonic()) > 0:
-            await admitted.sleep(min(long_polls.interval_seconds, remaining))
-            async with admitted.polling():
-                if await _version(platform, session, datetime.now(UTC)) != version:
-                    return
-
-
-async def _version(platform: Platform, session: SessionRow, now: datetime) -> Sequence[object]:
-    async with platform.database.transaction() as db:
-        return await session_version(db, session.library_id, session.id, now)
+def _fetching_seconds(session: SessionRow, now: datetime) -> float:
+    """Return for how long the sources of a session are still fetched, after which its status changes."""
+    deadline = fetch_deadline(session)
+    return math.inf if deadline is None or deadline <= now else (deadline - now).total_seconds()
 
 
 async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:

@@ -19,30 +19,11 @@ from privateshare.platform.operating.fair_queue import FairQueue
 
 MAX_STREAMS = 64  # Each streamed response uses about 2 MB.
 MAX_CONCURRENT_POLLS = 2
-MAX_POLLS_PER_SECOND = 100
-MIN_POLL_INTERVAL_SECONDS = 0.25
 
 
-class LongPolls:
-    """The schedule by which long-polling requests query for changes: few at once, and less often the more there are."""
-
-    def __init__(self) -> None:
-        self.queue = FairQueue(MAX_CONCURRENT_POLLS, patience_seconds=math.inf, overload_wait_seconds=math.inf)
-        self._waiting = 0
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a request that waits for a change."""
-        self._waiting += 1
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-
-    @property
-    def interval_seconds(self) -> float:
-        """Return how long a request waits between two queries."""
-        return max(MIN_POLL_INTERVAL_SECONDS, self._waiting / MAX_POLLS_PER_SECOND)
+def _polls() -> FairQueue:
+    """Make the places for small queries whether something changed, for which a page waits."""
+    return FairQueue(MAX_CONCURRENT_POLLS, patience_seconds=math.inf, overload_wait_seconds=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +34,7 @@ class Admission:
     strangers: FairQueue
     people: FairQueue
     streams: FairQueue = field(default_factory=lambda: FairQueue(MAX_STREAMS, overload_wait_seconds=math.inf))
-    long_polls: LongPolls = field(default_factory=LongPolls)
+    polls: FairQueue = field(default_factory=_polls)
 
     def queues(self) -> Mapping[str, FairQueue]:
         """Return the queues by their names in the metrics."""
@@ -130,16 +111,20 @@ class AdmittedRequest:
             self.is_streaming = False
             self._admission.streams.leave(self._caller)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait for a time. Raises HungUp if the client closes the connection meanwhile."""
-        await asyncio.wait({self._watch()}, timeout=seconds)
+    async def wait_for(self, event: asyncio.Future[None], seconds: float) -> None:
+        """Wait for an event, at most for a time. Raises HungUp if the client closes the connection meanwhile."""
+        await asyncio.wait({event, self._watch()}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if self._watch().done():
             raise HungUp
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for a time. Raises HungUp if the client closes the connection meanwhile."""
+        await self.wait_for(asyncio.get_running_loop().create_future(), seconds)
 
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
         """Wait for the turn to query for changes, and hold it. Raises HungUp."""
-        queue = self._admission.long_polls.queue
+        queue = self._admission.polls
         await self._wait(queue)
         try:
             yield

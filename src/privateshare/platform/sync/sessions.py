@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession, InvalidToken
@@ -19,13 +19,9 @@ from privateshare.platform.db.statements import NoRows, Statement, StatementTran
 from privateshare.platform.db.tables import (
     NO_LIBRARY_YET,
     AccountRow,
-    ConsentAccountRow,
     ConsentRow,
     ContractRow,
-    FileRow,
-    PushedFileRow,
     SessionRow,
-    SessionSyncRow,
     SyncRow,
 )
 from privateshare.platform.grants.tokens import check_live
@@ -323,7 +319,7 @@ async def session_status(
         return Status(state=SessionState.PARTIAL, details={}, error=_reason(session.ended_by))
     if session.started_at is None or view is None:
         return Status(state=SessionState.PENDING)
-    deadline = _fetch_deadline(session)
+    deadline = fetch_deadline(session)
     out_of_time = deadline is not None and now >= deadline
     documents = (view.contract.document, view.consent.document)
     reaches = [reach_of_contract(document, session.created_at) for document in documents]
@@ -336,39 +332,6 @@ async def session_status(
         may_see = partial(_may_see, reaches, allowed, sync.service_group, sync.service_type)
         details[sync.public_id] = _account_status(sync.outcome, error_for_contract(sync.error, may_see), out_of_time)
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
-
-
-async def session_version(db: AsyncSession, library_id: UUID, session_id: UUID, now: datetime) -> Sequence[object]:
-    """Compute a value that changes whenever the status of a session may have changed. Protocol 6.7.
-
-    It takes one small query and is cheap to compare, so waiting requests check it often.
-    """
-    # Every change of a file increases the sum.
-    files = select(func.sum(FileRow.updated_at)).where(FileRow.library_id == SessionRow.library_id)
-    pushed = select(func.count()).select_from(PushedFileRow).where(PushedFileRow.library_id == SessionRow.library_id)
-    of_consent = (
-        ConsentAccountRow.library_id == SessionRow.library_id,
-        ConsentAccountRow.consent_id == SessionRow.consent_id,
-    )
-    accounts = select(func.count()).select_from(ConsentAccountRow).where(*of_consent)
-    ended = (
-        select(func.count(SyncRow.finished_at))
-        .join(
-            SessionSyncRow, (SessionSyncRow.library_id == SyncRow.library_id) & (SessionSyncRow.sync_id == SyncRow.id)
-        )
-        .where(SessionSyncRow.library_id == SessionRow.library_id, SessionSyncRow.session_id == SessionRow.id)
-    )
-    parts = (part.scalar_subquery() for part in (files, pushed, accounts, ended))
-    query = select(SessionRow, ConsentRow.revoked_at, *parts).outerjoin(
-        ConsentRow, (ConsentRow.library_id == SessionRow.library_id) & (ConsentRow.id == SessionRow.consent_id)
-    )
-    this = (SessionRow.library_id == library_id, SessionRow.id == session_id)
-    found = (await db.execute(query.where(*this))).one_or_none()
-    if found is None:  # It ended, or it is in another library: the person has consented, or moved theirs.
-        return (now,)
-    session, *rest = found
-    deadline = _fetch_deadline(session)
-    return (session.started_at, session.ended_by, deadline is not None and now >= deadline, *rest)
 
 
 def _reason(code: str) -> ErrorSummary:
@@ -405,7 +368,8 @@ def _may_see(
     return shared(object_type) and all(reach.allows_kind(kind) for reach in reaches)
 
 
-def _fetch_deadline(session: SessionRow) -> datetime | None:
+def fetch_deadline(session: SessionRow) -> datetime | None:
+    """Return when a session stops waiting for its sources, if the app limited that. Protocol 5.1."""
     options = session.options
     duration = options.limits.duration if options.limits else None
     if duration is None or not duration.source_fetch or session.started_at is None:

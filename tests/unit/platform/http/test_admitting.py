@@ -147,7 +147,7 @@ class Site:
         self.go_on.set()
         async with asyncio.timeout(GIVE_UP_SECONDS):
             await asyncio.gather(*(call.task for call in self.calls), return_exceptions=True)
-        for queue in (*self.admission.queues().values(), self.admission.long_polls.queue):
+        for queue in (*self.admission.queues().values(), self.admission.polls):
             assert queue.waiting == 0
             assert all(queue.join(f"another {number}").done() for number in range(self.places))
 
