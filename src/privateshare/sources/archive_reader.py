@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
@@ -142,6 +143,9 @@ def _limit(order: dict[str, Any]) -> None:
     if sys.platform == "win32":
         return
     os.nice(NICENESS)
+    if sys.platform == "linux":
+        with suppress(OSError):  # It does not interrupt processes that answer requests. A container may forbid it.
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     seconds, megabytes = order["cpu_seconds"], order["memory_megabytes"]
     for what, limit in (
         (resource.RLIMIT_CPU, seconds),
