@@ -162,7 +162,7 @@ def export_cards(
     known: "KnownAccounts",
     now: datetime,
 ) -> Sequence[FoundExport]:
-    """Build the cards of exports.
+    """Build the cards of exports. A source that has nothing in a file has no card if another has something in it.
 
     Args:
         words: The language.
@@ -171,7 +171,17 @@ def export_cards(
         known: The accounts that the person has here already.
         now: The time.
     """
-    return [_card(words, sources, export, known, now) for export in exports]
+    return [_card(words, sources, export, known, now) for export in exports if not _is_needless(export, exports)]
+
+
+def _is_needless(export: WaitingExport, exports: Sequence[WaitingExport]) -> bool:
+    """Return whether an export says only that its source has nothing in a file that another source could read.
+
+    Two sources may have the same files: a part of an export that has no history of one is no failure of the other.
+    """
+    if export.problem is None or export.problem.left_out is None or export.problem.left_out.is_partial:
+        return False
+    return any(other.file == export.file and other.state == "ready" for other in exports)
 
 
 def is_being_read(cards: Sequence[FoundExport]) -> bool:

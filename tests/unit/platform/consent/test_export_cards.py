@@ -1,5 +1,6 @@
 """What a person sees of an export before it is added, and what they can decide."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from privateshare.platform.consent.translation import Translator
 from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.library.waiting_exports import SILENCE, WaitingExport, new_export
 from privateshare.sources.contract import Broken, Identity
-from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.failures import UNKNOWN, LeftOut, Reason
 from privateshare.sources.object_counts import CountedObjects
 
 GOODREADS, BOOK = 9041, 9011
@@ -153,3 +154,25 @@ def test_an_account_whose_key_is_lost_begins_anew() -> None:
     assert "its key is lost. With this file, a new account begins" in card.warning
     (card,) = export_cards(WORDS, {}, [ready(ANN)], KnownAccounts(unreadable=[GOODREADS + 1]), NOW)
     assert not card.warning
+
+
+@pytest.mark.parametrize(
+    ("file", "left_out", "shown"),
+    [
+        ("books.csv", LeftOut(), 1),
+        ("other.csv", LeftOut(), 2),
+        ("books.csv", LeftOut(entries=Counter({(UNKNOWN, None): 1})), 2),
+        ("books.csv", None, 2),
+    ],
+)
+def test_a_source_with_nothing_in_a_file_of_another_is_not_shown(
+    file: str, left_out: LeftOut | None, shown: int
+) -> None:
+    """Two sources of one service have the same files. What was lost, and what is alone, is told."""
+    problem = Broken("The file holds no history.")
+    problem.left_out = left_out
+    nothing = WaitingExport.from_json(new_export(file, GOODREADS, problem).to_json())
+    assert len(export_cards(WORDS, {}, [ready(ANN), nothing], NOBODY, NOW)) == shown
+    assert len(export_cards(WORDS, {}, [nothing], NOBODY, NOW)) == 1
+    reading = new_export("books.csv", GOODREADS)
+    assert len(export_cards(WORDS, {}, [reading, nothing], NOBODY, reading.touched)) == 2
