@@ -1,9 +1,11 @@
 """The ASGI application, with all routes and middleware of a platform."""
 
+import warnings
 from functools import partial
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.responses import Response
 
 from privateshare.platform.api import (
@@ -63,6 +65,9 @@ API_MODULES = (
 
 def create_app(platform: Platform) -> FastAPI:
     """Create the application of an open platform: API, consent pages, and health checks."""
+    # FastAPI describes a body that may be missing in a way that pydantic reports, at the first call and when the API is
+    # described. It does no harm, and the operator can do nothing about it.
+    warnings.filterwarnings("ignore", "The 'alias' attribute with value 'body'", UnsupportedFieldAttributeWarning)
     app = FastAPI(
         title="PrivateShare",
         version="1.7",

@@ -1,12 +1,10 @@
 """The OpenAPI description of the API: FastAPI's own, completed with the protocol's authentication and errors."""
 
-import warnings
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from privateshare.errors import ApiError
 
@@ -131,17 +129,14 @@ def build_openapi(app: FastAPI, address: str | None) -> dict[str, Any]:
     Without an `address`, requests go to the server of the document.
     """
     if app.openapi_schema is None:
-        with warnings.catch_warnings():
-            # FastAPI describes a body that may be missing in a way that pydantic reports, and that does no harm.
-            warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
-            document = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=DESCRIPTION,
-                routes=app.routes,
-                openapi_version="3.1.0",
-                servers=[{"url": address}] if address else None,
-            )
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=DESCRIPTION,
+            routes=app.routes,
+            openapi_version="3.1.0",
+            servers=[{"url": address}] if address else None,
+        )
         schemas = document["components"]["schemas"]
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
