@@ -116,6 +116,8 @@ async def test_an_upload_can_be_removed(wire: Wire, platform: Platform, tmp_path
     upload(browser, SPOTIFY, history(tmp_path, 3, username="bob"))
     assert browser.page is not None
     assert removals(browser) == 3
+    for name in ("1ann.zip", "2ann.zip", "3bob.zip"):  # So that the person knows which one they remove.
+        assert name in browser.page.html
     browser.submit("remove-upload", number=1)
     browser.submit("remove-upload", number=1)
     assert page_of(browser) == "consent"

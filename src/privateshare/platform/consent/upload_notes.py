@@ -20,12 +20,14 @@ class UploadNote:
         read: How many entries were read.
         left_out: What was not read and why, a sentence or two each; nothing if all was read.
         unused: The files that hold something else.
+        name: The name of the file on the person's device, and from when to when its entries are; empty if unknown.
     """
 
     id: UUID
     read: str
     left_out: Sequence[str]
     unused: Sequence[str]
+    name: str = ""
 
 
 def upload_note(words: Translator, archive_id: UUID, left_out: LeftOut) -> UploadNote:

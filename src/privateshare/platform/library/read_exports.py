@@ -108,19 +108,20 @@ class ExportSummary:
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """The file of an export: the SHA-256 of its bytes, and what is in it."""
+    """The file of an export: the SHA-256 of its bytes, what is in it, and its name on the person's device."""
 
     sha256: bytes = field(repr=False)
     summary: ExportSummary
+    name: str = field(default="", repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Convert it to a JSON object."""
-        return {"sha256": self.sha256.hex(), "summary": self.summary.to_json()}
+        return {"sha256": self.sha256.hex(), "summary": self.summary.to_json(), "name": self.name}
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> "ExportFile":
         """Convert the result of `to_json` back."""
-        return cls(bytes.fromhex(written["sha256"]), ExportSummary.from_json(written["summary"]))
+        return cls(bytes.fromhex(written["sha256"]), ExportSummary.from_json(written["summary"]), written["name"])
 
 
 OpenedExport: TypeAlias = tuple[ExportHead, BinaryIO]

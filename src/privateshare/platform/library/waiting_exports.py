@@ -79,7 +79,7 @@ class WaitingExport:
     def read_file(self) -> ExportFile:
         """The file, and what is in it. It must be ready."""
         assert self.summary is not None
-        return ExportFile(self.sha256, self.summary)
+        return ExportFile(self.sha256, self.summary, self.file)
 
     brought_in: bool = False
     sample: str | None = None

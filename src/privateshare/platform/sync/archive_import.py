@@ -107,7 +107,7 @@ async def _read_and_merge(run: AccountSync, archive: ArchiveRow, file: ExportFil
         reading_export(run.platform, run.source, reader, lambda _: run.require_time()) as read,
     ):
         await _merge_export(run, read.objects.opened, read.summary.left_out)
-        return ExportFile(file.sha256, read.summary)
+        return ExportFile(file.sha256, read.summary, file.name)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """The page where a person reads what an app asks for, chooses what they share, and agrees or declines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -11,6 +11,7 @@ from privateshare.platform.consent import navigation, outcome
 from privateshare.platform.consent.choice_cards import Card, Chosen, choice_cards, choice_of, missing_required
 from privateshare.platform.consent.choice_draft import Draft, date_problem, load_draft, read_draft, save_draft
 from privateshare.platform.consent.durations import Duration, chosen_duration, default_duration, duration_options
+from privateshare.platform.consent.export_cards import period
 from privateshare.platform.consent.key_facts import key_facts
 from privateshare.platform.consent.link_parameters import is_language
 from privateshare.platform.consent.notice import shown_to
@@ -19,12 +20,12 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.shareable_accounts import asking_of, shareable_accounts
 from privateshare.platform.consent.source_choice import asks_for_sources, source_on_device
 from privateshare.platform.consent.terms import read_terms
-from privateshare.platform.consent.translation import N_
+from privateshare.platform.consent.translation import N_, isolated_text
 from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import REVIEWED, PostedForm, UnfinishedVisit, Visit, journey_page, require_kind
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.grants.consents import Agreed, last_agreement
-from privateshare.platform.library.archives import archives_of_journey, left_out_of
+from privateshare.platform.library.archives import archives_of_journey, file_of, left_out_of
 from privateshare.platform.library.credentials import not_granted_types
 from privateshare.protocol.choice import EVERYTHING, Choice
 from privateshare.protocol.contract_changes import ContractSubject, grown_subjects
@@ -170,7 +171,11 @@ async def _uploads(visit: Visit) -> dict[UUID, list[UploadNote]]:
         return found
     library = (await asking_of(visit)).library
     for archive in await archives_of_journey(visit.db, visit.journey):
-        note = upload_note(visit.words, archive.id, left_out_of(archive, library))
+        note, file = upload_note(visit.words, archive.id, left_out_of(archive, library)), file_of(archive, library)
+        if file is not None:  # Otherwise two files of one source would look alike.
+            name = isolated_text(file.name) if file.name else ""
+            dates = period(visit.words, list(file.summary.kinds.values()))
+            note = replace(note, name=" · ".join(filter(None, (name, dates))))
         found.setdefault(archive.account_id, []).append(note)
     return found
 
