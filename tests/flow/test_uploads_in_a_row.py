@@ -14,6 +14,7 @@ from privateshare.platform.runtime import Platform
 from tests.archives import bundle, play, spotify_zip, zipped
 from tests.flow.consenting import (
     accounts,
+    add_found,
     again,
     ask,
     asking_contract,
@@ -167,10 +168,13 @@ async def test_declining_removes_this_journeys_uploads(wire: Wire, platform: Pla
 
 
 async def test_a_later_link_adds_to_the_library(wire: Wire, tmp_path: Path) -> None:
-    """A file from another link is merged with the library in the same person's browser."""
+    """A file from another link is merged with the library in the same person's browser.
+
+    A file that was added before is recognised there, and in no other browser.
+    """
     asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client()
-    browser = opened(asking.url, http=home)
-    upload(browser, SPOTIFY, history(tmp_path, 1, 2))
+    browser, first = opened(asking.url, http=home), history(tmp_path, 1, 2)
+    upload(browser, SPOTIFY, first)
     tokens = agreed(browser, asking)
     assert plays(wire, tokens, asking.session) == [1, 2]
     more = refer(wire, "onboard", tokens.access, f"&service={SPOTIFY}")
@@ -178,6 +182,16 @@ async def test_a_later_link_adds_to_the_library(wire: Wire, tmp_path: Path) -> N
     upload(browser, SPOTIFY, history(tmp_path, 2, 3, username="ann"))
     assert plays(wire, tokens, more.session) == [1, 2, 3]
     assert [account["username"] for account in accounts(wire, tokens.access)] == ["ann"]
+    for http, is_known in ((httpx2.Client(), False), (home, True)):
+        more = refer(wire, "onboard", tokens.access, f"&service={SPOTIFY}")
+        browser = opened(more.url, http=http)
+        browser.submit("continue", file=first)
+        assert page_of(browser) == "found"
+        assert browser.page is not None
+        assert ("You added this file before" in browser.page.html) == is_known
+    add_found(browser)
+    assert plays(wire, tokens, more.session) == [1, 2, 3]
+    assert len(accounts(wire, tokens.access)) == 1
 
 
 async def test_skipped_records_are_shown_before_adding_a_source(wire: Wire, tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
-from privateshare.errors import DataUnreadable, Unavailable
+from privateshare.errors import PrivateShareError
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.archives import upload_fingerprint
@@ -16,6 +18,8 @@ from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.library.remembered import import_terms, load_imports
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Source
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class KnownUploads:
             return None
         try:
             return await self._find(self.library_id, source, upload)
-        except (LibraryGone, AccountGone, DataUnreadable, Unavailable):
+        except (LibraryGone, AccountGone, PrivateShareError, SQLAlchemyError) as error:  # The file is read then.
+            log.warning("files that were uploaded before are not recognised", error=type(error).__name__)
             return None
 
     async def _find(self, library_id: UUID, source: Source, upload: bytes) -> KnownUpload | None:
