@@ -92,7 +92,17 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_middleware(RecordRequests, metrics=platform.metrics, access_log=AccessLog(platform.settings))
     if base := urlsplit(platform.settings.origin or "").path:
         app.add_middleware(StripBasePath, path=base)
-    app.router.routes.extend(frequent_routes())  # Routes are tried in this order.
+    _add_routes(app)
+    renderers = {"/apps/": render_page_error, "/me/": render_page_error, "/cloud/": storage.render_storage_error}
+    add_error_handlers(app, renderers, render_page_error)
+    app.add_exception_handler(RepeatedRequest, _attached_response)
+    app.add_exception_handler(RedirectInstead, _attached_response)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    """Add the routes of the API and of the pages. They are tried in this order."""
+    app.router.routes.extend(frequent_routes())
     app.include_router(health)
     api = [module.router for module in API_MODULES]
     app.include_router(flat_router([*api, legacy.pushing]), prefix="/v1.7")
@@ -110,11 +120,6 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED, include_in_schema=False)
     app.include_router(my_pages(), dependencies=UNSIGNED, include_in_schema=False)
     app.include_router(front_page, dependencies=UNSIGNED)
-    renderers = {"/apps/": render_page_error, "/me/": render_page_error, "/cloud/": storage.render_storage_error}
-    add_error_handlers(app, renderers, render_page_error)
-    app.add_exception_handler(RepeatedRequest, _attached_response)
-    app.add_exception_handler(RedirectInstead, _attached_response)
-    return app
 
 
 async def _attached_response(_request: Request, error: Exception) -> Response:

@@ -58,7 +58,7 @@ async def running_platform(
         lock_timeout_seconds: How long to wait for another process to release the data folder.
         tell: A function that gets a sentence at each step, for whoever waits.
         to_serve: Refuse to start while any row needs a master key that is not listed, or while the blob store does not
-            work or belongs to another database. An operator's command may be there to mend just that.
+            work or belongs to another database. Commands that repair this do not refuse.
         to_replay: Apply the journal of erasures, if the database was restored from a backup. Otherwise the caller does.
 
     Raises:
@@ -70,18 +70,7 @@ async def running_platform(
         if settings.database_url is not None:
             url = settings.database_url.get_secret_value()
         else:
-            tell(f"Opening the data folder {settings.data}")
-            prepare_folder(settings.data)
-            lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
-            await acquire(lock, settings.data, lock_timeout_seconds)
-            if settings.blob_url is None:
-                LocalBlobs(settings.data / "blobs").remove_temporary_files()
-            postgres = EmbeddedPostgres(settings.data / "postgres", settings.database_connections() + SPARE_CONNECTIONS)
-            tell(
-                "Starting PostgreSQL"
-                if postgres.exists()
-                else "Creating a PostgreSQL database. This takes some seconds"
-            )
+            postgres = await _open_folder(stack, settings, lock_timeout_seconds, tell)
             url = await stack.enter_async_context(postgres)
         tell("Preparing the tables of the database")
         await _prepare_database(settings, url, to_serve=to_serve)
@@ -91,6 +80,21 @@ async def running_platform(
         if to_replay:
             await replay_journal_if_wanted(platform)
         yield platform, postgres
+
+
+async def _open_folder(
+    stack: AsyncExitStack, settings: Settings, lock_timeout_seconds: float, tell: Callable[[str], object]
+) -> EmbeddedPostgres:
+    """Lock the data folder until the end of `stack`, and return its PostgreSQL, which is not started yet."""
+    tell(f"Opening the data folder {settings.data}")
+    prepare_folder(settings.data)
+    lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
+    await acquire(lock, settings.data, lock_timeout_seconds)
+    if settings.blob_url is None:
+        LocalBlobs(settings.data / "blobs").remove_temporary_files()
+    postgres = EmbeddedPostgres(settings.data / "postgres", settings.database_connections() + SPARE_CONNECTIONS)
+    tell("Starting PostgreSQL" if postgres.exists() else "Creating a PostgreSQL database. This takes some seconds")
+    return postgres
 
 
 @asynccontextmanager

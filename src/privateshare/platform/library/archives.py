@@ -75,11 +75,7 @@ async def add_archive(
     )
     known = await db.scalar(same)
     if known is not None:
-        replaced = known.blob
-        known.blob, known.sealed_key = stored.blob, opened.seal(ARCHIVE_KEY, known.id, stored.key.value)
-        known.was_read, known.sealed_upload = stored.was_read, _sealed_file(opened, known.id, stored)
-        await db.flush()
-        await delete_unused_blobs(db, [replaced])
+        await _replace_blob(db, opened, known, stored)
         return known
     id_ = uuid4()
     archive = ArchiveRow(
@@ -97,6 +93,15 @@ async def add_archive(
     db.add(archive)
     await db.flush()
     return archive
+
+
+async def _replace_blob(db: AsyncSession, account: OpenAccount, archive: ArchiveRow, stored: StoredArchive) -> None:
+    """Store an archive that was uploaded again in place of its old blob."""
+    replaced = archive.blob
+    archive.blob, archive.sealed_key = stored.blob, account.seal(ARCHIVE_KEY, archive.id, stored.key.value)
+    archive.was_read, archive.sealed_upload = stored.was_read, _sealed_file(account, archive.id, stored)
+    await db.flush()
+    await delete_unused_blobs(db, [replaced])
 
 
 def content_fingerprint(account: OpenAccount, content: bytes) -> bytes:
