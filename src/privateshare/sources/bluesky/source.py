@@ -12,7 +12,6 @@ import httpx2
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.bluesky import mapping
-from privateshare.sources.bluesky.configuration import Settings
 from privateshare.sources.bluesky.directory import PUBLIC_DIRECTORY, not_of_bluesky, server_of
 from privateshare.sources.bluesky.reader import BlueskyReader
 from privateshare.sources.bluesky.sample import sample_files
@@ -35,7 +34,7 @@ from privateshare.sources.json_api.paging import itself, list_at, token_page
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules
 from privateshare.sources.json_api.source import JsonApiSource
 from privateshare.sources.object_building import text_of
-from privateshare.sources.routes import UploadOrAnswers, UploadOrSignInAtServer
+from privateshare.sources.routes import UploadOrAnswers
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
 from privateshare.sources.web import ServerNotAllowed, ServerReach, open_client, read_object, retry_after_seconds
 
@@ -220,17 +219,6 @@ EXPORT = ReadExportSource(
     BlueskyReader,
     sample_files,
 )
-
-
-def configured(settings: Settings) -> Sequence[Source]:
-    """Return the source with these settings."""
-    servers, key = TypedServers(private=settings.private_addresses), settings.key
-    if key is None:
-        return (UploadOrAnswers(EXPORT, LiveBluesky(servers)),)
-    # It is derived from the class here.
-    from privateshare.sources.bluesky.signing_in import SignedInBluesky
-
-    return (UploadOrSignInAtServer(EXPORT, SignedInBluesky(key, servers)),)
 
 
 SOURCES: Sequence[Source] = (UploadOrAnswers(EXPORT, LiveBluesky()),)

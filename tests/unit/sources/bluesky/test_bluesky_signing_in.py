@@ -15,8 +15,8 @@ from privateshare.protocol.pkce import new_verifier
 from privateshare.sources import oauth
 from privateshare.sources.bluesky.authorization import authorization_server
 from privateshare.sources.bluesky.configuration import Settings
+from privateshare.sources.bluesky.live import configured
 from privateshare.sources.bluesky.signing_in import SCOPE, SignedInBluesky, client_id_of
-from privateshare.sources.bluesky.source import configured
 from privateshare.sources.contract import (
     Broken,
     Connection,
