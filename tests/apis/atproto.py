@@ -135,7 +135,7 @@ def atproto(client_id: str) -> Api:
     found, guard = bluesky(), ProofGuard()
     found.authorize, found.token, found.revoke, found.pushed = AUTHORIZE, TOKEN, REVOKE, PUSHED
     found.scheme, found.expires, found.wrap_token, found.guard = "DPoP", True, guard.bind, guard.check
-    found.client_id, found.client_secret = client_id, ""
+    found.client_id, found.client_secret, found.names_issuer = client_id, "", True
     found.expired = (401, {"WWW-Authenticate": 'DPoP error="invalid_token"'}, {"error": "invalid_token"})
     found.opened |= {PROTECTED: resource, AUTHORIZATION: description, RESOLVE: resolve, f"/{DID}": document}
     del found.opened["/xrpc/com.atproto.server.createSession"]

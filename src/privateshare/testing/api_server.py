@@ -74,6 +74,7 @@ class Api:
         limited: What the API answers if there are too many requests.
         expired: What it answers to a token that it does not accept.
         scope: The scope of tokens; the one that was asked for, if it is None.
+        names_issuer: Whether redirects name the server that sent the browser back (RFC 9207).
         guard: Is asked before each call is answered. It returns an answer for a call that it refuses, and further
             headers for the answer to any other.
     """
@@ -95,6 +96,7 @@ class Api:
     scope: str | None = None
     client_id: str = "client"
     client_secret: str = "client-secret"  # noqa: S105 - It protects nothing.
+    names_issuer: bool = False
     guard: Callable[["ApiServer", Call], tuple[Answer | None, Mapping[str, str]]] | None = None
 
 
@@ -201,7 +203,8 @@ class ApiServer:
             return 400, {}, {"error": "invalid_request"}
         code = secrets.token_urlsafe(8)
         self.codes[code] = asked
-        back = urlencode({"code": code, "state": asked["state"]})
+        issuer = {"iss": self.address} if self.api.names_issuer else {}
+        back = urlencode({"code": code, "state": asked["state"]} | issuer)
         return 302, {"Location": f"{asked['redirect_uri']}?{back}"}, {}
 
     def is_client(self, call: Call) -> bool:
