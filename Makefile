@@ -10,7 +10,7 @@ SEED := 1
 .DEFAULT_GOAL := help
 # Python keeps what it compiled, wherever it is told not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve bench-ingest bench-overload bench-sync chaos test-scale format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table source-tables sync-client dist image screenshots bench bench-read bench-serve bench-people bench-ingest bench-overload bench-sync chaos test-scale format setup lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-read: $(READY) ## measure how fast many files are read, in comparison with
 
 bench-serve: $(READY) ## measure the CPU time of the platform for each call, and how fast an app reads and pushes
 	$(BIN)/python -m benchmarks.serve
+
+bench-people: $(READY) ## measure the calls with a million people in the database; PEOPLE=N for another number
+	$(BIN)/python -m benchmarks.many_people $(if $(PEOPLE),--people $(PEOPLE))
 
 bench-overload: $(READY) ## send four times as many calls as the platform can answer, for a minute
 	$(BIN)/python -m benchmarks.overload
