@@ -36,7 +36,7 @@ _UPLOAD = Upload(
     accept=".csv,.xml,.ofx,.qfx,.qif,.sta,.940,.942,.mt940,.txt,.tab,.zip",
     marks=(
         # A message may contain words of these formats, but it does not begin like them.
-        FileMark(r"\A[\s\ufeff]*(OFXHEADER\b|!Type:(Bank|CCard|Cash|Oth))|(?m:^:60[FM]:)"),
+        FileMark(r"\A[\s\ufeff]*((?i:OFXHEADER\b|<OFX>)|!Type:(Bank|CCard|Cash|Oth))|(?m:^:60[FM]:)"),
         FileMark(
             r"(?s)\A[\s\ufeff]*<(\?xml\b|\?OFX\b|OFX>|Document\b|\w+:Document\b).*"
             r"(OFXHEADER|<OFX>|<(\w+:)?BkToCstmr|camt\.05[234])"

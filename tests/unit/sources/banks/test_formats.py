@@ -1,5 +1,6 @@
 """OFX, CAMT, MT940 and QIF, with what banks make of them."""
 
+import io
 import re
 from decimal import Decimal
 
@@ -7,7 +8,9 @@ import pytest
 from tests.unit.sources.banks.formats import DEBIT, MESSAGES, MT940, STATUSES, camt, ofx
 from tests.unit.sources.banks.statements import bookings, moves, reasons
 
+from privateshare.sources.banks.source import SOURCES
 from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.recognition import recognise
 
 
 def test_ofx_with_and_without_closing_tags_is_the_same() -> None:
@@ -195,3 +198,24 @@ def test_qif_lists_of_other_things_are_passed_over() -> None:
     text = "!Type:Cat\nNFood\n^\n!Type:Bank\nD2026-01-05\nT-1.00\n^\n!Type:Invst\nD2026-01-05\nNBuy\n^\n"
     assert len(bookings(text, left_out)) == 1
     assert reasons(left_out) == {"Investment": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ofx(),
+        ofx()[ofx().index("<OFX>") :],
+        "\r\n" + ofx(),
+        '<?xml version="1.0"?><?OFX OFXHEADER="200"?>' + ofx()[ofx().index("<OFX>") :],
+        camt(),
+        camt(prefix="ns2"),
+        '<?xml version="1.0"?>' + camt(),
+        MT940,
+        "\ufeff!Type:Bank\nD1/2/2026\n^\n",
+    ],
+)
+def test_statements_of_all_formats_are_recognised_by_how_they_begin(text: str) -> None:
+    """Also those that lack the head of their format."""
+    upload = SOURCES[0].info.upload
+    assert upload is not None
+    assert recognise(io.BytesIO(text.encode()), {348: [mark for mark in upload.marks if not mark.is_weak]}).files
