@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from privateshare.platform.blobs.sealing import SealBroken
@@ -36,17 +36,20 @@ from tests.patience import GIVE_UP_SECONDS
 
 @asynccontextmanager
 async def held_up(platform: Platform, library_id: UUID) -> AsyncIterator[None]:
-    """While this holds, a sync that has written some files of the library, and not all, cannot write another."""
+    """While this holds, a sync that has written some files of the library, and not all, cannot write another.
+
+    The sync waits for its own row before it locks any other, so a test can change everything else meanwhile.
+    """
+    running = select(SyncRow).where(SyncRow.library_id == library_id, SyncRow.finished_at.is_(None))
     give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
         async with platform.database.transaction() as db:
-            # The sync gets no further than its next file before this lock is granted.
-            await db.execute(text("LOCK TABLE files IN SHARE MODE"))
-            if await file_count(platform, library_id) >= SOME_FILES:
+            sync = await db.scalar(running.with_for_update(key_share=True))
+            if sync is not None and await file_count(platform, library_id) >= SOME_FILES:
                 yield
                 return
         await asyncio.sleep(0.01)
-    raise AssertionError("the sync has written too few files")
+    raise AssertionError("the sync has written too few files, or has ended")
 
 
 async def syncs(platform: Platform, library_id: UUID) -> list[SyncRow]:
