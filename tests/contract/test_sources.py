@@ -551,7 +551,10 @@ BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "very deep": (lambda data: emptied(data, b"[" * 1_000_000), "nested more deeply" + OTHER),
     "deep behind quotes": (lambda data: emptied(data, rb'[{"\"]]]]":[' * 10_000), "nested more deeply" + OTHER),
     "very deep behind quotes": (lambda data: emptied(data, rb'[{"\"]]]]":[' * 100_000), "nested more deeply" + OTHER),
-    "zip in zip": (lambda data: zipped({"export.zip": data}), "another zip|no .json" + OTHER),
+    "zip in zip in zip": (
+        lambda data: zipped({"folder.zip": zipped({"export.zip": data})}),
+        "another zip|no .json" + OTHER,
+    ),
     "foreign export": (
         lambda _: zipped({"Wiedergabeverlauf/Hörverlauf_0.csv": "Künstler;Titel\n".encode("latin-1")}),
         "holds no" + OTHER,
