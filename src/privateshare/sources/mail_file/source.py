@@ -33,6 +33,11 @@ class MailFile(UnnamedExportSource):
                     r"(?i)\A(?:\d+\s+)?(?:received|return-path|delivered-to|from|to|date|message-id|subject"
                     r"|mime-version|dkim-signature|arc-[a-z-]+|x-[a-z-]+):\s"
                 ),
+                # Any other field may come first, such as one that is misspelt.
+                FileMark(
+                    r"(?i)\A[a-z][a-z0-9-]{1,40}:[ \t](?=(?s:.*)\nfrom:[ \t])(?=(?s:.*)\n(date|message-id):[ \t])",
+                    is_weak=True,
+                ),
             ),
             instructions=(
                 "Gmail: open takeout.google.com, choose “Deselect all”, and then only “Mail”. Google writes to you "

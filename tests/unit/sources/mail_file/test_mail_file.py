@@ -18,6 +18,7 @@ from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
 from privateshare.sources.html_text import text_of_html
 from privateshare.sources.mail_file.source import MailFile
+from privateshare.sources.recognition import recognise
 
 GMAIL = "From 1661828917674532318@xxx Sun Mar 22 02:19:17 +0000 2020"
 HEADERS = "Date: Sun, 22 Mar 2020 03:19:17 +0100\nFrom: Jo <jo@example.org>\nSubject: Hi\n"
@@ -306,3 +307,18 @@ def test_long_lines_that_look_like_separators_take_no_time(words: bytes) -> None
     found = read(b"From a@b Mon Apr  3 10:00:00 2023\n" + with_headers(b"From: a@b.c", body=body * 3))
     assert len(found) == 1
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "is_mail"),
+    [
+        ("Recieved: by x\n\twith y\nFrom: a@example.org\nDate: Mon, 5 Jan 2026 09:00:00 +0000\n\nHi", True),
+        ("Thread-Topic: a\r\nMessage-ID: <1@x>\r\nFrom: a@example.org\r\n\r\nHi", True),
+        ("Shopping: milk\nFrom: the farm\n\nBread", False),
+        ("note: Date: tomorrow", False),
+    ],
+)
+def test_messages_are_recognised_whatever_field_comes_first(text: str, is_mail: bool) -> None:
+    upload = MailFile().info.upload
+    assert upload is not None
+    assert bool(recognise(io.BytesIO(text.encode()), {9010: upload.marks}).files) is is_mail
