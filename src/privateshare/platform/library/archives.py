@@ -30,9 +30,9 @@ class StoredArchive:
     Attributes:
         blob: Its blob.
         key: The key that the blob is encrypted with.
-        content: The SHA-256 of its objects, or of an archive from another PrivateShare itself.
+        content: The SHA-256 of its objects, or of the archive itself if nobody read it before.
         was_read: Whether the blob holds the objects of the archive, and not the file that was uploaded.
-        file: What the file was that was uploaded; None for an archive from another PrivateShare.
+        file: What the file was that was uploaded; None if nobody read it before the import.
     """
 
     blob: str
@@ -119,7 +119,7 @@ def _sealed_file(account: OpenAccount, id_: UUID, stored: StoredArchive) -> byte
 
 
 def file_of(archive: ArchiveRow, library: OpenLibrary) -> ExportFile | None:
-    """Decrypt what the file of an archive was; None for an archive from another PrivateShare."""
+    """Decrypt what the file of an archive was; None if nobody read it before the import."""
     if archive.sealed_upload is None:
         return None
     opened = library.account(archive.account_id)

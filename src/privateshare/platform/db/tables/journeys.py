@@ -19,8 +19,8 @@ class ArchiveRow(Base):
     agree it is imported only into an account that the journey itself created, to show what is in it; `imported` is true
     then. `sealed_key` is the key of the blob. `fingerprint` detects a file that was uploaded before. `sealed_left_out`
     counts the entries that cannot be read. `was_read` is true if the blob holds the objects of the export, and not
-    the file that was uploaded. `sealed_upload` says what the file was and what is in it; it is NULL for an archive from
-    another PrivateShare, whose file is read by the import.
+    the file that was uploaded. `sealed_upload` says what the file was and what is in it; it is NULL if nobody read the
+    file before the import.
     """
 
     __tablename__ = "archives"
