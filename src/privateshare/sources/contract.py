@@ -210,7 +210,7 @@ class RegisteringSource(SignInSource, AskingSource, Protocol):
 
 @runtime_checkable
 class PublishedClientSource(SignInSource, Protocol):
-    """A source whose servers fetch what they need to know of the platform from the platform, by its client id."""
+    """A source whose servers fetch a description of the platform. Its address is the client id."""
 
     def client_document(self, client_id: str, redirect_uri: str) -> JsonObject | None:
         """Return what is published of the platform; None if nothing is.

@@ -161,7 +161,7 @@ class LeftOut:
             self.not_taken[kind if is_counted else OTHERS] += number
 
     def pass_over_in(self, path: str, number: int = 1) -> None:
-        """Count entries of a file of which it is only known that nothing of such is taken."""
+        """Count entries of a kind that is not taken. The kind has no name but that of its file."""
         self.pass_over(NotTaken(own_name=shown_name(path)) if path else OTHERS, number)
 
     def skip_file(self, path: str) -> None:

@@ -241,7 +241,7 @@ def _source_failures() -> Iterator[None]:
 def _checked(sign_in: SignIn, response: JsonObject) -> JsonObject:
     # A server that a person named could otherwise name a list of the operator, and be sent the secret for its servers.
     token = {name: value for name, value in response.items() if name not in (*UNSTORED_FIELDS, *OWN_FIELDS)}
-    # A token that is bound to no key would be of use to whoever gets hold of it.
+    # Whoever gets hold of a token that is bound to no key can use it.
     kind, default = ("dpop", "") if sign_in.dpop_key is not None else ("bearer", "bearer")
     usable = isinstance(token.get("access_token"), str) and str(token.get("token_type", default)).lower() == kind
     if not usable:

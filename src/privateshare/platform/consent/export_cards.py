@@ -39,7 +39,7 @@ INTERRUPTED = N_("Reading this file stopped before its end. Upload it again.")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One answer to what is to be done with an export."""
+    """One of the choices that a person has for an export."""
 
     value: str
     label: str
@@ -60,7 +60,7 @@ class FoundExport:
     """An export.
 
     Attributes:
-        id: Of the export.
+        id: The id of the export.
         field: The field of the form with the decision.
         mark: The mark of the source.
         source: The name of the source; empty if the file was not recognised.
@@ -74,7 +74,7 @@ class FoundExport:
         unused: Files that hold something else.
         warning: What the person should know before they decide; empty if there is nothing.
         decisions: What they can decide; none while it is being read, or if it cannot be read.
-        chosen: The decision that is chosen at first; empty if the person has to think about it.
+        chosen: The decision that the form suggests; empty if it suggests none.
         percent: How much of it was read; None if it is not being read.
         waits: Whether it waits until it can be read.
         problem: What is wrong with it; empty if nothing is.
@@ -115,8 +115,8 @@ class KnownAccounts:
     """The accounts that the person has here already.
 
     Attributes:
-        readable: Those of which an export can be.
-        unreadable: The sources of those whose key is lost. An export of one of them begins a new account.
+        readable: The accounts to which an export can be added.
+        unreadable: The sources of the accounts whose key is lost. An export of one of them begins a new account.
         expected: The account that is connected again, and of which all exports must be; None if there is none.
     """
 
@@ -177,7 +177,7 @@ def export_cards(
 def _is_needless(export: WaitingExport, exports: Sequence[WaitingExport]) -> bool:
     """Return whether an export says only that its source has nothing in a file that another source could read.
 
-    Two sources may have the same files: a part of an export that has no history of one is no failure of the other.
+    Two sources may recognise the same file. It is no failure if only one of them finds something in it.
     """
     if export.problem is None or export.problem.left_out is None or export.problem.left_out.is_partial:
         return False
@@ -251,7 +251,7 @@ def _card(
 
 
 def _owner(identity: Identity) -> str:
-    """Return whose an export is. That of a bank does not say it, but the accounts that it is of."""
+    """Return the name of the owner of an export. The export of a bank names accounts of the bank instead."""
     return identity.display_name if identity.named or identity.type == BANK else ""
 
 
@@ -262,7 +262,7 @@ def _decisions(
     own, name = known.of_source(export.source), words.source(export.source or 0)
     drop = Decision(DROP, words.say(N_("Not this one")), words.say(N_("It is deleted, and nothing of it is kept.")))
     add = Decision(ADD, words.say(N_("Add it")))
-    if export.sample is not None:  # It is brought in from another PrivateShare, and is nobody's.
+    if export.sample is not None:  # A sample that is brought in from another PrivateShare belongs to nobody.
         return "", [add, drop], ADD
     if known.expected is not None or any(is_same_owner(account.identity, identity) for account in own):
         hint = words.say(N_("It is added to your account at %(source)s that is here already."), source=name)

@@ -53,7 +53,7 @@ class AlsoRead:
 class CallNames:
     """What a call names: a contract, an access token and its library, a session by its key, and a nonce.
 
-    Of the token and the key these are hashes. `library_id` is None if no platform's token looks like this.
+    Of the token and the key these are hashes. `library_id` is None if this platform made no such token.
     """
 
     contract_id: str

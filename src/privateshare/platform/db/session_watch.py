@@ -16,8 +16,8 @@ from privateshare.platform.db.engine import Database
 from privateshare.platform.db.statements import Statement
 
 MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS = 0.25, 5.0
-# The pause after a query is so many times as long as the query took, so that thousands of waiting requests leave nearly
-# all of the machine to others.
+# The watch pauses for this many times as long as its last query took. So thousands of waiting requests leave nearly all
+# of the machine to others.
 PAUSE_PER_QUERY = 40
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class SessionWatch:
         self._looking: asyncio.Task[None] | None = None
 
     async def version(self, library_id: UUID, session_id: UUID) -> str | None:
-        """Return the version of a session, to be read before what it is the version of."""
+        """Return the version of a session. Read it before the files that it is the version of."""
         for changed in await self._look([_Waiting(library_id, session_id, None)]):
             return changed.version
         return None

@@ -48,9 +48,9 @@ class RememberedExport:
 
     @property
     def stays_known(self) -> bool:
-        """Whether importing it again changes nothing either after other objects were added to the account.
+        """Whether importing it again still changes nothing after other objects were added to the account.
 
-        Not if that could remove what it lacks.
+        This is not so for a complete export, because its import removes what the export lacks.
         """
         return self.summary is not None and not self.summary.complete
 

@@ -144,7 +144,7 @@ async def _add(visitor: Visitor, form: UploadForm, known: KnownUploads) -> Respo
 
 
 async def added_sources(visitor: Visitor, accounts: str) -> Sequence[AddedSource]:
-    """Describe how far the accounts with these ids are."""
+    """Describe the accounts with these ids, and whether their data is still being added."""
     found = []
     for text in accounts.split(",")[:MAX_SHOWN]:
         try:

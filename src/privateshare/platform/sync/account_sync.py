@@ -308,7 +308,7 @@ async def _fetch_part(run: AccountSync, pages: AsyncIterator[Page | Skipped]) ->
     with ObjectBuffer(run.source.info.schema) as buffer:
         try:
             async for page in pages:
-                if run.token is not None:  # A sample asks nobody for anything, and writing checks it anyway.
+                if run.token is not None:  # A sample sends no requests, and writing checks it again.
                     await check_may_fetch(run)
                 await asyncio.to_thread(_add_page, run, buffer, page)
                 run.require_time()
