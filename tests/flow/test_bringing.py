@@ -23,7 +23,6 @@ from privateshare.platform.startup import operator_platform
 from tests.archives import play, spotify_zip
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of, problem_of_upload, upload
 from tests.flow.consents import consent_by_id
-from tests.flow.killing import kill_a_reader
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving
@@ -148,33 +147,6 @@ async def test_an_app_reads_the_same_on_another_platform(
                 entry.chosen = True
         browser.submit("continue")
         assert contents(wire, tokens) == before
-
-
-@pytest.mark.slow
-async def test_an_import_is_retried_after_its_reader_was_killed(
-    platform: Platform, served: Served, mia: Victim, taken: bytes, tmp_path: Path
-) -> None:
-    """Nothing is lost or duplicated. The page waits for the retry."""
-    killed: list[bool] = []
-
-    def after_each(response: httpx2.Response) -> None:
-        if "add?accounts=" in response.headers.get("location", ""):  # The file was checked. Its import begins.
-            killed.append(kill_a_reader(served))
-
-    file = tmp_path / "privateshare.zip"
-    file.write_bytes(taken)
-    http = httpx2.Client(event_hooks={"response": [after_each]})
-    claims = known_person(mia.wire, http).claims
-    page = bring(http, mia.wire.origin, file)
-    assert killed == [True]
-    assert "Your data is here now" in html(page)
-    async with platform.database.transaction() as db:
-        given = await consent_by_id(db, claims["consentid"])
-        count = select(func.sum(FileRow.object_count))
-        stored = await db.scalar(count.where(FileRow.library_id == given.library_id))
-        assert stored == await db.scalar(count.where(FileRow.library_id == mia.library))
-        archives = select(func.count()).select_from(ArchiveRow).where(ArchiveRow.library_id == given.library_id)
-        assert await db.scalar(archives) == 0
 
 
 def changed(taken: bytes, change: Callable[[dict[str, bytes]], object]) -> bytes:
