@@ -17,7 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 26
 ROW_HEIGHT, ROW_LABEL_WIDTH = 30, 190
 GAP = 0.25  # The share of a bar's place that stays empty.
 MAX_LABELS = 6
-HALF_LABEL = 26
+HALF_LABEL = 48  # A phone shows labels in larger letters.
 MIN_LINE_POINTS = 2
 
 
