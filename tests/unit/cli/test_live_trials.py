@@ -1,6 +1,7 @@
 """`privateshare source test NAME --live` at a local server in place of the provider's, and what can fail."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Thread
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from privateshare.cli.sources import find_source
 from privateshare.errors import ConfigurationError, NetworkError
 from privateshare.sources.configuration import read_tables
 from privateshare.sources.contract import Broken, Connection
+from privateshare.sources.failures import LeftOut
 from privateshare.sources.github.configuration import Settings
 from privateshare.sources.github.live import LiveGitHub
 from privateshare.sources.local_servers import MovableSource, moved
@@ -49,8 +51,9 @@ def test_everything_is_fetched_from_a_local_server(server: ApiServer, capfd: pyt
     server.api.scope = "all"
     connection = signed_in(source, CALLBACK, browse)
     counted = list[int]()
-    found = try_source(source, lambda: connection, counted.append)
+    found = try_source(source, lambda: replace(connection, left_out=LeftOut()), counted.append)
     assert found.faults == []
+    assert found.left_out.read == max(counted)
     assert max(counted) == sum(report.objects for report in found.types) > 200
     told = capfd.readouterr().err
     assert "did not grant these parts of the scope: read:user" in told
