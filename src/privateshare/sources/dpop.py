@@ -30,8 +30,8 @@ def new_dpop_key() -> JsonObject:
 class DpopTransport(httpx2.BaseTransport):
     """A transport that adds a proof to each request.
 
-    Servers name a nonce that proofs must have. A request that lacks the present one is sent once more. A server that
-    changes its nonce does that before it does anything else.
+    Servers name a nonce that proofs must have. A request without the current nonce is sent once more. This does no
+    harm, because a server checks the nonce before it does anything else.
     """
 
     def __init__(self, inner: httpx2.BaseTransport, key: JsonObject) -> None:

@@ -99,21 +99,28 @@ async def add_files(request: Request, browser_id: UUID) -> Response:
     async with platform.database.transaction() as db:
         visitor = await find_visitor(request, db, browser_id)
         accounts = await _own_accounts(db, visitor)
-
-    def admit(fields: dict[str, str]) -> None:
-        check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
-
-    try:
-        form = await read_form(request, platform.settings.data, platform.settings.max_upload_bytes, admit)
-    except RequestTooLarge:
-        limit = visitor.words.size(platform.settings.max_upload_bytes)
-        problem = visitor.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
-        return _page(visitor, [problem], status=TOO_LARGE)
+    form = await read_upload(request, visitor)
+    if isinstance(form, str):
+        return _page(visitor, [form], status=TOO_LARGE)
     try:
         known = KnownUploads(platform, visitor.library.id, [account.id for account in accounts])
         return await _add(visitor, form, known)
     finally:
         form.close()
+
+
+async def read_upload(request: Request, visitor: Visitor) -> UploadForm | str:
+    """Read a form with a file, which the caller must close. If the file is too large, return a sentence about that."""
+
+    def admit(fields: dict[str, str]) -> None:
+        check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
+
+    settings = visitor.platform.settings
+    try:
+        return await read_form(request, settings.data, settings.max_upload_bytes, admit)
+    except RequestTooLarge:
+        limit = visitor.words.size(settings.max_upload_bytes)
+        return visitor.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
 
 
 async def _add(visitor: Visitor, form: UploadForm, known: KnownUploads) -> Response:

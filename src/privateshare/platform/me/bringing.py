@@ -11,18 +11,17 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from privateshare.errors import RequestTooLarge
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import PIECE_BYTES, SealedTemporary
 from privateshare.platform.consent.drop_zone import DroppedFile
 from privateshare.platform.consent.export_reading import begin_reading_accounts
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
-from privateshare.platform.consent.uploads import UploadForm, read_form
-from privateshare.platform.consent.visit import TOKEN_FIELD, check_sent_from_here
+from privateshare.platform.consent.uploads import UploadForm
+from privateshare.platform.consent.visit import check_sent_from_here
 from privateshare.platform.http.requests import platform_of
-from privateshare.platform.me.adding import MAX_SHOWN, dropped_files, waiting_exports
-from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
+from privateshare.platform.me.adding import MAX_SHOWN, dropped_files, read_upload, waiting_exports
+from privateshare.platform.me.visitor import MyPage, Visitor, find_visitor
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.reader_results import OwnedAccount
 from privateshare.platform.runtime import Platform
@@ -45,19 +44,11 @@ async def show_bringing(visitor: MyPage) -> Response:
 async def bring_in(request: Request, browser_id: UUID) -> Response:
     """Take the file, and begin to read it, so that the person sees what is in it. Nothing is added."""
     check_sent_from_here(request)
-    platform = platform_of(request)
-    async with platform.database.transaction() as db:
+    async with platform_of(request).database.transaction() as db:
         visitor = await find_visitor(request, db, browser_id)
-
-    def admit(fields: dict[str, str]) -> None:
-        check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
-
-    try:
-        form = await read_form(request, platform.settings.data, platform.settings.max_upload_bytes, admit)
-    except RequestTooLarge:
-        limit = visitor.words.size(platform.settings.max_upload_bytes)
-        problem = visitor.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
-        return _page(visitor, problem, TOO_LARGE)
+    form = await read_upload(request, visitor)
+    if isinstance(form, str):
+        return _page(visitor, form, TOO_LARGE)
     try:
         return await _bring(visitor, form)
     finally:
