@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.flow.command_line import OperatorCommand
 from tests.flow.people import People
 from tests.flow.wire import Tokens, Wire, check_error, verifier
 
@@ -86,11 +87,13 @@ def test_an_endless_fetch_duration_is_limited(wire: Wire, user: tuple[Tokens, st
 
 
 async def test_an_internal_error_has_the_usual_headers(people: People) -> None:
-    """Even an unexpected error has a request id and is not cached."""
+    """Even an unexpected error has a request id and is not cached. What is damaged is listed with all others."""
     broken = await people.contract()
     whole = await people.set_document(broken, "[]")
     answer = broken.authorize(verifier())
+    listed = OperatorCommand(people.platform.settings.data).json("contract", "list")
     await people.set_document(broken, whole)
+    assert {row["contract_id"]: row["revision"] for row in listed}[broken.contract_id] == "damaged"
     check_error(answer, 500, "InternalError")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"

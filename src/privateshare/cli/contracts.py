@@ -1,7 +1,7 @@
 """`privateshare contract …`: registering contracts, which say what an application may ask people for."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -281,23 +281,34 @@ def end(
 @tree.command("list")
 def list_(data: Data = None, as_json: AsJson = False) -> None:
     """List the contracts."""
-    from sqlalchemy import select
+    from sqlalchemy import select, type_coerce
+    from sqlalchemy.dialects.postgresql import JSONB
+    from sqlalchemy.orm import defer
 
     from privateshare.platform.db.tables import ContractRow
 
-    async def work(db: "AsyncSession") -> list[dict[str, Any]]:
-        return [
-            contract_facts(contract)
-            for contract in await db.scalars(select(ContractRow).order_by(ContractRow.created_at))
-        ]
+    # The documents are not parsed, so that one that is damaged does not keep the others from being listed.
+    document = type_coerce(ContractRow.document, JSONB)
+    query = select(ContractRow, document).options(defer(ContractRow.document)).order_by(ContractRow.created_at)
 
-    shown = ("contract_id", "kind", "application", "application_id")
+    async def work(db: "AsyncSession") -> list[dict[str, Any]]:
+        return [_facts(contract) | {"revision": _revision(found)} for contract, found in await db.execute(query)]
+
+    shown = ("contract_id", "kind", "application", "application_id", "revision")
     rows = in_transaction(data, work)
     show_table(rows if as_json else [{name: row[name] for name in shown} for row in rows], as_json)
 
 
 def contract_facts(contract: "ContractRow") -> dict[str, Any]:
     """Describe a contract."""
+    return _facts(contract) | {"revision": _revision(contract.document.raw)}
+
+
+def _revision(document: object) -> str:
+    return str(document.get("revision", "1")) if isinstance(document, Mapping) else "damaged"
+
+
+def _facts(contract: "ContractRow") -> dict[str, Any]:
     return {
         "contract_id": contract.id,
         "application_id": contract.application_id,
@@ -307,5 +318,4 @@ def contract_facts(contract: "ContractRow") -> dict[str, Any]:
         "legacy": contract.legacy,
         "redirect_uris": contract.redirect_uris,
         "expires_at": contract.expires_at and contract.expires_at.isoformat(),
-        "revision": str(contract.document.raw.get("revision", "1")),
     }
