@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.tables import AccountRow, JourneyRow, MergeRow
-from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.accounts import (
     ConnectedSource,
     account_identity,
@@ -20,14 +19,14 @@ from privateshare.platform.library.accounts import (
     is_proof_of_person,
     is_same,
 )
-from privateshare.platform.library.archives import StoredArchive, add_archive, agree_to_archives
+from privateshare.platform.library.archives import add_archive, agree_to_archives
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.undecided import undo_journey
 from privateshare.platform.me.merge_job import merge_libraries
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Identity
-from privateshare.sources.failures import LeftOut
 from tests.flow.people import SPOTIFY, People
+from tests.flow.waiting_archives import stored_archive
 
 ALICE, MALLORY = Identity("alice", "Alice"), Identity("mallory", "Mallory")
 UNKNOWN = Identity("listener", "Spotify archive", named=False)
@@ -186,9 +185,9 @@ async def test_an_upload_that_can_be_declined_leaves_a_decided_account_as_it_is(
         assert (account.sealed_credentials is not None) is is_decided
         assert account.needs_login is is_decided
         assert (account.sealed_details == known) is is_decided
-        stored = StoredArchive(library.blob(uuid4()), new_data_key(), b"content")
+        stored = stored_archive(library)
         put(platform.blobs, stored.blob, [b"content"])
-        await add_archive(db, library, account, stored, LeftOut(), journey)
+        await add_archive(db, library, account, stored, journey)
         await agree_to_archives(db, journey)
         await db.refresh(account)
         assert (account.sealed_credentials, account.needs_login) == (None, False)

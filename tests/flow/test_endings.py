@@ -26,21 +26,19 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.grants.consents import record_consent
 from privateshare.platform.grants.replaying import replay_journal_if_wanted
-from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.library import erasure
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.archives import (
-    StoredArchive,
     add_archive,
     agree_to_archives,
     archives_of_journey,
     archives_to_import,
     discard_archive,
+    file_of,
     finish_archive,
     is_account_empty,
-    left_out_of,
 )
 from privateshare.platform.library.erasure import (
     delete_exports,
@@ -62,10 +60,10 @@ from privateshare.platform.person.browsers import add_browser
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Identity
-from privateshare.sources.failures import LeftOut
 from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.sweeping import record_erasures
+from tests.flow.waiting_archives import stored_archive
 
 NOW = datetime.now(UTC)
 PLAYS = ObjectType.PLAY_HISTORY
@@ -121,8 +119,7 @@ async def new_journey(db: AsyncSession, contract_id: str, **values: object) -> J
 async def upload(
     db: AsyncSession, library: OpenLibrary, account: AccountRow, journey: JourneyRow | None, content: bytes = b"x"
 ) -> ArchiveRow:
-    stored = StoredArchive(library.blob(uuid4()), new_data_key(), content)
-    return await add_archive(db, library, account, stored, LeftOut(), journey)
+    return await add_archive(db, library, account, stored_archive(library, content), journey)
 
 
 async def push(db: AsyncSession, library: OpenLibrary, contract_id: str, size: int = 7) -> PushedFileRow:
@@ -158,7 +155,9 @@ async def test_an_archive_waits_for_its_person_and_then_for_its_import(platform:
         journey = await new_journey(db, contract_id, library_id=library.id)
         shown, waiting = [await upload(db, library, account, journey, content) for content in (b"1", b"2")]
         assert [row.id for row in await archives_of_journey(db, journey)] == [shown.id, waiting.id]
-        assert left_out_of(shown, library) == LeftOut()
+        file, uploaded = file_of(shown, library), stored_archive(library, b"1").file
+        assert (file.sha256, file.summary.content) == (uploaded.sha256, uploaded.summary.content)
+        assert file.summary.left_out == uploaded.summary.left_out
         assert not await is_account_empty(db, library.id, account.id)
         assert await archives_to_import(db, account) == []
         await finish_archive(db, library.id, shown.id)  # A preview imported it.
@@ -176,8 +175,8 @@ async def test_a_blob_of_several_archives_stays_until_the_last_is_gone(platform:
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         accounts = [await connected(db, platform, library, name) for name in ("ann", "bob")]
-        stored = StoredArchive(library.blob(uuid4()), new_data_key(), b"x")
-        archives = [await add_archive(db, library, account, stored, LeftOut(), None) for account in accounts]
+        stored = stored_archive(library)
+        archives = [await add_archive(db, library, account, stored, None) for account in accounts]
         await discard_archive(db, library.id, archives[0].id)
         assert await to_delete(db, [stored.blob]) == set()
         await discard_archive(db, library.id, archives[1].id)

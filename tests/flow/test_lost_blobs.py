@@ -25,8 +25,7 @@ from privateshare.platform.db.tables import (
     SessionRow,
     SyncRow,
 )
-from privateshare.platform.keys.wrapping import new_data_key
-from privateshare.platform.library.archives import StoredArchive, add_archive, archive_key
+from privateshare.platform.library.archives import add_archive, archive_key
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.lost_files import ASKED, FOUND
 from privateshare.platform.library.mapped_files import MappedFiles
@@ -41,7 +40,6 @@ from privateshare.platform.sync.sessions import make_session, start_session
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Connection, JsonObject, Page
-from privateshare.sources.failures import LeftOut
 from privateshare.sources.registry import Sources
 from privateshare.sources.spotify.source import Spotify
 from tests.flow.command_line import OperatorCommand, run_command
@@ -49,6 +47,7 @@ from tests.flow.consents import consent_by_id
 from tests.flow.databases import copy_database
 from tests.flow.people import SPOTIFY
 from tests.flow.syncing import begun
+from tests.flow.waiting_archives import stored_archive
 
 JANUARY, FEBRUARY = 1_704_100_000_000, 1_706_800_000_000
 DAY = 24 * 3600 * 1000
@@ -297,22 +296,19 @@ async def test_an_archive_that_is_uploaded_again_replaces_a_lost_one(platform: P
         )
         db.add(journey)
         await db.flush()
-        blobs = [library.blob(uuid4()) for _ in range(2)]
-        archives = [
-            await add_archive(db, library, account, StoredArchive(blob, key, b"content"), LeftOut(), journey)
-            for blob, key in zip(blobs, (new_data_key(), new_data_key()), strict=True)
-        ]
+        uploads = [stored_archive(library) for _ in range(2)]
+        blobs = [upload.blob for upload in uploads]
+        archives = [await add_archive(db, library, account, upload, journey) for upload in uploads]
         assert archives[0] is archives[1]
         assert archives[0].blob == blobs[1]
-        assert archive_key(archives[0], library) != library.key
+        assert archive_key(archives[0], library) == uploads[1].key
         assert list(await db.scalars(select(BlobToDeleteRow.key).where(BlobToDeleteRow.key.in_(blobs)))) == blobs[:1]
 
 
 async def add_lost_archive(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
     """Record an archive of an account whose blob is not there."""
     library = await open_library(db, platform, account.library_id)
-    stored = StoredArchive(library.blob(uuid4()), new_data_key(), b"content")
-    await add_archive(db, library, account, stored, LeftOut(), None)
+    await add_archive(db, library, account, stored_archive(library), None)
 
 
 async def test_a_lost_archive_does_not_stop_the_rest(platform: Platform, source: Incremental) -> None:

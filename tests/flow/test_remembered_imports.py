@@ -97,7 +97,7 @@ class Person:
         kept = await keep_export(self.platform, library, export.read_file, objects, was_read=was_read)
         async with self.platform.database.transaction() as db:
             account = await db.get_one(AccountRow, (self.library_id, self.account_id))
-            await add_archive(db, library, account, kept, export.summary.left_out, None)
+            await add_archive(db, library, account, kept, None)
             sync = SyncRow(library_id=self.library_id, account_id=self.account_id, by_person=True)
             db.add(sync)
             await db.flush()

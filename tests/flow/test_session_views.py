@@ -17,9 +17,8 @@ from privateshare.platform.blobs.incoming import Received
 from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed
 from privateshare.platform.db.tables import AccountRow, ContractRow, FileRow, PushedFileRow, StoredFileRow
 from privateshare.platform.grants.consents import Agreed, record_consent
-from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
-from privateshare.platform.library.archives import StoredArchive, add_archive
+from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.libraries import OpenLibrary, create_library
 from privateshare.platform.library.lost_files import FOUND
 from privateshare.platform.library.mapped_files import MappedFiles, record_files
@@ -35,8 +34,8 @@ from privateshare.protocol.choice import Choice
 from privateshare.protocol.messages import Criterion, SessionOptions
 from privateshare.protocol.storage_paths import storage_path
 from privateshare.sources.contract import Identity
-from privateshare.sources.failures import LeftOut
 from tests.flow.people import SPOTIFY, People
+from tests.flow.waiting_archives import stored_archive
 
 NOW = datetime.now(UTC)
 GZIP = 16 + 15  # The window bits with which zlib reads gzip.
@@ -270,8 +269,8 @@ async def test_every_kind_of_lost_file_names_its_owner(
     erased_afterwards.append(found.library.id)
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == found.library.id))).one()
-        stored = StoredArchive(found.library.blob(uuid4()), new_data_key(), b"x")
-        await add_archive(db, found.library, account, stored, LeftOut(), None)
+        stored = stored_archive(found.library)
+        await add_archive(db, found.library, account, stored, None)
         contract = await db.get_one(ContractRow, found.writer)
         storage = await add_storage(db, contract)
         assert await assign_storage(db, contract, storage.id, found.library.id)  # It is erased with the library.

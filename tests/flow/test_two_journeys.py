@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -12,9 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow, JourneyRow
-from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
-from privateshare.platform.library.archives import StoredArchive, add_archive, agree_to_archives
+from privateshare.platform.library.archives import add_archive, agree_to_archives
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles, record_files
 from privateshare.platform.library.object_buffer import ObjectBuffer
@@ -23,11 +22,11 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Identity
-from privateshare.sources.failures import LeftOut
 from tests.archives import play, spotify_zip
 from tests.flow.consenting import ask, asking_contract, journey_of, known_person, opened, page_of, upload
 from tests.flow.people import EVERYTHING, SPOTIFY, People
 from tests.flow.sessions import texts, wait_until_over
+from tests.flow.waiting_archives import stored_archive
 from tests.flow.wire import Tokens, Wire
 
 Ending = Literal["agree", "decline", "expire"]
@@ -69,8 +68,8 @@ class Journeys:
             if journey is not None:
                 journey.account_ids = sorted({*journey.account_ids, str(account.id)})
             if file:
-                stored = StoredArchive(library.blob(uuid4()), new_data_key(), file)
-                archive = await add_archive(db, library, account, stored, LeftOut(), journey)
+                stored = stored_archive(library, file)
+                archive = await add_archive(db, library, account, stored, journey)
                 archive.imported = is_shown
             if is_shown:
                 await self._write(db, library, account)

@@ -112,7 +112,8 @@ class ArchiveReaders:
     ) -> AsyncGenerator[EntryPage | LeftOut]:
         """Yield the objects of an archive that have these types, and at the end which entries could not be read.
 
-        The next page is read while the caller processes the current one.
+        Archives that a source fetches are read so, for an account that is known already. The next page is read while
+        the caller processes the current one.
 
         Raises:
             Broken: The archive cannot be read.

@@ -24,7 +24,7 @@ from privateshare.platform.library.accounts import (
 from privateshare.platform.library.archives import StoredArchive, add_archive
 from privateshare.platform.library.credentials import without_refresh_token
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.read_exports import ExportFile, ExportSummary
+from privateshare.platform.library.read_exports import ExportFile
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
@@ -99,22 +99,22 @@ async def keep_export(
     """
     blob, key = library.blob(uuid4()), new_data_key()
     await asyncio.to_thread(put_sealed, platform.blobs, blob, key.value, library.blob_context(blob), pieces)
-    return StoredArchive(blob, key, file.summary.content, was_read=was_read, file=file)
+    return StoredArchive(blob, key, file, was_read)
 
 
 async def connect_archive(
     visit: Visit,
     source: Source,
-    checked: ExportSummary,
     kept: StoredArchive,
     belongs_to: UUID | Literal["another"] | None = None,
 ) -> UploadedArchive:
     """Add a stored archive and its account to the person's library."""
     is_reviewed = visit.journey.kind in REVIEWED
-    connected = ConnectedSource(source.info, checked.identity, belongs_to=belongs_to, may_be_declined=is_reviewed)
+    identity = kept.file.summary.identity
+    connected = ConnectedSource(source.info, identity, belongs_to=belongs_to, may_be_declined=is_reviewed)
     account = await _connect(visit, connected)
     library = await journey_library(visit)
-    archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
+    archive = await add_archive(visit.db, library, account, kept, visit.journey)
     return UploadedArchive(account, archive)
 
 

@@ -15,10 +15,8 @@ from privateshare.platform.db.tables import AccountRow, ArchiveRow, BlobToDelete
 from privateshare.platform.keys.wrapping import DataKey
 from privateshare.platform.library.libraries import OpenAccount, OpenLibrary
 from privateshare.platform.library.read_exports import ExportFile
-from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out
 
 # The purposes under which an archive's fields are encrypted.
-LEFT_OUT = "left out"
 UPLOAD = "upload"
 ARCHIVE_KEY = "archive key"
 
@@ -30,16 +28,15 @@ class StoredArchive:
     Attributes:
         blob: Its blob.
         key: The key that the blob is encrypted with.
-        content: The SHA-256 of its objects, or of the archive itself if nobody read it before.
-        was_read: Whether the blob holds the objects of the archive, and not the file that was uploaded.
-        file: What the file was that was uploaded; None if nobody read it before the import.
+        file: What the file was that was uploaded, and what is in it.
+        was_read: Whether the blob holds the objects of the archive. Otherwise it holds the uploaded file, which was
+            recognised and not read.
     """
 
     blob: str
     key: DataKey
-    content: bytes = field(repr=False)
-    was_read: bool = False
-    file: ExportFile | None = None
+    file: ExportFile = field(repr=False)
+    was_read: bool
 
 
 async def add_archive(
@@ -47,7 +44,6 @@ async def add_archive(
     library: OpenLibrary,
     account: AccountRow,
     stored: StoredArchive,
-    left_out: LeftOut,
     journey: JourneyRow | None,
 ) -> ArchiveRow:
     """Record an uploaded archive, to be imported once the person agrees, or at once without a journey.
@@ -56,8 +52,7 @@ async def add_archive(
         db: The transaction; the account is locked in it.
         library: The person's library.
         account: The account that the archive belongs to.
-        stored: The archive's blob and key.
-        left_out: What of the archive cannot be read.
+        stored: The archive.
         journey: The journey on which the person uploaded it; None if they brought it in on their own pages.
 
     Returns:
@@ -65,7 +60,7 @@ async def add_archive(
         because its own may be lost.
     """
     opened = library.account(account.id)
-    fingerprint = content_fingerprint(opened, stored.content)
+    fingerprint = content_fingerprint(opened, stored.file.summary.content)
     same = select(ArchiveRow).where(
         ArchiveRow.library_id == library.id,
         ArchiveRow.account_id == account.id,
@@ -87,7 +82,6 @@ async def add_archive(
         was_read=stored.was_read,
         sealed_key=opened.seal(ARCHIVE_KEY, id_, stored.key.value),
         fingerprint=fingerprint,
-        sealed_left_out=opened.seal(LEFT_OUT, id_, orjson.dumps(encode_left_out(left_out))),
         sealed_upload=_sealed_file(opened, id_, stored),
     )
     db.add(archive)
@@ -114,22 +108,14 @@ def upload_fingerprint(account: OpenAccount, upload: bytes) -> bytes:
     return hmac.digest(account.key.value, b"upload " + upload, sha256)
 
 
-def _sealed_file(account: OpenAccount, id_: UUID, stored: StoredArchive) -> bytes | None:
-    return None if stored.file is None else account.seal(UPLOAD, id_, orjson.dumps(stored.file.to_json()))
+def _sealed_file(account: OpenAccount, id_: UUID, stored: StoredArchive) -> bytes:
+    return account.seal(UPLOAD, id_, orjson.dumps(stored.file.to_json()))
 
 
-def file_of(archive: ArchiveRow, library: OpenLibrary) -> ExportFile | None:
-    """Decrypt what the file of an archive was; None if nobody read it before the import."""
-    if archive.sealed_upload is None:
-        return None
+def file_of(archive: ArchiveRow, library: OpenLibrary) -> ExportFile:
+    """Decrypt what the file of an archive was, and what is in it."""
     opened = library.account(archive.account_id)
     return ExportFile.from_json(orjson.loads(opened.open(UPLOAD, archive.id, archive.sealed_upload)))
-
-
-def left_out_of(archive: ArchiveRow, library: OpenLibrary) -> LeftOut:
-    """Decrypt the record of what in an archive cannot be read."""
-    opened = library.account(archive.account_id)
-    return decode_left_out(orjson.loads(opened.open(LEFT_OUT, archive.id, archive.sealed_left_out)))
 
 
 def archive_key(archive: ArchiveRow, library: OpenLibrary) -> DataKey:

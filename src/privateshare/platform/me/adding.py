@@ -231,7 +231,7 @@ async def _add_export(request: Request, visitor: Visitor, export: WaitingExport,
         # An account whose sign-in is not accepted any more goes on with the file, as the same account.
         account = await connect_account(db, platform, visitor.library, connected)
         await waiting_exports(visitor).take(export)  # The library is locked now.
-        await add_archive(db, visitor.library, account, kept, summary.left_out, None)
+        await add_archive(db, visitor.library, account, kept, None)
         await sync_for_person(db, platform, account)
     log.info("a person adds a file to their data", library=str(visitor.library.id), source=source.info.id)
     return str(account.id)

@@ -24,7 +24,7 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.grants import postboxes, receipts
 from privateshare.platform.library import credentials, pushed_files
 from privateshare.platform.library.accounts import DETAILS
-from privateshare.platform.library.archives import ARCHIVE_KEY, LEFT_OUT, UPLOAD
+from privateshare.platform.library.archives import ARCHIVE_KEY, UPLOAD
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
 from privateshare.platform.library.remembered import IMPORTS
 from privateshare.platform.me.merge_copies import Plan
@@ -61,7 +61,6 @@ SEALED = (
     SealedColumn(AccountRow.sealed_imports, IMPORTS, AccountRow.id, AccountRow.id),
     SealedColumn(AccountRow.sealed_medmij_requests, SEALED_REQUESTS, AccountRow.id, AccountRow.id),
     SealedColumn(ArchiveRow.sealed_key, ARCHIVE_KEY, ArchiveRow.id, ArchiveRow.account_id),
-    SealedColumn(ArchiveRow.sealed_left_out, LEFT_OUT, ArchiveRow.id, ArchiveRow.account_id),
     SealedColumn(ArchiveRow.sealed_upload, UPLOAD, ArchiveRow.id, ArchiveRow.account_id),
     SealedColumn(BrowserRow.sealed_description, DESCRIPTION, BrowserRow.id),
     SealedColumn(BrowserRow.sealed_sign_in, SIGN_IN, BrowserRow.id),

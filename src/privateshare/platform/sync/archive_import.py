@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import ExitStack, aclosing, asynccontextmanager, closing
 from functools import partial
 from io import BufferedReader
-from typing import BinaryIO, cast
 
 import structlog
 
@@ -16,7 +15,6 @@ from privateshare.platform.library.archives import (
     archive_key,
     content_fingerprint,
     file_of,
-    left_out_of,
     upload_fingerprint,
 )
 from privateshare.platform.library.export_age import Age, age_of_export, aged
@@ -66,22 +64,16 @@ async def import_archives(run: AccountSync) -> None:
 async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     """Import an archive, unless all of its objects are in the account already."""
     file = file_of(archive, run.library)
-    if file is not None and run.imports.has(archive.fingerprint) and await _can_all_be_read(run):
+    if run.imports.has(archive.fingerprint) and await _can_all_be_read(run):
         log.info("an export is in the account already", account=run.account.public_id)
-        run.left_out.add(left_out_of(archive, run.library))
-    elif file is None:
-        async with _opened(run, archive) as reader:
-            opened = cast(BinaryIO, BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
-            owner = account_identity(run.account, run.library).objects_owner
-            found = run.platform.archive_readers.objects(run.source, opened, owner, run.known_cursors.keys())
-            await _merge_pages(run, found, Age.NEWER, lambda _: None)
+        run.left_out.add(file.summary.left_out)
     elif archive.was_read:
         async with _opened(run, archive) as reader:
-            opened = cast(BinaryIO, BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
-            await _merge_export(run, partial(opened_export, opened), left_out_of(archive, run.library))
+            stored = BufferedReader(reader, ARCHIVE_BUFFER_BYTES)
+            await _merge_export(run, partial(opened_export, stored), file.summary.left_out)
     else:
         file = await _read_and_merge(run, archive, file)
-    if file is not None and not run.lost_blobs:
+    if not run.lost_blobs:
         _remember(run, file)
     run.imported.append(archive)
 
@@ -186,7 +178,7 @@ async def _merge_opened(
 
 async def _merge_pages(
     run: AccountSync,
-    found: AsyncGenerator[EntryPage | LeftOut],
+    found: AsyncGenerator[EntryPage],
     age: Age,
     prepare: Callable[[ObjectBuffer], None],
 ) -> set[int]:
@@ -194,7 +186,7 @@ async def _merge_pages(
 
     Args:
         run: The sync.
-        found: The pages, and what could not be read.
+        found: The pages.
         age: How old they are, compared with what is stored.
         prepare: Prepares each buffer of objects.
 
@@ -230,7 +222,7 @@ async def _compare_with_stored(run: AccountSync, head: ExportHead) -> Age:
         return age_of_export(head.newest, await stored_newest(db, files, run.account, milliseconds_now()))
 
 
-async def _wanted(run: AccountSync, stored: Iterator[EntryPage]) -> AsyncGenerator[EntryPage | LeftOut]:
+async def _wanted(run: AccountSync, stored: Iterator[EntryPage]) -> AsyncGenerator[EntryPage]:
     """Yield the objects of the kinds that the source has."""
     types = run.known_cursors.keys()
     while (found := await asyncio.to_thread(next, stored, None)) is not None:

@@ -25,7 +25,7 @@ from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import REVIEWED, PostedForm, UnfinishedVisit, Visit, journey_page, require_kind
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.grants.consents import Agreed, last_agreement
-from privateshare.platform.library.archives import archives_of_journey, file_of, left_out_of
+from privateshare.platform.library.archives import archives_of_journey, file_of
 from privateshare.platform.library.credentials import not_granted_types
 from privateshare.protocol.choice import EVERYTHING, Choice
 from privateshare.protocol.contract_changes import ContractSubject, grown_subjects
@@ -171,11 +171,12 @@ async def _uploads(visit: Visit) -> dict[UUID, list[UploadNote]]:
         return found
     library = (await asking_of(visit)).library
     for archive in await archives_of_journey(visit.db, visit.journey):
-        note, file = upload_note(visit.words, archive.id, left_out_of(archive, library)), file_of(archive, library)
-        if file is not None:  # Otherwise two files of one source would look alike.
-            name = isolated_text(file.name) if file.name else ""
-            dates = period(visit.words, list(file.summary.kinds.values()))
-            note = replace(note, name=" · ".join(filter(None, (name, dates))))
+        file = file_of(archive, library)
+        note = upload_note(visit.words, archive.id, file.summary.left_out)
+        name = isolated_text(file.name) if file.name else ""
+        dates = period(visit.words, list(file.summary.kinds.values()))
+        # Without a name and the dates, two files of one source would look alike.
+        note = replace(note, name=" · ".join(filter(None, (name, dates))))
         found.setdefault(archive.account_id, []).append(note)
     return found
 

@@ -112,7 +112,7 @@ async def _add(request: Request, visit: Visit, export: WaitingExport, decision: 
         visit = await _locked_visit(request, db)
         await waiting_exports(visit).take(export)
         account = chosen_account(decision)
-        upload = await connections.connect_archive(visit, source, export.summary, kept, account)
+        upload = await connections.connect_archive(visit, source, kept, account)
         if visit.journey.kind in REVIEWED:
             await previews.start_preview(visit, upload.account)
         return upload.account.id

@@ -17,10 +17,9 @@ class ArchiveRow(Base):
 
     `journey_id` is set until the person agrees in that journey: the archive is deleted if they decline. Before they
     agree it is imported only into an account that the journey itself created, to show what is in it; `imported` is true
-    then. `sealed_key` is the key of the blob. `fingerprint` detects a file that was uploaded before. `sealed_left_out`
-    counts the entries that cannot be read. `was_read` is true if the blob holds the objects of the export, and not
-    the file that was uploaded. `sealed_upload` says what the file was and what is in it; it is NULL if nobody read the
-    file before the import.
+    then. `sealed_key` is the key of the blob. `fingerprint` detects a file that was uploaded before. `was_read` is
+    true if the blob holds the objects of the export, and not the file that was uploaded. `sealed_upload` says what the
+    file was, what is in it, and how much of it cannot be read.
     """
 
     __tablename__ = "archives"
@@ -32,9 +31,8 @@ class ArchiveRow(Base):
     sealed_key: Mapped[bytes]
     fingerprint: Mapped[bytes]
     imported: Mapped[bool] = mapped_column(default=False)
-    was_read: Mapped[bool] = mapped_column(default=False)
-    sealed_left_out: Mapped[bytes]
-    sealed_upload: Mapped[bytes | None]
+    was_read: Mapped[bool]
+    sealed_upload: Mapped[bytes]
     created_at: Mapped[datetime] = created()
     __table_args__ = (
         erased_with(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id]),

@@ -643,8 +643,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("imported", sa.Boolean(), nullable=False),
         sa.Column("was_read", sa.Boolean(), nullable=False),
-        sa.Column("sealed_left_out", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_upload", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_upload", sa.LargeBinary(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
