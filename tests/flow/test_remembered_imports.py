@@ -407,6 +407,41 @@ async def test_a_newer_export_is_imported_as_far_as_it_is_new(
     assert await person.objects() == await other.objects()
 
 
+async def forget(person: Person) -> None:
+    """Forget what is known, so that the next export is imported completely."""
+    async with person.platform.database.transaction() as db:
+        of_person = AccountRow.library_id == person.library_id
+        await db.execute(update(AccountRow).where(of_person).values(sealed_imports=None))
+
+
+def account_data(playlists: Sequence[str], tracks: Sequence[str]) -> bytes:
+    """Return an export with plays, playlists that were changed on these days, and the complete list of saved tracks."""
+    saved = [{"artist": "A", "album": "B", "track": name, "uri": f"spotify:track:{name[0] * 22}"} for name in tracks]
+    listed = [
+        {"name": f"Of {day}", "lastModifiedDate": day, "items": [{"track": None, "addedDate": day}]}
+        for day in playlists
+    ]
+    plays = [play(number, ts=f"2020-01-0{number}T10:00:00Z") for number in range(1, 4)]
+    files: dict[str, Any] = {"Streaming_History_Audio_0.json": plays, "YourLibrary.json": {"tracks": saved}}
+    files["Playlist1.json"] = {"playlists": listed}
+    return zipped({f"MyData/{name}": json.dumps(content).encode() for name, content in files.items()})
+
+
+async def test_an_export_does_not_seem_older_after_a_part_of_it_is_written(person: Person) -> None:
+    """A playlist is written before it turns out that all is needed, since a track is not saved any more."""
+    older = account_data(["2020-02-01"], ["First", "Second", "Third"])
+    newer = account_data(["2020-02-01", "2020-03-01"], ["First", "Second"])
+    other = await Person(person.platform, person.folder).begin()
+    for one in (person, other):
+        await one.upload(older)
+    await forget(other)
+    for one in (person, other):
+        await one.upload(newer)
+    assert await person.objects() == await other.objects()
+    about_third = [thing for thing in await person.objects() if "Third" in json.dumps(thing)]
+    assert len(about_third) == 1  # The track itself, which does not say that it is saved.
+
+
 async def test_pages_are_imported_if_their_objects_may_not_be_there(person: Person) -> None:
     """Damage of a file shows only when it is read."""
     await person.upload(history(ONE, TWO))

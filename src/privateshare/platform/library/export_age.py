@@ -14,8 +14,9 @@ CHANGED = "updateddate"  # The field in which objects of schema `digime` say whe
 
 
 class Age(Enum):
-    """How old an export is, compared with what the library has."""
+    """How old an export is, compared with what the library has; `FIRST` if that has nothing of the account."""
 
+    FIRST = auto()
     OLDER = auto()
     UNKNOWN = auto()
     NEWER = auto()

@@ -137,28 +137,28 @@ async def _merge_export(run: AccountSync, open_export: Callable[[], OpenedExport
         open_export: Opens the export. It is called again if everything is needed after all.
         left_out: What of it could not be read.
     """
+    head, _ = await asyncio.to_thread(open_export)
+    # This is decided once, because what is written of the export counts as stored afterwards.
+    age = await _compare_with_stored(run, head)
     known = dict(run.imports.pages)
     if not known or not await _can_all_be_read(run):
-        await _merge_opened(run, open_export, left_out, {})
+        await _merge_opened(run, open_export, left_out, age, {})
     else:
         try:
-            await _merge_opened(run, open_export, left_out, known)
+            await _merge_opened(run, open_export, left_out, age, known)
         except KnownObjectsNeeded:
             log.info("all objects of an export are compared", account=run.account.public_id)
-            await _merge_opened(run, open_export, left_out, {})
+            await _merge_opened(run, open_export, left_out, age, {})
     run.left_out.add(left_out)
 
 
 async def _merge_opened(
-    run: AccountSync, open_export: Callable[[], OpenedExport], left_out: LeftOut, known: Mapping[bytes, int]
+    run: AccountSync, open_export: Callable[[], OpenedExport], left_out: LeftOut, age: Age, known: Mapping[bytes, int]
 ) -> None:
     """Merge an export without the pages that are known. Raises KnownObjectsNeeded."""
     opened = await asyncio.to_thread(open_export)
     head, is_fhir = opened[0], run.source.info.schema.standard == FHIR
-    async with run.platform.database.transaction() as db:
-        is_first = not await has_files(db, run.account)
-    age = Age.NEWER if is_first else await _compare_with_stored(run, head)
-    is_whole = age is Age.NEWER and not is_first and not is_fhir and not left_out.is_partial
+    is_whole = age is Age.NEWER and not is_fhir and not left_out.is_partial
     info, account = run.source.info, run.library.account(run.account.id)
     pages = KnownPages(account, head.owner, known, head.complete)
 
@@ -196,9 +196,7 @@ async def _merge_pages(
     Raises:
         KnownObjectsNeeded: Pages were left out, and must not be.
     """
-    async with run.platform.database.transaction() as db:
-        stages = Stages(is_first=not await has_files(db, run.account))
-    dropping = set[int]()
+    stages, dropping = Stages(is_first=age is Age.FIRST), set[int]()
     with ExitStack() as buffers:
         buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
         prepare(buffer)
@@ -215,10 +213,12 @@ async def _merge_pages(
 
 async def _compare_with_stored(run: AccountSync, head: ExportHead) -> Age:
     """Compare an export with what is stored of the account. ADR 64."""
-    if run.source.info.schema.standard == FHIR:  # Its resources have versions of their own. ADR 18.
-        return Age.NEWER
     files = MappedFiles(run.platform.blobs, run.library)
     async with run.platform.database.transaction() as db:
+        if not await has_files(db, run.account):
+            return Age.FIRST
+        if run.source.info.schema.standard == FHIR:  # Its resources have versions of their own. ADR 18.
+            return Age.NEWER
         return age_of_export(head.newest, await stored_newest(db, files, run.account, milliseconds_now()))
 
 
