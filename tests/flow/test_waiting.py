@@ -1,7 +1,7 @@
 """Tests of protocol 6.7: responses that are held until something changes, and their cost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,13 +11,14 @@ from uuid import UUID, uuid4
 import httpx2
 import psycopg
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.app import create_app
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.session_watch import SessionWatch
-from privateshare.platform.db.tables import AccountRow, ConsentRow, SessionRow, SyncRow
+from privateshare.platform.db.statements import Runnable
+from privateshare.platform.db.tables import AccountRow, ConsentRow, PushedFileRow, SessionRow, SyncRow
 from privateshare.platform.library.mapped_files import WrittenFile, record_files
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.operating.admission import Admission
@@ -25,6 +26,7 @@ from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from privateshare.protocol.choice import Choice
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
@@ -93,6 +95,11 @@ async def sync_ended(db: AsyncSession, library_id: UUID) -> None:
     await db.execute(update(SyncRow).where(SyncRow.library_id == library_id).values(outcome="done", finished_at=now))
 
 
+async def less_shared(db: AsyncSession, library_id: UUID) -> None:
+    shared = update(ConsentRow).where(ConsentRow.library_id == library_id)
+    await db.execute(shared.values(choice=Choice(accounts={})))
+
+
 async def consent_withdrawn(db: AsyncSession, library_id: UUID) -> None:
     await db.execute(update(ConsentRow).where(ConsentRow.library_id == library_id).values(revoked_at=datetime.now(UTC)))
 
@@ -127,13 +134,14 @@ Change = Callable[[AsyncSession, UUID], Awaitable[None]]
         (sync_ended, 200, "completed"),
         (time_for_fetching_ends, 200, "partial"),
         (account_erased, 200, "completed"),
+        (less_shared, 200, "running"),
         (consent_withdrawn, 401, None),
         (session_ended, 404, None),
     ],
 )
 async def test_a_change_ends_the_wait(held: Held, change: Change, status: int, state: str | None) -> None:
     """Every change of the response ends the wait, long before the time limit."""
-    if change is changed_file:
+    if change in (changed_file, less_shared):
         async with held.platform.database.transaction() as db:
             await new_file(db, held.library_id)
     etag = (await held.ask(0, "")).headers["etag"]
@@ -245,6 +253,48 @@ async def test_one_query_looks_at_all_sessions_that_are_waited_for(held: Held, i
             await asyncio.gather(*told)
     assert not any(future.done() for future in untold)
     assert len([text for text in looks if LOOK in text]) < len(told)
+
+
+async def test_a_query_does_not_grow_with_the_requests_for_one_session(held: Held) -> None:
+    """Otherwise an app that holds thousands of requests would occupy the database, and all other apps would wait."""
+    platform, asked, rows = held.platform, list[int](), held.platform.database.rows
+
+    async def counted_rows(statement: Runnable[Any], parameters: Mapping[str, Any]) -> list[Any]:
+        asked.append(len(parameters["session_ids"]))
+        return await rows(statement, parameters)
+
+    async with platform.database.session() as db:
+        session = await db.scalar(select(SessionRow).where(SessionRow.library_id == held.library_id))
+    assert session is not None
+    watch = SessionWatch(platform.database)
+    version = await watch.version(session.library_id, session.id)
+    platform.database.rows = counted_rows  # type: ignore[method-assign]
+    try:
+        with ExitStack() as stack:
+            told = [stack.enter_context(watch.change_of(session.library_id, session.id, version)) for _ in range(500)]
+            async with platform.database.transaction() as db:
+                await sync_ended(db, held.library_id)
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                await asyncio.gather(*told)
+    finally:
+        platform.database.rows = rows  # type: ignore[method-assign]
+    assert max(asked) == 1
+
+
+async def test_files_that_are_counted_alike_are_another_version(held: Held) -> None:
+    """A pushed file that was deleted, and another that came since, before anybody looked."""
+    watch = held.platform.session_watch
+    async with held.platform.database.session() as db:
+        session = await db.scalar(select(SessionRow).where(SessionRow.library_id == held.library_id))
+    assert session is not None
+    versions = list[str | None]()
+    for _ in range(2):
+        async with held.platform.database.transaction() as db:
+            await db.execute(delete(PushedFileRow).where(PushedFileRow.library_id == held.library_id))
+            content = {"sealed_metadata": b"", "blob": "none", "size": 1, "sealed_sha256": b""}
+            db.add(PushedFileRow(library_id=held.library_id, contract_id=held.wire.contract_id, **content))
+        versions.append(await watch.version(session.library_id, session.id))
+    assert versions[0] != versions[1]
 
 
 async def test_a_database_that_does_not_answer_ends_the_wait() -> None:

@@ -1,7 +1,8 @@
 """The watch over sessions for which requests of apps wait: one query for all of them, and not one for each."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -46,6 +47,14 @@ class _Waiting:
             self.changed.set_result(None)
 
 
+def _by_session(waiting: Iterable[_Waiting]) -> Sequence[Sequence[_Waiting]]:
+    """Group the requests that wait for the same, so that an app cannot make the query larger by asking many times."""
+    found = defaultdict[tuple[UUID, UUID, str | None], list[_Waiting]](list)
+    for one in waiting:
+        found[one.library_id, one.session_id, one.version].append(one)
+    return list(found.values())
+
+
 class SessionWatch:
     """Tells the requests of one process that wait for changes when their session may have changed."""
 
@@ -77,9 +86,10 @@ class SessionWatch:
             pause = MIN_INTERVAL_SECONDS
             while self._waiting:
                 await asyncio.sleep(pause)
-                asked, began = list(self._waiting), perf_counter()
-                for changed in await self._look(asked):
-                    asked[changed.number - 1].end()
+                groups, began = _by_session(self._waiting), perf_counter()
+                for changed in await self._look([same[0] for same in groups]):
+                    for one in groups[changed.number - 1]:
+                        one.end()
                 pause = min(max((perf_counter() - began) * PAUSE_PER_QUERY, MIN_INTERVAL_SECONDS), MAX_INTERVAL_SECONDS)
         except (psycopg.Error, SQLAlchemyError) as error:
             log.warning("sessions for which apps wait cannot be looked at", reason=type(error).__name__)
