@@ -210,6 +210,15 @@ async def test_a_file_is_not_recognised_in_other_accounts(person: Person) -> Non
     assert await person.known().find(fhir, sha256) is None
 
 
+async def test_a_damaged_account_does_not_keep_files_from_being_read(person: Person) -> None:
+    """A file is read if it cannot be found out whether it was added before."""
+    await person.upload(ZIP_ONE)
+    async with person.platform.database.transaction() as db:
+        of_person = AccountRow.library_id == person.library_id
+        await db.execute(update(AccountRow).where(of_person).values(sealed_details=b"damaged"))
+    assert not await person.is_known(ZIP_ONE)
+
+
 async def test_a_known_file_is_read_for_another_account(person: Person) -> None:
     """The person may say that it is of somebody else, or of an account that has not got it."""
     data = ZIP_ONE
@@ -440,6 +449,21 @@ async def test_an_export_does_not_seem_older_after_a_part_of_it_is_written(perso
     assert await person.objects() == await other.objects()
     about_third = [thing for thing in await person.objects() if "Third" in json.dumps(thing)]
     assert len(about_third) == 1  # The track itself, which does not say that it is saved.
+
+
+async def test_an_older_export_is_not_taken_to_be_there_after_a_newer_one_removed_some_of_it(person: Person) -> None:
+    """It adds what is missing. Then the newer one is not newer than what is there, so it removes nothing. ADR 64."""
+    older = account_data(["2020-02-01"], ["First", "Second", "Third"])
+    newer = account_data(["2020-02-01", "2020-03-01"], ["First", "Second"])
+    await person.upload(older)
+    with_older = await person.objects()
+    await person.upload(newer)
+    removed = [thing for thing in with_older if thing not in await person.objects()]
+    assert [thing["track"]["name"] for thing in removed] == ["Third"]
+    for export in (older, newer):
+        assert not await person.is_known(export)
+        assert not (await person.upload(export))[1]
+        assert removed[0] in await person.objects()
 
 
 async def test_pages_are_imported_if_their_objects_may_not_be_there(person: Person) -> None:

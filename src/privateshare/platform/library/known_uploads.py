@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.errors import PrivateShareError
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.archives import upload_fingerprint
@@ -55,7 +56,13 @@ class KnownUploads:
             return None
         try:
             return await self._find(self.library_id, source, upload)
-        except (LibraryGone, AccountGone, PrivateShareError, SQLAlchemyError) as error:  # The file is read then.
+        except (
+            LibraryGone,
+            AccountGone,
+            SealBroken,
+            PrivateShareError,
+            SQLAlchemyError,
+        ) as error:  # The file is read then.
             log.warning("files that were uploaded before are not recognised", error=type(error).__name__)
             return None
 
