@@ -11,14 +11,21 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidToken
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.tables import ApplicationRow, BlobToDeleteRow, ConsentRow, LibraryRow, TokenRow
+from privateshare.platform.db.tables import (
+    ApplicationRow,
+    BlobToDeleteRow,
+    ConsentRow,
+    LibraryRow,
+    StorageRow,
+    TokenRow,
+)
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.tokens import rotate_refresh_token
 from privateshare.platform.keys.secrets import hash_secret
@@ -352,6 +359,18 @@ async def test_two_files_at_once_for_one_path(people: People, platform: Platform
         file = await storages.find_stored_file(db, storage, storage_path("A.txt"))
         assert file is not None
         assert file.blob == second
+
+
+async def test_a_list_that_is_read_while_its_storage_is_deleted(people: People, platform: Platform) -> None:
+    """The app learns that the storage has ended. An empty list would say that all its files are gone."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    assert cloud(wire, "POST", storage, "/a.txt", content=b"x").status_code == 201
+    async with held(platform, text("LOCK TABLE stored_files IN ACCESS EXCLUSIVE MODE")) as db:
+        listing = asyncio.create_task(asyncio.to_thread(cloud, wire, "GET", storage, "/"))
+        await waiting_for_locks(platform, 1)
+        await db.execute(delete(StorageRow).where(StorageRow.id == storage))
+    assert (await listing).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["empty", "full"])

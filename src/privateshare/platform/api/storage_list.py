@@ -33,7 +33,7 @@ class FolderList:
     recursive: bool
 
     async def first_page(self, db: AsyncSession) -> Sequence[ListedFile]:
-        """Read the first page of files."""
+        """Read the first page of files. Raises NotFound if storage or contract ended meanwhile."""
         return await self._page(db, "")
 
     async def response(self, first: Sequence[ListedFile]) -> Response:
@@ -56,12 +56,14 @@ class FolderList:
     async def _next_page(self, after: str) -> Sequence[ListedFile]:
         """Read the next page. Raises NotFound, which aborts the response, if storage or contract ended meanwhile."""
         async with self.platform.database.transaction() as db:
-            if not await StorageIsOpen(self.storage.id, self.contract_id)(db):
-                raise NotFound("There is no storage with this id")
             return await self._page(db, after)
 
     async def _page(self, db: AsyncSession, after: str) -> Sequence[ListedFile]:
-        return await list_page(db, self.storage.id, self.folder, after, recursive=self.recursive)
+        page = await list_page(db, self.storage.id, self.folder, after, recursive=self.recursive)
+        # This follows the page: if the storage were deleted between the two, the page would look like the last one.
+        if not await StorageIsOpen(self.storage.id, self.contract_id)(db):
+            raise NotFound("There is no storage with this id")
+        return page
 
     def _entry(self, file: ListedFile) -> dict[str, str | int]:
         """Describe a file for clients, which address it by `path` followed by `name`. Protocol 11.3."""
