@@ -30,10 +30,13 @@ from privateshare.platform.library.erasure import erase_account, remove_files_of
 from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync import account_sync
+from privateshare.platform.sync import account_sync, object_writing
 from privateshare.platform.sync.account_sync import sync_account
+from privateshare.platform.sync.sync_run import AccountSync
+from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Identity
 from tests.archives import bundle, play, spotify_zip, zipped
 from tests.flow.people import FHIR_FILE, SPOTIFY
@@ -98,6 +101,11 @@ class Person:
         async with self.platform.database.transaction() as db:
             account = await db.get_one(AccountRow, (self.library_id, self.account_id))
             await add_archive(db, library, account, kept, None)
+        return await self.sync()
+
+    async def sync(self) -> tuple[SyncRow, bool]:
+        """Import what waits. Return the sync, and whether all of an export was in the account already."""
+        async with self.platform.database.transaction() as db:
             sync = SyncRow(library_id=self.library_id, account_id=self.account_id, by_person=True)
             db.add(sync)
             await db.flush()
@@ -423,15 +431,17 @@ async def forget(person: Person) -> None:
         await db.execute(update(AccountRow).where(of_person).values(sealed_imports=None))
 
 
-def account_data(playlists: Sequence[str], tracks: Sequence[str]) -> bytes:
+PLAYS = [play(number, ts=f"2020-01-0{number}T10:00:00Z") for number in range(1, 4)]
+
+
+def account_data(playlists: Sequence[str], tracks: Sequence[str], plays: Sequence[dict[str, Any]] = PLAYS) -> bytes:
     """Return an export with plays, playlists that were changed on these days, and the complete list of saved tracks."""
     saved = [{"artist": "A", "album": "B", "track": name, "uri": f"spotify:track:{name[0] * 22}"} for name in tracks]
     listed = [
         {"name": f"Of {day}", "lastModifiedDate": day, "items": [{"track": None, "addedDate": day}]}
         for day in playlists
     ]
-    plays = [play(number, ts=f"2020-01-0{number}T10:00:00Z") for number in range(1, 4)]
-    files: dict[str, Any] = {"Streaming_History_Audio_0.json": plays, "YourLibrary.json": {"tracks": saved}}
+    files: dict[str, Any] = {"Streaming_History_Audio_0.json": list(plays), "YourLibrary.json": {"tracks": saved}}
     files["Playlist1.json"] = {"playlists": listed}
     return zipped({f"MyData/{name}": json.dumps(content).encode() for name, content in files.items()})
 
@@ -449,6 +459,48 @@ async def test_an_export_does_not_seem_older_after_a_part_of_it_is_written(perso
     assert await person.objects() == await other.objects()
     about_third = [thing for thing in await person.objects() if "Third" in json.dumps(thing)]
     assert len(about_third) == 1  # The track itself, which does not say that it is saved.
+
+
+AT_ONE_TIME = {"ts": "2020-02-01T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            account_data(["2020-02-01"], ["First", "Second", "Third"]),
+            account_data(["2020-02-01", "2020-03-01"], ["First", "Second"]),
+        ),
+        (
+            history([play(1, shuffle=True, **AT_ONE_TIME), play(2, ts="2020-02-02T10:00:00Z")]),
+            account_data(["2020-03-01"], ["First"], [play(1, **AT_ONE_TIME)]),
+        ),
+    ],
+    ids=["newer", "older"],
+)
+async def test_an_import_that_is_interrupted_ends_like_one_that_is_not(
+    person: Person, monkeypatch: pytest.MonkeyPatch, first: bytes, second: bytes
+) -> None:
+    """What was written before that does not make the rest of the export seem as old as what is stored."""
+    other = await Person(person.platform, person.folder).begin()
+    for one in (person, other):
+        await one.upload(first)
+    await forget(person)  # Otherwise the pages that are known are left out at first.
+    await other.upload(second)
+    write_type = object_writing._write_type
+
+    async def stop(run: AccountSync, buffer: ObjectBuffer, object_type: int, **how: bool) -> bool:
+        if object_type >= ObjectType.SAVED_TRACK:
+            raise RuntimeError("the worker was stopped")
+        return await write_type(run, buffer, object_type, **how)
+
+    monkeypatch.setattr(object_writing, "_write_type", stop)
+    with pytest.raises(RuntimeError):
+        await person.upload(second)
+    monkeypatch.undo()
+    assert await person.objects() != await other.objects()
+    await person.sync()
+    assert await person.objects() == await other.objects()
 
 
 async def test_an_older_export_is_not_taken_to_be_there_after_a_newer_one_removed_some_of_it(person: Person) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, BlobToDeleteRow, FileRow, JourneyRow, PreviewRow
 from privateshare.platform.keys.wrapping import DataKey
+from privateshare.platform.library.export_age import Age
 from privateshare.platform.library.libraries import OpenAccount, OpenLibrary
 from privateshare.platform.library.read_exports import ExportFile
 
@@ -171,6 +172,13 @@ async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
         imported = delete(ArchiveRow).where(*mine, ArchiveRow.imported.is_(True)).returning(ArchiveRow.blob)
         await delete_unused_blobs(db, list(await db.scalars(imported)))
         await db.execute(update(ArchiveRow).where(*mine).values(journey_id=None))
+
+
+async def note_age(db: AsyncSession, archive: ArchiveRow, age: Age | None) -> None:
+    """Record how old an export is, compared with what the library has, when its import begins; None forgets it."""
+    this = (ArchiveRow.library_id == archive.library_id, ArchiveRow.id == archive.id)
+    archive.age = None if age is None else age.name
+    await db.execute(update(ArchiveRow).where(*this).values(age=archive.age))
 
 
 async def finish_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -> None:

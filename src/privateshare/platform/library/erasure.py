@@ -151,6 +151,8 @@ async def empty_account(db: AsyncSession, platform: Platform, account: AccountRo
     files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
     account.sealed_cursors = account.sealed_imports = None
+    of_account = (ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id)
+    await db.execute(update(ArchiveRow).where(*of_account).values(age=None))
     account.emptied_at = datetime.now(UTC)  # A sync that is running has to begin again.
     await db.flush()
     await delete_blobs_later(db, platform, blobs)

@@ -15,6 +15,7 @@ from privateshare.platform.library.archives import (
     archive_key,
     content_fingerprint,
     file_of,
+    note_age,
     upload_fingerprint,
 )
 from privateshare.platform.library.export_age import Age, age_of_export, aged
@@ -54,9 +55,11 @@ async def import_archives(run: AccountSync) -> None:
         except Broken as error:
             log.warning("an archive cannot be imported although its check succeeded", sync=str(run.sync_id))
             failure = error
+            await _forget_age(run, archive)
         except UnreadableBlob as error:
             await report_lost_blob(run, error)
             run.lost_archives += 1
+            await _forget_age(run, archive)
     if failure is not None:
         raise failure
 
@@ -70,7 +73,7 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     elif archive.was_read:
         async with _opened(run, archive) as reader:
             stored = BufferedReader(reader, ARCHIVE_BUFFER_BYTES)
-            await _merge_export(run, partial(opened_export, stored), file.summary.left_out)
+            await _merge_export(run, archive, partial(opened_export, stored), file.summary.left_out)
     else:
         file = await _read_and_merge(run, archive, file)
     if not run.lost_blobs:
@@ -98,7 +101,7 @@ async def _read_and_merge(run: AccountSync, archive: ArchiveRow, file: ExportFil
         _opened(run, archive) as reader,
         reading_export(run.platform, run.source, reader, lambda _: run.require_time()) as read,
     ):
-        await _merge_export(run, read.objects.opened, read.summary.left_out)
+        await _merge_export(run, archive, read.objects.opened, read.summary.left_out)
         return ExportFile(file.sha256, read.summary, file.name)
 
 
@@ -129,17 +132,19 @@ async def _can_all_be_read(run: AccountSync) -> bool:
     return not run.lost_blobs
 
 
-async def _merge_export(run: AccountSync, open_export: Callable[[], OpenedExport], left_out: LeftOut) -> None:
+async def _merge_export(
+    run: AccountSync, archive: ArchiveRow, open_export: Callable[[], OpenedExport], left_out: LeftOut
+) -> None:
     """Merge an export that was read into the files of the account, as far as it is not known to be there.
 
     Args:
         run: The sync.
+        archive: The archive of the export.
         open_export: Opens the export. It is called again if everything is needed after all.
         left_out: What of it could not be read.
     """
     head, _ = await asyncio.to_thread(open_export)
-    # This is decided once, because what is written of the export counts as stored afterwards.
-    age = await _compare_with_stored(run, head)
+    age = await _age_of(run, archive, head)
     known = dict(run.imports.pages)
     if not known or not await _can_all_be_read(run):
         await _merge_opened(run, open_export, left_out, age, {})
@@ -209,6 +214,22 @@ async def _merge_pages(
                     buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
                     prepare(buffer)
         return dropping | await write_objects(run, buffer, from_source=False)
+
+
+async def _age_of(run: AccountSync, archive: ArchiveRow, head: ExportHead) -> Age:
+    """Return how old an export is: as it was before anything of it was written, which counts as stored afterwards."""
+    if archive.age is not None:
+        return Age[archive.age]
+    age = await _compare_with_stored(run, head)
+    async with run.platform.database.transaction() as db:
+        await note_age(db, archive, age)
+    return age
+
+
+async def _forget_age(run: AccountSync, archive: ArchiveRow) -> None:
+    """Compare an export again when it is tried again, since others are imported before that."""
+    async with run.platform.database.transaction() as db:
+        await note_age(db, archive, None)
 
 
 async def _compare_with_stored(run: AccountSync, head: ExportHead) -> Age:

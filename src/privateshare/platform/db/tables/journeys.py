@@ -19,7 +19,9 @@ class ArchiveRow(Base):
     agree it is imported only into an account that the journey itself created, to show what is in it; `imported` is true
     then. `sealed_key` is the key of the blob. `fingerprint` detects a file that was uploaded before. `was_read` is
     true if the blob holds the objects of the export, and not the file that was uploaded. `sealed_upload` says what the
-    file was, what is in it, and how much of it cannot be read.
+    file was, what is in it, and how much of it cannot be read. `age` is how old the export was, compared with what the
+    library had, when its import began (ADR 64); NULL before that. An import that was interrupted goes by it, because
+    what was written already would make the export seem as old as what is stored.
     """
 
     __tablename__ = "archives"
@@ -32,6 +34,7 @@ class ArchiveRow(Base):
     fingerprint: Mapped[bytes]
     imported: Mapped[bool] = mapped_column(default=False)
     was_read: Mapped[bool]
+    age: Mapped[str | None]
     sealed_upload: Mapped[bytes]
     created_at: Mapped[datetime] = created()
     __table_args__ = (

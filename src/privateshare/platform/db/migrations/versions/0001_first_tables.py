@@ -643,6 +643,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("imported", sa.Boolean(), nullable=False),
         sa.Column("was_read", sa.Boolean(), nullable=False),
+        sa.Column("age", sa.String(), nullable=True),
         sa.Column("sealed_upload", sa.LargeBinary(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
