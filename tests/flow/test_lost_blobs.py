@@ -18,6 +18,7 @@ from privateshare.platform.blobs.local import LocalBlobs
 from privateshare.platform.blobs.store_errors import BlobStoreUnavailable
 from privateshare.platform.db.tables import (
     AccountRow,
+    ArchiveRow,
     BlobToDeleteRow,
     ContractRow,
     FileRow,
@@ -25,7 +26,8 @@ from privateshare.platform.db.tables import (
     SessionRow,
     SyncRow,
 )
-from privateshare.platform.library.archives import add_archive, archive_key
+from privateshare.platform.library.archives import add_archive, archive_key, note_age
+from privateshare.platform.library.export_age import Age
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.lost_files import ASKED, FOUND
 from privateshare.platform.library.mapped_files import MappedFiles
@@ -305,10 +307,12 @@ async def test_an_archive_that_is_uploaded_again_replaces_a_lost_one(platform: P
         assert list(await db.scalars(select(BlobToDeleteRow.key).where(BlobToDeleteRow.key.in_(blobs)))) == blobs[:1]
 
 
-async def add_lost_archive(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
-    """Record an archive of an account whose blob is not there."""
+async def add_lost_archive(db: AsyncSession, platform: Platform, account: AccountRow) -> ArchiveRow:
+    """Record an archive of an account whose blob is not there. Its import began before it was lost."""
     library = await open_library(db, platform, account.library_id)
-    await add_archive(db, library, account, stored_archive(library), None)
+    archive = await add_archive(db, library, account, stored_archive(library), None)
+    await note_age(db, archive, Age.NEWER)
+    return archive
 
 
 async def test_a_lost_archive_does_not_stop_the_rest(platform: Platform, source: Incremental) -> None:
@@ -317,13 +321,15 @@ async def test_a_lost_archive_does_not_stop_the_rest(platform: Platform, source:
     source.plays = [play(1, JANUARY)]
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == session.library_id))).one()
-        await add_lost_archive(db, platform, account)
+        archive = await add_lost_archive(db, platform, account)
     for _ in range(2):
         done = await sync(platform, session)
         assert done.error is not None
         assert done.error["code"] == "DataUnreadable"
     assert await numbers(platform, session) == [1]
     assert source.asked[-1] == "1"
+    async with platform.database.transaction() as db:  # It is compared anew if it is uploaded again.
+        assert (await db.get_one(ArchiveRow, (archive.library_id, archive.id))).age is None
 
 
 # --- the command ---
