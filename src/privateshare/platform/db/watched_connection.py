@@ -15,6 +15,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready, Wait
 
 CANCEL_SECONDS = 5.0
+CHECK_SECONDS = 1.0
 
 ResultT = TypeVar("ResultT")
 
@@ -69,6 +70,9 @@ class WatchedConnection(AsyncConnection[Any]):
             self._watched = self.pgconn.socket
             loop.add_reader(self._watched, self._note_response)
         self._response = loop.create_future()
+        # If a connection ends before the server has read the statement, such as when PostgreSQL is stopped, its socket
+        # has an error, and uvloop may stop watching it without calling anybody. So look from time to time.
+        check = loop.call_later(CHECK_SECONDS, self._note_response)
         try:
             await self._response
         except asyncio.CancelledError:
@@ -76,6 +80,7 @@ class WatchedConnection(AsyncConnection[Any]):
             await self._cancel_statement(gen)
             raise
         finally:
+            check.cancel()
             self._response = None
 
     async def _cancel_statement(self, gen: PQGen[ResultT]) -> None:
