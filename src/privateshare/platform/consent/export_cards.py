@@ -128,6 +128,13 @@ class KnownAccounts:
         """Return the readable accounts of a source."""
         return [account for account in self.readable if account.source_id == source_id]
 
+    def account_of(self, source_id: int | None, identity: Identity) -> UUID | None:
+        """Return the account that an export is certainly added to; None if that is not known, or a new one."""
+        if self.expected is not None:
+            return self.expected.id
+        same = [one.id for one in self.of_source(source_id) if is_same_owner(one.identity, identity)]
+        return same[0] if len(same) == 1 else None
+
     def may_belong_here(self, source_id: int | None, identity: Identity) -> bool:
         """Return whether an export with this identity may be added here."""
         if self.expected is None:
@@ -225,9 +232,11 @@ def _card(
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
     number = sum(kind.number for kind in summary.kinds.values())
     warning, decisions, chosen = _decisions(words, export, summary.identity, known)
-    if any(account.id == export.known_in for account in known.of_source(export.source)):
+    values = {decision.value for decision in decisions}
+    if str(export.known_in) in values:
+        warning, chosen = words.say(IS_HERE, source=name), str(export.known_in)
+    elif export.known_in is not None and export.known_in == known.account_of(export.source, summary.identity):
         warning = words.say(IS_HERE, source=name)
-        chosen = str(export.known_in) if chosen != ADD else ADD
     elif summary.complete and known.of_source(export.source):
         lists = words.join_list([words.object_type(object_type) for object_type in summary.complete])
         warning = " ".join(filter(None, (warning, words.say(REMOVES, kinds=lists))))

@@ -86,6 +86,27 @@ def test_it_is_said_that_everything_in_a_file_is_here_already(complete: bool) ->
     assert "everything" not in card.warning
 
 
+@pytest.mark.parametrize(
+    ("export", "here", "expected"),
+    [
+        (ANN, [SOMEONE, ANN], None),  # It was added to the account without a name before there was one of Ann.
+        (ANN, [ANN, ANN], None),  # After two libraries became one, an account may be there twice.
+        (ANN, [BOB], None),  # The account has another name now, so a new one is made.
+        (SOMEONE, [SOMEONE, ANN], 1),
+    ],
+)
+def test_a_file_that_is_in_another_account_is_not_said_to_be_here(
+    export: Identity, here: list[Identity], expected: int | None
+) -> None:
+    """What it removes in the account that it is added to is said, and to think about whose it is."""
+    accounts, waiting, fresh = [known(one) for one in here], ready(export, complete=True), ready(export, complete=True)
+    waiting.known_in = accounts[0].id
+    there = KnownAccounts(accounts, expected=None if expected is None else accounts[expected])
+    (card,), (other,) = (export_cards(WORDS, {}, [one], there, NOW) for one in (waiting, fresh))
+    assert (card.warning, card.chosen) == (other.warning, other.chosen)
+    assert "removed here too" in card.warning
+
+
 def test_a_card_says_what_is_in_the_file() -> None:
     (card,) = export_cards(WORDS, {}, [ready(ANN)], NOBODY, NOW)
     assert (card.owner, card.total, card.file) == ("Ann", "1,200 entries", "books.csv")
