@@ -43,19 +43,28 @@ class Property:
 
 def content_lines(file: UploadedFile) -> Iterator[str]:
     """Yield the lines of a file, unfolded. They are in UTF-8, or else in Windows-1252, or in UTF-16 with its mark."""
-    held, is_quoted = b"", False
+    held, is_quoted, continues = bytearray(), False, False
     for line in byte_lines(file):
         content = line.rstrip(b"\r\n")
-        if is_quoted and held.endswith(b"="):
-            held = held[:-1] + content.lstrip(b" \t")
+        if continues:
+            if held.endswith(b"="):
+                del held[-1:]
+            _lengthen(held, content.lstrip(b" \t"))
         elif content[:1] in (b" ", b"\t") and held:
-            held += content[1:] if len(held) < MAX_LINE_BYTES else b""
+            _lengthen(held, content[1:])
         else:
             if held:
-                yield decoded(held)
-            held, is_quoted = content, _QUOTED_PRINTABLE.match(content) is not None
+                yield decoded(bytes(held))
+            held, is_quoted = bytearray(content), _QUOTED_PRINTABLE.match(content) is not None
+        continues = is_quoted and content.endswith(b"=")
     if held:
-        yield decoded(held)
+        yield decoded(bytes(held))
+
+
+def _lengthen(held: bytearray, more: bytes) -> None:
+    """Add to a line, unless it is too long already: a file may continue one line without end."""
+    if len(held) < MAX_LINE_BYTES:
+        held += more
 
 
 def read_property(line: str) -> Property | None:

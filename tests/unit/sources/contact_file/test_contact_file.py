@@ -1,6 +1,7 @@
 """Address books of many programs, as vCards of all versions and as tables."""
 
 import io
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from tests.object_schemas import check_objects
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.object_time import object_window
+from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contact_file.source import ContactFile
+from privateshare.sources.content_lines import MAX_LINE_BYTES, content_lines
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
 
@@ -234,3 +237,13 @@ def test_a_contact_is_in_every_time_range() -> None:
     contact = one("VERSION:3.0\nFN:Ann\nUID:1\nREV:2001-01-02T03:04:05Z\nBDAY:1980-02-03")
     assert contact["revision"] == 978404645000
     assert object_window("digime", contact) is None
+
+
+@pytest.mark.parametrize("ending", ["=\n", "\n "])
+def test_a_line_that_never_ends_is_cut(ending: str) -> None:
+    """Otherwise, reading a card that a server made up takes time that grows with the square of its length."""
+    data = f"FN;ENCODING=QUOTED-PRINTABLE:{f'=41{ending}' * 50_000}\nTEL:+1 555 0100\n".encode()
+    file = UploadedFile("endless.vcf", lambda: nullcontext(io.BytesIO(data)), len(data))
+    endless, phone = content_lines(file)
+    assert MAX_LINE_BYTES <= len(endless) < MAX_LINE_BYTES + len(ending) + 3 < len(data)
+    assert phone == "TEL:+1 555 0100"
