@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -17,27 +18,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidToken
 from privateshare.platform.blobs.store import put
-from privateshare.platform.db.engine import Database
+from privateshare.platform.db.engine import Database, driver_connection
 from privateshare.platform.db.tables import (
+    AccountRow,
     ApplicationRow,
     BlobToDeleteRow,
     ConsentRow,
     LibraryRow,
     StorageRow,
+    SyncRow,
     TokenRow,
 )
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.tokens import rotate_refresh_token
+from privateshare.platform.jobs.queue import SYNC
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library import storages
+from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.erasure import erase_library, forget_user
+from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
+from privateshare.platform.sync.positions import keep_positions
+from privateshare.platform.sync.sessions import sync_for_person
+from privateshare.platform.sync.sync_run import AccountSync, check_may_fetch
 from privateshare.protocol.bearer import MAX_SKEW
 from privateshare.protocol.storage_paths import storage_path
+from privateshare.sources.contract import Identity
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
 from tests.flow.files import blobs
-from tests.flow.people import People
+from tests.flow.people import SPOTIFY, People
 from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.storage_calls import cloud
 from tests.flow.wire import Tokens, Wire, b64, check_error, verifier
@@ -410,3 +420,60 @@ async def test_a_commit_with_a_lost_response_keeps_its_blob(people: People, plat
     )
     assert {path.name for path in blobs(platform, f"storage/{storage}")} == {lost, unknown}
     assert cloud(wire, "GET", storage, "/a").content == b"x"
+
+
+@pytest.mark.parametrize("step", [check_may_fetch, keep_positions])
+async def test_a_file_is_added_while_its_account_is_synced(
+    platform: Platform, erased_afterwards: list[UUID], step: Callable[[AccountSync], Coroutine[Any, Any, None]]
+) -> None:
+    """The one has locked the account, and the other the sync. Neither waits for what the other has locked."""
+    sync, account = await synced_elsewhere(platform, erased_afterwards, by_person=True)
+    source = platform.sources.connectable[SPOTIFY]
+    async with platform.database.transaction() as db:
+        library = await open_library(db, platform, sync.library_id)
+    run = AccountSync(platform, library, sync.id, account, source, datetime.now(UTC) + timedelta(minutes=1))
+    async with asyncio.TaskGroup() as tasks, platform.database.transaction() as db:
+        account = await connect_account(db, platform, library, ConnectedSource(source.info, Identity("ann", "Ann")))
+        tasks.create_task(step(run))
+        await waiting_for_locks(platform, 1)
+        await sync_for_person(db, platform, account)
+
+
+async def test_whoever_joins_a_sync_does_not_wait_for_its_worker(
+    platform: Platform, erased_afterwards: list[UUID]
+) -> None:
+    """The worker locks the sync, and may wait for the account, which whoever joins may have locked."""
+    sync, account = await synced_elsewhere(platform, erased_afterwards, by_person=False)
+    this = select(SyncRow).where(SyncRow.library_id == sync.library_id, SyncRow.id == sync.id)
+    async with (
+        held(platform, this.with_for_update(read=True)),
+        asyncio.timeout(GIVE_UP_SECONDS),
+        platform.database.transaction() as db,
+    ):
+        await sync_for_person(db, platform, account)
+    async with platform.database.transaction() as db:
+        await sync_for_person(db, platform, account)
+    async with platform.database.session() as db:
+        assert [one.by_person for one in await db.scalars(this)] == [True]
+
+
+async def synced_elsewhere(
+    platform: Platform, erased_afterwards: list[UUID], *, by_person: bool
+) -> tuple[SyncRow, AccountRow]:
+    """Create an account with a sync in progress. Its job begins much later, so that no worker of the platform runs it.
+
+    The workers also run a sync that has no job.
+    """
+    connected = ConnectedSource(platform.sources.connectable[SPOTIFY].info, Identity("ann", "Ann"))
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform)
+        account = await connect_account(db, platform, library, connected)
+        sync = SyncRow(library_id=library.id, account_id=account.id, by_person=by_person)
+        db.add(sync)
+        await db.flush()
+        job = platform.queue.configure_task(
+            SYNC, connection=await driver_connection(db), schedule_in={"seconds": 250}, allow_unknown=True
+        )
+        await job.defer_async(library_id=str(sync.library_id), sync_id=str(sync.id))
+    erased_afterwards.append(library.id)
+    return sync, account

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession, InvalidToken
@@ -289,11 +289,17 @@ async def join_or_start_sync(db: AnyTransaction, platform: Platform, account: Ac
 
 
 async def sync_for_person(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
-    """Start a sync that the person asked for. If one is in progress, it runs on even if no session waits for it."""
+    """Start a sync that the person asked for. If one is in progress, it runs on even if no session waits for it.
+
+    A sync that its worker has locked is not marked, because the worker may be waiting for the account, which is locked
+    here: each would wait for the other. Such a sync is about to look for new files, or to end.
+    """
     await lock_library(db, account.library_id)
     sync_id = await join_or_start_sync(db, platform, account)
-    this = update(SyncRow).where(SyncRow.library_id == account.library_id, SyncRow.id == sync_id)
-    await db.execute(this.values(by_person=True))
+    this = (SyncRow.library_id == account.library_id, SyncRow.id == sync_id)
+    unmarked = select(SyncRow.id).where(*this, SyncRow.by_person.is_(False))
+    if await db.scalar(unmarked.with_for_update(key_share=True, skip_locked=True)) is not None:
+        await db.execute(update(SyncRow).where(*this).values(by_person=True))
 
 
 def check_session(session: SessionRow | None, contract_id: str, consent_id: UUID | None, now: datetime) -> SessionRow:
