@@ -83,7 +83,7 @@ def restore(
     Put the master key there first. What was erased or withdrawn since the backup stays so, as far as the journal at
     the place and those of --erasures know. If the command is interrupted, run it again: it continues.
     """
-    from privateshare.platform.backups.place import BackupPlace
+    from privateshare.platform.backups.place import existing_place
     from privateshare.platform.backups.restoring import BackupContent
     from privateshare.platform.backups.restoring import restore as restore_content
     from privateshare.platform.keys.wrapping import load_master_key
@@ -91,7 +91,7 @@ def restore(
     from privateshare.platform.operating.settings import place_url
 
     settings = _settings(data)
-    opened, master_key = BackupPlace(_address(place, settings)), load_master_key(settings)
+    opened, master_key = existing_place(_address(place, settings)), load_master_key(settings)
     opened.check()
     manifest = opened.manifest(snapshot or opened.newest(), master_key)
     content = BackupContent(opened, manifest, [ErasureJournal(place_url(one)) for one in erasures or []])
@@ -105,7 +105,7 @@ def verify(place: Place = None, snapshot: Snapshot = None, data: Data = None, as
 
     Ends with status 1 if anything is wrong.
     """
-    from privateshare.platform.backups.place import BackupPlace
+    from privateshare.platform.backups.place import existing_place
     from privateshare.platform.backups.verifying import verify_backup, verify_platform
     from privateshare.platform.keys.wrapping import load_master_key
 
@@ -117,7 +117,7 @@ def verify(place: Place = None, snapshot: Snapshot = None, data: Data = None, as
         found, name = with_platform(data, work), "the platform"
     else:
         settings = _settings(data)
-        opened, master_key = BackupPlace(_address(place, settings)), load_master_key(settings)
+        opened, master_key = existing_place(_address(place, settings)), load_master_key(settings)
         opened.check()
         manifest = opened.manifest(snapshot or opened.newest(), master_key)
         found, name = verify_backup(opened, manifest, count_lines("files read so far: {}")), manifest.name

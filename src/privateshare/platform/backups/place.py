@@ -17,6 +17,8 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from privateshare.errors import ConfigurationError
@@ -112,7 +114,9 @@ class BackupPlace:
         """Return the name of the newest complete snapshot. Raises ConfigurationError if there is none."""
         names = self.snapshots()
         if not names:
-            raise ConfigurationError("there is no complete backup at this place")
+            raise ConfigurationError(
+                "there is no complete backup at this place", hint="Check its address. `privateshare backup` makes one"
+            )
         return names[-1]
 
     def finish(self, manifest: SnapshotManifest, master_key: MasterKey) -> None:
@@ -161,6 +165,15 @@ class BackupPlace:
         """Delete a snapshot: its manifest first, so that no incomplete one looks complete. Its blobs stay."""
         self.store.delete([f"{SNAPSHOTS}{name}/{MANIFEST}"])
         self.store.delete_prefix(f"{SNAPSHOTS}{name}/")
+
+
+def existing_place(url: str) -> BackupPlace:
+    """Open a place to read from it. No folder is created: raises ConfigurationError if there is none."""
+    parts = urlsplit(url)
+    folder = Path(unquote(parts.path))
+    if parts.scheme == "file" and not folder.is_dir():
+        raise ConfigurationError(f"there is no folder {folder}", hint="Check the path of the backups")
+    return BackupPlace(url)
 
 
 def new_name(now: datetime) -> str:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from privateshare.errors import PrivateShareError
-from privateshare.platform.backups.place import NAME_FORMAT, BackupPlace
+from privateshare.platform.backups.place import NAME_FORMAT, existing_place
 from privateshare.platform.diagnosis.findings import Finding, State
 from privateshare.platform.operating.settings import Settings
 
@@ -18,10 +18,15 @@ def newest_backup(settings: Settings, now: datetime) -> Finding:
         advice = "Set PRIVATESHARE_BACKUP_URL, and run privateshare backup every night"
         return Finding(State.WARNING, BACKUP, "no place for backups is set, so their age is not known here", advice)
     try:
-        names = BackupPlace(url).snapshots()
+        names = existing_place(url).snapshots()
     except (PrivateShareError, OSError) as error:
         reason = error.message if isinstance(error, PrivateShareError) else str(error.strerror)
-        return Finding(State.PROBLEM, BACKUP, f"the place for backups cannot be read: {reason}", "Look at the place")
+        return Finding(
+            State.PROBLEM,
+            BACKUP,
+            f"the place for backups cannot be read: {reason}",
+            "Look at the place, or make the first backup",
+        )
     return judge_backups(names, settings.backup_max_age, now)
 
 

@@ -9,7 +9,14 @@ import pytest
 from privateshare.errors import ConfigurationError
 from privateshare.platform.backups.copying import BlobCopier, Copied, hash_blob
 from privateshare.platform.backups.making import copy_keys, destroy_erased
-from privateshare.platform.backups.place import BLOBS, DATABASE, BackupPlace, SavedBlob, SnapshotManifest
+from privateshare.platform.backups.place import (
+    BLOBS,
+    DATABASE,
+    BackupPlace,
+    SavedBlob,
+    SnapshotManifest,
+    existing_place,
+)
 from privateshare.platform.blobs.local import LocalBlobs
 from privateshare.platform.blobs.store import put
 from privateshare.platform.keys.wrapping import MasterKey, new_data_key
@@ -100,6 +107,23 @@ def test_a_place_that_cannot_be_reached_is_refused_in_one_line(monkeypatch: pyte
         BackupPlace("s3://bucket/backups").check()
     with pytest.raises(ConfigurationError, match="the backup place has the unknown scheme 'ftp'"):
         BackupPlace("ftp://bucket/backups")
+
+
+@pytest.mark.parametrize("name", ["mistyped", "mis typed", "a/file"])
+def test_a_folder_that_does_not_exist_is_named_and_not_made(tmp_path: Path, name: str) -> None:
+    """To restore or to verify a backup from a mistyped path leaves no folder there, and a file is no folder."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigurationError, match=f"there is no folder .*{name}"):
+        existing_place((tmp_path / name).as_uri())
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_place_that_exists_is_opened(place: BackupPlace, tmp_path: Path) -> None:
+    """Its backups are there."""
+    place.finish(MANIFEST, MASTER)
+    assert existing_place((tmp_path / "place").as_uri()).newest() == MANIFEST.name
 
 
 @pytest.mark.parametrize("length", [0, 1, 40, 200_000, 262_000])
