@@ -167,7 +167,9 @@ async def library_of(db: "AsyncSession", user_id: str, hint: str | None = None) 
     if found is None and (library_id := read_name(user_id)) is not None:
         found = await db.scalar(select(LibraryRow.id).where(LibraryRow.id == library_id))
     if found is None:
-        raise ConfigurationError(f"there is no person {user_id}", hint=hint)
+        raise ConfigurationError(
+            f"there is no person {user_id}", hint=hint or "List them with: privateshare person list"
+        )
     return found
 
 

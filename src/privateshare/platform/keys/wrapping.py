@@ -205,8 +205,8 @@ def _key_file(path: Path, *, create: bool) -> MasterKey:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"the master key {path} is missing, and the database holds data encrypted with it; nothing was changed",
-            hint="Put the file back, or set PRIVATESHARE_MASTER_KEY",
+            f"the master key {path} is missing, and the data is encrypted with it; nothing was changed",
+            hint="Copy the platform's master key to this path, or set PRIVATESHARE_MASTER_KEY",
         ) from error
     except OSError as error:
         raise ConfigurationError(f"cannot read or create the master key {path}: {error.strerror}") from error
