@@ -448,6 +448,8 @@ async def test_people_add_files_to_their_own_data(platform: Platform, wire: Wire
         wait_for(partial(is_here, http, address))
         assert http.get(address).text.count("complete") == len(files)
         assert await objects(platform, library) == before + more
+    browser.open(home)
+    assert not re.search(r"(Netflix|Spotify)\W* · Connected on", text(browser))  # The exports name no owner.
     async with platform.database.transaction() as db:
         query = select(AccountRow).where(AccountRow.library_id == library, AccountRow.sample.is_(None))
         accounts = {account.source_id: account for account in await db.scalars(query)}

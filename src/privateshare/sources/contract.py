@@ -40,6 +40,9 @@ from privateshare.sources.sign_in import SignIn as SignIn
 OWNER_UNKNOWN_YET = "privateshare-owner-of-this-export"
 
 
+BANK = "BANK"  # The type of an identity. Protocol 7.1.
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The owner of an account, as the source names them. `type` is explained in protocol 7.1.
@@ -55,6 +58,11 @@ class Identity:
     type: str = "IMPORTED"
     named: bool = True
     id_in_objects: str | None = field(default=None, repr=False)
+
+    @property
+    def owner_name(self) -> str:
+        """The name of the owner, or of the accounts in a bank's statements; empty if the source names neither."""
+        return self.display_name if self.named or self.type == BANK else ""
 
     @property
     def objects_owner(self) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from privateshare.protocol.dates import read_date
+from privateshare.sources.contract import Identity
 from privateshare.sources.identity import Version, fhir_subject, fhir_version
 
 
@@ -65,3 +66,16 @@ def test_the_version_of_a_resource(meta: Any, response: Any, expected: Version) 
 def test_the_subject_of_a_resource(resource: dict[str, Any], expected: str) -> None:
     """By the id of its subject, or its own id if it is a Patient."""
     assert fhir_subject(resource) == expected
+
+
+@pytest.mark.parametrize(
+    ("identity", "name"),
+    [
+        (Identity("1", "Ann"), "Ann"),
+        (Identity("account", "Netflix", named=False), ""),
+        (Identity("statements", "DE…4242", "BANK", named=False), "DE…4242"),
+    ],
+)
+def test_an_export_that_names_nobody_has_no_owner_name(identity: Identity, name: str) -> None:
+    """The name of the source stands in its place for apps, and is no name of a person. A bank's accounts have theirs."""
+    assert identity.owner_name == name

@@ -28,7 +28,6 @@ REMOVES = N_(
 IS_HERE = N_("You added this file before: everything in it is in your account at %(source)s already.")
 DECIDE_FIRST = N_("Choose for each file whether to add it.")
 MILLISECONDS = 1000
-BANK = "BANK"  # The type of an identity. Protocol 7.1.
 MAX_KINDS_SHOWN = 6
 KEY_LOST = N_(
     "What was here of your account at %(source)s cannot be read any more, because its key is lost. "
@@ -226,7 +225,7 @@ def _card(
         return FoundExport(export.id, field, mark, name, export.file, percent=percent, waits=waits)
     if not known.may_belong_here(export.source, summary.identity):
         problem = words.say(PROBLEMS["another"])
-        return FoundExport(export.id, field, mark, name, export.file, _owner(summary.identity), problem=problem)
+        return FoundExport(export.id, field, mark, name, export.file, summary.identity.owner_name, problem=problem)
     note = upload_note(words, UUID(export.id), summary.left_out)
     kinds = sorted(summary.kinds.items(), key=lambda one: -one[1].number)
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
@@ -246,7 +245,7 @@ def _card(
         mark,
         name,
         export.file,
-        _owner(summary.identity),
+        summary.identity.owner_name,
         period(words, list(summary.kinds.values())),
         words.count("%(num)s entry", "%(num)s entries", number),
         counted[:MAX_KINDS_SHOWN],
@@ -257,11 +256,6 @@ def _card(
         decisions,
         chosen,
     )
-
-
-def _owner(identity: Identity) -> str:
-    """Return the name of the owner of an export. The export of a bank names accounts of the bank instead."""
-    return identity.display_name if identity.named or identity.type == BANK else ""
 
 
 def _decisions(

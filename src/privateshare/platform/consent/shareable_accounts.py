@@ -15,7 +15,7 @@ from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, ContractRow
 from privateshare.platform.grants.consents import accounts_shared_before
-from privateshare.platform.library.accounts import account_display_name, library_accounts
+from privateshare.platform.library.accounts import account_owner_name, library_accounts
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import ContractDocument
@@ -140,7 +140,7 @@ def owner_of(sources: Sources, words: Translator, account: AccountRow, library: 
     """Return whose account it is, or which sample data set."""
     if account.sample is not None:
         return sample_name(sources, words, account)
-    return account_display_name(account, library) or ""
+    return account_owner_name(account, library)
 
 
 def sample_name(sources: Sources, words: Translator, account: AccountRow) -> str:

@@ -350,6 +350,14 @@ def account_display_name(account: AccountRow | ShownAccount, library: OpenLibrar
         return None
 
 
+def account_owner_name(account: AccountRow | ShownAccount, library: OpenLibrary) -> str:
+    """Return the owner's name at the source; empty if the source names nobody, or if it cannot be decrypted."""
+    try:
+        return account_identity(account, library).owner_name
+    except (KeyLost, SealBroken):
+        return ""
+
+
 def accounts_of(consent: ConsentRow) -> Sequence[ColumnElement[bool]]:
     """Select the rows of the accounts that a consent covers."""
     return ConsentAccountRow.library_id == consent.library_id, ConsentAccountRow.consent_id == consent.id

@@ -20,7 +20,7 @@ from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, Conse
 from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.http.requests import base_path, public_address
-from privateshare.platform.library.accounts import account_display_name, library_accounts
+from privateshare.platform.library.accounts import account_owner_name, library_accounts
 from privateshare.platform.library.archives import archives_to_import
 from privateshare.platform.me.data_pages import KindCard, kind_cards
 from privateshare.platform.me.kind_charts import Chart, months_chart
@@ -136,7 +136,7 @@ def owner_name(visitor: Visitor, account: AccountRow) -> str:
     """Name the sample data set, or the account's owner if the person proved to be that; empty for all others."""
     if account.sample is not None:
         return sample_name(visitor.platform.sources, visitor.words, account)
-    return "" if account.unproven_on is not None else account_display_name(account, visitor.library) or ""
+    return "" if account.unproven_on is not None else account_owner_name(account, visitor.library)
 
 
 def _problem(account: AccountRow, syncs: Sequence[SyncRow]) -> str:
