@@ -288,6 +288,7 @@ async def test_what_is_brought_in_is_shown_before_it_is_added(
     said = re.sub(r"<[^>]*>|[\u2066-\u2069]", "", html(page))
     for words in ("taken.zip", "Spotify", "Whosemia", "What you listened to and when", "do not exist on this platform"):
         assert words in said, said
+    assert "Files that are not used" not in said  # What the export has beside the data of an account is no news.
     decisions = set(re.findall(r'name="(decision-[^"]+)"', html(page)))
     assert len(decisions) == len(manifest["accounts"])
     page.submit("continue", extra=dict.fromkeys(decisions, "drop"))

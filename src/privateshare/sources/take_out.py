@@ -210,6 +210,7 @@ class TakeOut:
         wanted = {path for kind in kinds for path in (kind.path, kind.origins)}
         with opened_upload(connection.archive, connection.left_out, lambda path: path not in wanted) as files:
             found = {file.path: file for file in files}
+            connection.left_out.skipped.clear()  # The others are pages, copies in other formats, and other sources.
             for kind in kinds:
                 if kind.path in found:
                     yield from _objects(kind, found, connection.left_out)
