@@ -17,8 +17,10 @@ from privateshare.sources.object_building import EARLIEST, LATEST, in_a_zone
 MAX_HEADER_CHARACTERS = 32 * 1024
 MAX_PEOPLE = 500
 MAX_REFERENCES = 200
+MAX_PARAMETERS = 200  # The standard library reads them in a time that grows with the square of their number.
 EXPUNGED = 0x0008
 
+DESCRIBING = ("content-type", "content-disposition")
 _PARSER = BytesHeaderParser()
 _HEADER = re.compile(rb"([!-9;-~]{1,76})[ \t]*:")
 _FOLDED = re.compile(r"\r?\n(?=[ \t])|\r|\n")
@@ -38,6 +40,8 @@ class Headers:
         self._values: dict[str, list[str]] = {}
         for name, value in self.message.raw_items():
             self._values.setdefault(name.lower(), []).append(str(value)[:MAX_HEADER_CHARACTERS])
+        described = (str(value) for name, value in self.message.raw_items() if name.lower() in DESCRIBING)
+        self._parameters = sum(value.count(";") for value in described)
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -73,6 +77,8 @@ class Headers:
 
     def parameter(self, read: str) -> str:
         """Return a part of the headers that describe the content, such as `content_charset`; empty if it is invalid."""
+        if self._parameters > MAX_PARAMETERS:
+            return ""
         try:
             value: Any = getattr(self.message, f"get_{read}")()
         except INVALID:

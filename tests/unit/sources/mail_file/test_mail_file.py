@@ -322,3 +322,11 @@ def test_messages_are_recognised_whatever_field_comes_first(text: str, is_mail: 
     upload = MailFile().info.upload
     assert upload is not None
     assert bool(recognise(io.BytesIO(text.encode()), {9010: upload.marks}).files) is is_mail
+
+
+@pytest.mark.parametrize("written", ["; a=b", '; "', ";a*{}=b"])
+def test_headers_with_very_many_parameters_are_not_taken_apart(written: str) -> None:
+    """Each part of a message could have one, which takes seconds to read. The message is read as plain text."""
+    parameters = "".join(written.format(number) for number in range(10_000))
+    mail = one(with_headers(f"Content-Type: text/html; charset=utf-16{parameters}".encode(), body=b"<p>Hello</p>\n"))
+    assert mail["text"] == "<p>Hello</p>"
