@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.keys import rsa_key
+from tests.patience import GIVE_UP_SECONDS
 from tests.unit.sdk.prepared import content, prepared_platform
 
 from privateshare.protocol import jwt
@@ -73,7 +74,7 @@ def kill_often(folder: Path, key_file: Path, kills: int) -> None:
                     path.unlink()
                 survived = check_untorn(folder)
         reader = start(api, key_file, folder)
-        output, _ = reader.communicate(timeout=60)
+        output, _ = reader.communicate(timeout=GIVE_UP_SECONDS)
     files, skipped, errors = map(int, output.split())
     assert files + skipped == FILES
     assert skipped > 0
