@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 import httpx2
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, TryLater
-from privateshare.sources.dav.multistatus import DAV, MAX_RESOURCES, DavResource, NotDav, joined, read_resources
+from privateshare.sources.dav.multistatus import (
+    DAV,
+    MAX_RESOURCES,
+    PIECE_BYTES,
+    DavResource,
+    NotDav,
+    joined,
+    read_resources,
+)
 from privateshare.sources.typed_servers import TypedServers, host_of, not_reachable, not_trusted
 from privateshare.sources.web import (
     MAX_RESPONSE_BYTES,
@@ -76,7 +84,8 @@ class DavClient:
         for _ in range(MAX_REDIRECTS):
             with self._sent(method, address, body, depth) as response:
                 if response.status_code == MULTI_STATUS:
-                    return list(read_resources(response.iter_bytes(), address, MAX_RESOURCES if depth else MAX_OF_ONE))
+                    pieces = response.iter_bytes(PIECE_BYTES)
+                    return list(read_resources(pieces, address, MAX_RESOURCES if depth else MAX_OF_ONE))
                 if response.status_code not in REDIRECTS:
                     raise NotDav
             address = self._checked(joined(address, response.headers.get("location", "")))

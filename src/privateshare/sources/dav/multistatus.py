@@ -18,7 +18,8 @@ MAX_PROPERTIES = 100  # Of one resource.
 MAX_GROUPS = 20  # Of properties of one resource: those that exist, those that do not, and so on.
 MAX_ADDRESS_CHARACTERS = 20_000
 MAX_TEXT_CHARACTERS = 8_000_000  # An event or contact may have pictures in it.
-MAX_TOKEN_BYTES = 1_000_000  # The parser looks at a tag from its start again whenever a piece of it arrives.
+MAX_TOKEN_BYTES = 256 * 1024  # The parser looks at a tag from its start again whenever a piece of it arrives.
+PIECE_BYTES = 64 * 1024  # A server may send very small pieces, so they are put together before they are parsed.
 BUFFER_CHARACTERS = 64 * 1024
 
 _RESPONSE, _HREF, _PROPSTAT, _STATUS, _PROP = (f"{DAV} {n}" for n in ("response", "href", "propstat", "status", "prop"))
@@ -88,7 +89,7 @@ def read_resources(pieces: Iterable[bytes], base: str, most: int = MAX_RESOURCES
                 if number == most:
                     return
         parser.Parse(b"", True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # The last two for encodings that Python cannot use.
         raise NotDav from error
 
 

@@ -126,3 +126,10 @@ def test_a_text_that_is_too_long_takes_no_other_with_it(monkeypatch: pytest.Monk
         0,
         1000,
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "idna", "punycode", "zlib_codec", "none-such", "cp037"])
+def test_an_encoding_that_cannot_be_read_is_no_answer(encoding: str) -> None:
+    """Python has encodings that no XML can have, and reports them in many ways."""
+    with pytest.raises(NotDav):
+        read(f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + answer())
