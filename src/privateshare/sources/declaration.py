@@ -177,6 +177,10 @@ class SourceInfo:
     has_directory: bool = False
     proves_person: bool = True
 
+    def sample_name(self, sample_id: str) -> str:
+        """Return the name of a sample data set, in English; its id if the source does not have it any more."""
+        return next((sample.name for sample in self.samples if sample.id == sample_id), sample_id)
+
     @property
     def has_own_data(self) -> bool:
         """Whether a person can connect their own data, and not only samples."""

@@ -223,9 +223,12 @@ def _card(
         waits = export.progress is None
         percent = None if export.progress is None else int(export.progress * 100)
         return FoundExport(export.id, field, mark, name, export.file, percent=percent, waits=waits)
+    owner = summary.identity.owner_name
+    if export.sample is not None and source is not None:
+        owner = words.say(source.info.sample_name(export.sample))
     if not known.may_belong_here(export.source, summary.identity):
         problem = words.say(PROBLEMS["another"])
-        return FoundExport(export.id, field, mark, name, export.file, summary.identity.owner_name, problem=problem)
+        return FoundExport(export.id, field, mark, name, export.file, owner, problem=problem)
     note = upload_note(words, UUID(export.id), summary.left_out)
     kinds = sorted(summary.kinds.items(), key=lambda one: -one[1].number)
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
@@ -245,7 +248,7 @@ def _card(
         mark,
         name,
         export.file,
-        summary.identity.owner_name,
+        owner,
         period(words, list(summary.kinds.values())),
         words.count("%(num)s entry", "%(num)s entries", number),
         counted[:MAX_KINDS_SHOWN],

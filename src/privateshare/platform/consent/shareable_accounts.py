@@ -146,8 +146,8 @@ def owner_of(sources: Sources, words: Translator, account: AccountRow, library: 
 def sample_name(sources: Sources, words: Translator, account: AccountRow) -> str:
     """Return the name of an account's sample data set."""
     source = sources.connectable.get(account.source_id)
-    names = {sample.id: sample.name for sample in source.info.samples} if source else {}
-    return words.say(names.get(account.sample or "", account.sample or ""))
+    sample_id = account.sample or ""
+    return words.say(source.info.sample_name(sample_id) if source else sample_id)
 
 
 async def _ticked(visit: Visit) -> set[UUID]:

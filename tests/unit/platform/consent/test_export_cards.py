@@ -22,6 +22,7 @@ from privateshare.platform.library.waiting_exports import SILENCE, WaitingExport
 from privateshare.sources.contract import Broken, Identity
 from privateshare.sources.failures import UNKNOWN, LeftOut, Reason
 from privateshare.sources.object_counts import CountedObjects
+from privateshare.sources.registry import Sources
 
 GOODREADS, BOOK = 9041, 9011
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -197,3 +198,14 @@ def test_a_source_with_nothing_in_a_file_of_another_is_not_shown(
     assert len(export_cards(WORDS, {}, [nothing], NOBODY, NOW)) == 1
     reading = new_export("books.csv", GOODREADS)
     assert len(export_cards(WORDS, {}, [reading, nothing], NOBODY, reading.touched)) == 2
+
+
+@pytest.mark.parametrize(
+    ("sample", "owner"), [(None, "Ann"), ("default", "An invented person"), ("of long ago", "of long ago")]
+)
+def test_a_sample_that_is_brought_in_has_its_name(sample: str | None, owner: str) -> None:
+    """Not the name that stands in its objects."""
+    export = ready(ANN)
+    export.sample = sample
+    (card,) = export_cards(WORDS, Sources().connectable, [export], NOBODY, NOW)
+    assert card.owner == owner
