@@ -30,6 +30,7 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _LISTED = re.compile(rb'^\((?P<flags>[^)]*)\) (?P<delimiter>"(?:[^"\\]|\\.)"|NIL) (?P<name>.*)$', re.DOTALL)
 _SIZE = re.compile(rb"RFC822\.SIZE (\d{1,18})")
 _UID = re.compile(rb"UID (\d{1,18})")
+_NUMBER = re.compile(rb"(?<!\S)\d{1,10}(?!\S)")
 
 
 class _BoundedSocket(io.RawIOBase):
@@ -141,9 +142,10 @@ class Mailbox:
         with _failures():
             self._imap.allow()
             status, found = self._imap.uid("SEARCH", f"UID {since}:*")
-        words = b" ".join(part for part in found if isinstance(part, bytes)).split() if status == "OK" else []
-        # The server names the last message even if its number is smaller.
-        return sorted(number for word in words if word.isdigit() and (number := int(word)) >= since)
+        lines = (line for line in found if isinstance(line, bytes)) if status == "OK" else ()
+        numbers = (int(number[0]) for line in lines for number in _NUMBER.finditer(line))
+        # The server names the last message even if its number is smaller, and it may name one many times.
+        return sorted({number for number in numbers if number >= since})
 
     def batches(self, numbers: Sequence[int]) -> Iterator[list[int]]:
         """Divide messages of the selected folder into parts that are small enough for one request each."""
@@ -288,6 +290,6 @@ def _failures() -> Iterator[None]:
 
 
 def _number(found: Any) -> int:
-    """Return the number in an untagged response; 0 if there is none."""
+    """Return the number in an untagged response; 0 if there is none, or if it has more digits than IMAP allows."""
     word = found[-1] if found else None
-    return int(word) if isinstance(word, bytes) and word.isdigit() else 0
+    return int(word) if isinstance(word, bytes) and _NUMBER.fullmatch(word) is not None else 0

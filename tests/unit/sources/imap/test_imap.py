@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -323,6 +323,26 @@ def test_a_server_that_does_not_tell_sizes_is_asked_for_few(server: ImapServer) 
     source, connection = connected(server.address)
     assert len(read(source, connection)[0]) == 5
     assert fetched(server) == [2, 2, 1]
+
+
+def test_what_a_server_lists_is_fetched_once(server: ImapServer) -> None:
+    """Numbers that it repeats would be fetched again and again, and one with thousands of digits is no number."""
+    server.folders = {"INBOX": [message(number) for number in range(5)]}
+    server.faults["SEARCH"] = [f"* SEARCH {'2 ' * 100_000}{'9' * 5000} 4 -1 1\r\n{{tag}} OK done"]
+    source, connection = connected(server.address)
+    assert len(read(source, connection)[0]) == 3
+    assert fetched(server) == [3]
+
+
+@pytest.mark.parametrize("digits", [11, 25, 5000])
+def test_a_number_of_too_many_digits_is_none(server: ImapServer, digits: int) -> None:
+    """The numbers of a folder are stored, and a very long one cannot be."""
+    told = f"* 120 EXISTS\r\n* OK [UIDVALIDITY {'9' * digits}] x\r\n* OK [UIDNEXT {'9' * digits}] x\r\n"
+    server.folders = {"INBOX": [message(number) for number in range(5)]}
+    server.faults["EXAMINE"] = [f"{told}{{tag}} OK done"]
+    source, connection = connected(server.address)
+    with suppress(TryLater):  # imaplib itself ends the connection at some of them.
+        assert read(source, connection)[0] == []
 
 
 @pytest.mark.parametrize("command", ["LOGIN", "CAPABILITY"])
