@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from functools import partial
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from tests.flow.people import People
 from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.sessions import QUERY, triggered
 from tests.flow.wire import Tokens, Wire, check_error, unsealed
-from tests.patience import wait_for
+from tests.patience import GIVE_UP_SECONDS, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +212,31 @@ async def test_an_aborted_push_leaves_nothing(
     wait_for(lambda: arriving() <= aside)
     assert names() == before
     assert blobs() == stored
+
+
+@pytest.mark.protocol("10.1")
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+def test_a_refused_push_can_be_sent_to_its_end(writer: tuple[Wire, Tokens, Wire, Tokens], is_chunked: bool) -> None:
+    """A client may send the body only after the response. Its connection is not broken, and serves the next call."""
+    write, *_ = writer
+    address, body = urlsplit(write.origin), b"x" * 5000
+    head = (
+        f"POST /v1.7/{IMPORT} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        f"Authorization: Bearer {write.jwt(access_token='unknown')}\r\n"
+        f"FileDescriptor: {descriptor(write)['FileDescriptor']}\r\n"
+        f"{'Transfer-Encoding: chunked' if is_chunked else f'Content-Length: {len(body)}'}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=GIVE_UP_SECONDS) as connection:
+        connection.sendall(head.encode())
+        with HTTPResponse(connection, method="POST") as refused:
+            refused.begin()
+            assert refused.status == 401
+            assert json.loads(refused.read())["error"]["code"] == "InvalidToken"
+        connection.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if is_chunked else body)
+        connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+        with HTTPResponse(connection, method="GET") as healthy:
+            healthy.begin()
+            assert healthy.status == 200
 
 
 @pytest.mark.protocol("10.2")

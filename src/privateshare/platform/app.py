@@ -39,7 +39,14 @@ from privateshare.platform.consent.rendering import RedirectInstead
 from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.http.admitting import Admit
 from privateshare.platform.http.errors import add_error_handlers
-from privateshare.platform.http.requests import BodyLimit, RequestIds, StripBasePath, check_address, count_unsigned
+from privateshare.platform.http.requests import (
+    BodyLimit,
+    DiscardRest,
+    RequestIds,
+    StripBasePath,
+    check_address,
+    count_unsigned,
+)
 from privateshare.platform.http.routing import flat_router
 from privateshare.platform.me.routes import my_pages
 from privateshare.platform.operating.access_log import AccessLog
@@ -92,6 +99,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_middleware(RecordRequests, metrics=platform.metrics, access_log=AccessLog(platform.settings))
     if base := urlsplit(platform.settings.origin or "").path:
         app.add_middleware(StripBasePath, path=base)
+    app.add_middleware(DiscardRest)
     _add_routes(app)
     renderers = {"/apps/": render_page_error, "/me/": render_page_error, "/cloud/": storage.render_storage_error}
     add_error_handlers(app, renderers, render_page_error)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from secrets import token_hex
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -22,6 +23,8 @@ from privateshare.protocol.addresses import ONBOARD_PATH
 PATHS_FOR_ANY_HOST = ("/healthz", "/readyz", "/metrics", "/metrics/processes")
 MAX_BODY_BYTES = 1 << 20  # This limits bodies that are read into memory, not those read with `body_stream`.
 MAX_BODY_SECONDS = 60.0
+MAX_DISCARDED_BYTES = 8 << 20
+MAX_DISCARDING_SECONDS = 10.0
 
 YEAR_SECONDS = 365 * 24 * 3600
 ONLY_HTTPS = (b"strict-transport-security", f"max-age={YEAR_SECONDS}".encode())
@@ -95,6 +98,43 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_some, send)
+
+
+class DiscardRest:
+    """ASGI middleware that receives the rest of a body that was not read, after the response, and discards it.
+
+    Otherwise the server closes the connection at once, and a client that still sends may see a broken connection
+    instead of the response. The Node client would then lose a push whose token it should refresh.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _is_body_sent(scope):
+            await self._app(scope, receive, send)
+            return
+        is_complete = False
+
+        async def receive_some() -> Message:
+            nonlocal is_complete
+            message = await receive()
+            is_complete = not message.get("more_body")
+            return message
+
+        await self._app(scope, receive_some, send)
+        discarded = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MAX_DISCARDING_SECONDS):
+                while not is_complete and discarded < MAX_DISCARDED_BYTES:
+                    discarded += len((await receive_some()).get("body", b""))
+
+
+def _is_body_sent(scope: Scope) -> bool:
+    """Return whether a client sends a body without waiting for permission (RFC 9110, 10.1.1)."""
+    headers = dict(scope["headers"])
+    has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+    return has_body and b"expect" not in headers
 
 
 class StripBasePath:
