@@ -319,7 +319,8 @@ async def test_every_upload_is_shown_before_it_is_added(
     """The page says whose it is, and how much of each kind from when to when. Until then, nothing is in the library."""
     file, http = tmp_path / "file.zip", httpx2.Client()
     is_bring = way.endswith("bring")
-    file.write_bytes(taken if is_bring else spotify_zip([play(number, username="somebody") for number in range(3)]))
+    with_film = changed(taken, lambda files: files.update({"holiday.mp4": b"film"}))
+    file.write_bytes(with_film if is_bring else spotify_zip([play(number, username="somebody") for number in range(3)]))
     claims = known_person(mia.wire, http).claims
     async with platform.database.transaction() as db:
         library = (await consent_by_id(db, claims["consentid"])).library_id
@@ -335,6 +336,7 @@ async def test_every_upload_is_shown_before_it_is_added(
     assert "Spotify" in said
     assert re.search(r"What you listened to and when \d+ · 20\d\d", said), said
     assert "Whose " in said
+    assert ("1 file of a kind of which nothing is taken: .mp4" in said) == is_bring, said
     async with platform.database.session() as db:
         archives = select(func.count()).select_from(ArchiveRow).where(ArchiveRow.library_id == library)
         accounts = select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library)

@@ -37,6 +37,8 @@ MAX_ORIGIN_BYTES = 8 * 1024
 MAX_ACCOUNTS = 1000
 MAX_NAME_CHARACTERS = 1000
 TYPE = re.compile(r"[A-Z_]{1,40}")
+# Besides its data, an archive has pages, copies in other formats, and what apps pushed.
+OUR_PATH = re.compile(r"index\.html|manifest\.json|(data|pages|apps)/.+", re.DOTALL)
 DATA_PATH = re.compile(r"data/[a-z0-9-]+/[a-z0-9-]+(\.origins)?\.ndjson")
 
 
@@ -207,10 +209,8 @@ class TakeOut:
     def _written(self, account: TakenAccount, connection: Connection, types: Collection[int]) -> Iterator[Written]:
         assert connection.archive is not None
         kinds = [kind for kind in account.kinds if kind.object_type in types and kind.schema == self.info.schema]
-        wanted = {path for kind in kinds for path in (kind.path, kind.origins)}
-        with opened_upload(connection.archive, connection.left_out, lambda path: path not in wanted) as files:
+        with opened_upload(connection.archive, connection.left_out, lambda path: not OUR_PATH.fullmatch(path)) as files:
             found = {file.path: file for file in files}
-            connection.left_out.skipped.clear()  # The others are pages, copies in other formats, and other sources.
             for kind in kinds:
                 if kind.path in found:
                     yield from _objects(kind, found, connection.left_out)
