@@ -24,7 +24,7 @@ from privateshare.platform.consent.locales import (
 )
 from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.person_cookie import set_person_cookie
-from privateshare.platform.consent.translation import Translator
+from privateshare.platform.consent.translation import Translator, within_itself
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.operating.settings import Settings
 from privateshare.protocol.addresses import ONBOARD_PATH
@@ -53,7 +53,6 @@ SAFE_HEADERS = {
 # The values of a page that cannot be shown again, so that it must have no links to other languages.
 SHOWN_ONCE: Mapping[str, object] = {"languages": ()}
 
-BIDI_OPENING_ISOLATES, BIDI_CLOSING_ISOLATE = "\u2066\u2067\u2068", "\u2069"
 BIDI_CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
@@ -142,16 +141,9 @@ def _operator(settings: Settings) -> Mapping[str, str]:
 def isolated(text: str) -> Markup:
     """Wrap text of other people in `<bdi>`, so that its writing direction does not affect the text around it.
 
-    A U+2069 that closes no isolate within the text is removed, because it would close the `<bdi>` itself.
+    A U+2069 that closes no isolate within the text would close the `<bdi>` itself: see `within_itself`.
     """
-    kept, depth = [], 0
-    for character in text:
-        depth += (character in BIDI_OPENING_ISOLATES) - (character == BIDI_CLOSING_ISOLATE)
-        if depth < 0:
-            depth = 0
-        else:
-            kept.append(character)
-    return Markup("<bdi>{}</bdi>").format("".join(kept))
+    return Markup("<bdi>{}</bdi>").format(within_itself(text))
 
 
 def app_words(text: AppText, page_language: str) -> Markup:

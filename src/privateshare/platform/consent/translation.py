@@ -29,15 +29,30 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's customary name
     return text
 
 
+BIDI_OPENING_ISOLATES, BIDI_CLOSING_ISOLATE = "\u2066\u2067\u2068", "\u2069"
+
+
 def text_direction(text: str) -> str:
     """Return the writing direction of a text's first letter: ltr or rtl; empty if it has no letter."""
     classes = (bidirectional(letter) for letter in text)
     return next(({"L": "ltr"}.get(found, "rtl") for found in classes if found in ("L", "R", "AL")), "")
 
 
+def within_itself(text: str) -> str:
+    """Remove each U+2069 that closes no isolate within the text, and close the isolates that it leaves open."""
+    kept, depth = [], 0
+    for character in text:
+        depth += (character in BIDI_OPENING_ISOLATES) - (character == BIDI_CLOSING_ISOLATE)
+        if depth < 0:
+            depth = 0
+        else:
+            kept.append(character)
+    return "".join(kept) + BIDI_CLOSING_ISOLATE * depth
+
+
 def isolated_text(text: str) -> str:
     """Isolate text of other people where there can be no markup, so that it does not reorder the text around it."""
-    return f"\u2068{text}\u2069" if text else ""
+    return f"\u2068{within_itself(text)}{BIDI_CLOSING_ISOLATE}" if text else ""
 
 
 def _isolated(name: str) -> str:

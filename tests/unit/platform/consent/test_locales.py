@@ -22,7 +22,7 @@ from privateshare.platform.consent.locales import (
     display_name,
 )
 from privateshare.platform.consent.locales.update import read_catalogue, texts
-from privateshare.platform.consent.translation import Translator
+from privateshare.platform.consent.translation import Translator, isolated_text
 
 TRANSLATED = [language for language in LANGUAGES if language != FALLBACK]
 GAP = re.compile(r"%\(\w+\)[sd]")
@@ -188,6 +188,21 @@ def test_words_follow_the_language() -> None:
     assert Translator("en").object_type(424242) == "Other"
     names = ["English", "Nederlands", "Deutsch", "Français", "Español", "العربية"]
     assert [display_name(language) for language in LANGUAGES] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "isolated"),
+    [
+        ("", ""),
+        ("name", "\u2068name\u2069"),
+        ("a\u2069\u202eb", "\u2068a\u202eb\u2069"),
+        ("a\u2067b\u2069\u2069c", "\u2068a\u2067b\u2069c\u2069"),
+        ("a\u2066b\u2067", "\u2068a\u2066b\u2067\u2069\u2069\u2069"),
+    ],
+)
+def test_a_name_cannot_leave_its_isolate(text: str, isolated: str) -> None:
+    """It neither closes the isolate around it nor keeps that open."""
+    assert isolated_text(text) == isolated
 
 
 def test_values_are_isolated_in_arabic() -> None:

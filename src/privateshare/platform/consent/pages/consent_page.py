@@ -16,11 +16,11 @@ from privateshare.platform.consent.key_facts import key_facts
 from privateshare.platform.consent.link_parameters import is_language
 from privateshare.platform.consent.notice import shown_to
 from privateshare.platform.consent.person_description import describe_person
-from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.rendering import PageRoute, isolated_parts, redirect
 from privateshare.platform.consent.shareable_accounts import asking_of, shareable_accounts
 from privateshare.platform.consent.source_choice import asks_for_sources, source_on_device
 from privateshare.platform.consent.terms import read_terms
-from privateshare.platform.consent.translation import N_, isolated_text
+from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import REVIEWED, PostedForm, UnfinishedVisit, Visit, journey_page, require_kind
 from privateshare.platform.db.tables import AccountRow
@@ -173,10 +173,9 @@ async def _uploads(visit: Visit) -> dict[UUID, list[UploadNote]]:
     for archive in await archives_of_journey(visit.db, visit.journey):
         file = file_of(archive, library)
         note = upload_note(visit.words, archive.id, file.summary.left_out)
-        name = isolated_text(file.name) if file.name else ""
         dates = period(visit.words, list(file.summary.kinds.values()))
         # Without a name and the dates, two files of one source would look alike.
-        note = replace(note, name=" · ".join(filter(None, (name, dates))))
+        note = replace(note, name=isolated_parts((file.name, dates), " · "))
         found.setdefault(archive.account_id, []).append(note)
     return found
 
