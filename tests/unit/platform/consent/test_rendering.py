@@ -55,7 +55,7 @@ def test_static_files_are_kept_for_good() -> None:
         ("<b>\u202eyfrneG", "&lt;b&gt;\u202eyfrneG"),
         ("\u2067a\u2069b", "\u2067a\u2069b"),
         ("a\u2069\u202eb", "a\u202eb"),
-        ("\u2066a\u2069\u2069\u2069b\u2068", "\u2066a\u2069b\u2068"),
+        ("\u2066a\u2069\u2069\u2069b\u2068", "\u2066a\u2069b\u2068\u2069"),
     ],
 )
 def test_others_words_are_kept_apart(text: str, shown: str) -> None:
