@@ -19,7 +19,7 @@ from privateshare.platform.db.statements import Statement
 MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS = 0.25, 5.0
 # The watch pauses for this many times as long as its last query took. So thousands of waiting requests leave nearly all
 # of the machine to others.
-PAUSE_PER_QUERY = 40
+PAUSE_PER_QUERY = 60
 
 log = structlog.get_logger()
 

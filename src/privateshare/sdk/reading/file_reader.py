@@ -130,7 +130,8 @@ class FileReader:
         """Return the files that are ready now. Nobody else gets them."""
         with self._changed:
             files = list(self._ready)
-            self._drop_ready()
+            if files:  # Otherwise nothing changes, and whoever asks again at each change would never wait.
+                self._drop_ready()
             return files
 
     def discard(self) -> None:

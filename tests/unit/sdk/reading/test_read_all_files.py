@@ -10,6 +10,7 @@ from tests.unit.sdk.scripted import KEY, Scripted, content, file_list, scripted
 
 from privateshare import AsyncPrivateShare, File, FileError, FileIntegrityError, NetworkError, PrivateShare
 from privateshare.protocol import jwt
+from privateshare.sdk.reading.file_reader import FileReader
 from privateshare.sdk.tokens import Token, UserAccessToken
 
 END = time.time() + 86_400
@@ -40,6 +41,22 @@ def test_slow_files_are_not_affected_when_other_workers_finish() -> None:
         assert is_whole(files, NAMES)
         assert reading.result().errors == []
         assert set(platform.asked.values()) == {1}
+
+
+def test_a_loop_waits_while_no_file_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks again after a change, and not all the time: that would take the processor from the downloads."""
+    asked: list[int] = []
+    take = FileReader.take
+
+    def counted(reader: FileReader) -> list[File]:
+        asked.append(len(found := take(reader)))
+        return found
+
+    monkeypatch.setattr(FileReader, "take", counted)
+    slow = {name: ["slow"] for name in NAMES[:3]}
+    with scripted(Scripted(lambda _: file_list(NAMES[:3]), slow)) as platform, client_of(platform) as app:
+        assert is_whole(list(app.read_all_files("session", TOKEN)), NAMES[:3])
+    assert len(asked) < 50
 
 
 def test_an_interrupted_download_is_retried() -> None:
