@@ -1,7 +1,6 @@
 """What can be done to the parts of a platform: their processes, the store, and the connections of apps."""
 
 import asyncio
-import os
 import random
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import psutil
 from tests.chaos.link import Link
 from tests.chaos.s3_server import Faults
 from tests.chaos.store import FaultyStore
+from tests.processes import send_signal
 
 Fault = Callable[[random.Random], Awaitable[str]]
 LONGEST_PAUSE_SECONDS = 4.0
@@ -120,11 +120,9 @@ def _limit_files(processes: list[psutil.Process], size: str) -> None:
 
 async def _pause_for(pids: Sequence[int], seconds: float) -> None:
     for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
+        send_signal(pid, signal.SIGSTOP)
     try:
         await asyncio.sleep(seconds)
     finally:
         for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            send_signal(pid, signal.SIGCONT)

@@ -30,6 +30,7 @@ from tests.flow.replicas import start_replica
 from tests.flow.served import Served, serving
 from tests.patience import wait_for
 from tests.ports import free_port
+from tests.processes import send_signal
 
 SERVERS = ("api-1", "api-2", "api-3", "worker-1", "worker-2")
 CONFIGURATION = """
@@ -126,7 +127,7 @@ class Machines:
             return "nothing is done, since the replica has taken over before"
         self.failed_over = True
         pid = int((self.folder / "primary" / "cluster" / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
+        send_signal(pid, signal.SIGKILL)
         await self.primary.stop()
         own = database_url(self.folder / "replica")
         async with await psycopg.AsyncConnection.connect(own, autocommit=True) as connection:

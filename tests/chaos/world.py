@@ -23,6 +23,7 @@ from tests.flow.poolers import start_pgbouncer
 from tests.flow.proxies import UNPACKED
 from tests.flow.served import Served, serving_as_people_do
 from tests.ports import free_port
+from tests.processes import send_signal
 
 PROCESSES = "2"  # For requests; with them comes one for syncs.
 REVIVAL_SECONDS = 10
@@ -155,7 +156,7 @@ class World:
 
     async def kill_postgres(self, chance: random.Random) -> str:
         """Kill PostgreSQL, and start it again a moment later."""
-        os.kill(self._postmaster(), signal.SIGKILL)
+        send_signal(self._postmaster(), signal.SIGKILL)
         await self.postgres.stop()
         await asyncio.sleep(chance.uniform(0, LONGEST_PAUSE_SECONDS))
         await self._restart_postgres()

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.patience import GIVE_UP_SECONDS
+from tests.processes import send_signal
 
 CREATE = ("--purpose", "To test", "--redirect-uri", "https://app.example/return?kept=1")
 
@@ -65,7 +66,7 @@ class CommandProcess:
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal, unless it has ended."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            send_signal(self.pid, number)
 
     def kill(self) -> None:
         """End it with SIGKILL."""

@@ -20,6 +20,7 @@ from tests.flow.sdk_client import client_of
 from tests.flow.served import Served
 from tests.flow.wire import REDIRECT_URI, query_of
 from tests.patience import GIVE_UP_SECONDS
+from tests.processes import send_signal
 
 SYNTHEA = Path(__file__).parents[1] / "data" / "synthea"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,7 +33,7 @@ def demo_folder(tmp_path: Path) -> Iterator[Path]:
     yield folder
     running = folder / "running.json"
     if running.exists():
-        os.kill(json.loads(running.read_text())["pid"], signal.SIGTERM)
+        send_signal(json.loads(running.read_text())["pid"], signal.SIGTERM)
 
 
 def run_demo(folder: Path) -> str:

@@ -23,6 +23,7 @@ from privateshare.version import VERSION
 from tests.flow.command_line import run_command
 from tests.flow.served import Served, serving, serving_as_people_do
 from tests.patience import GIVE_UP_SECONDS, wait_for
+from tests.processes import kill_group, send_signal
 
 ROOT = os.geteuid() == 0
 
@@ -109,8 +110,8 @@ def test_all_data_survives_a_kill_of_the_group(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(data) as first:
         before = key_ids(first)
-        os.kill(postgres_pid(data), signal.SIGKILL)
-        os.killpg(first.process.pid, signal.SIGKILL)
+        send_signal(postgres_pid(data), signal.SIGKILL)
+        kill_group(first.process.pid)
         first.process.wait()
     with serving(data) as second:
         assert key_ids(second) == before
@@ -178,7 +179,7 @@ def test_ends_when_its_postgresql_dies(tmp_path: Path) -> None:
     """It ends with status 1 and a message, so that a supervisor can restart it."""
     data = tmp_path / "data"
     with serving(data) as served:
-        os.kill(postgres_pid(data), signal.SIGKILL)
+        send_signal(postgres_pid(data), signal.SIGKILL)
         assert served.process.wait(GIVE_UP_SECONDS) == 1
         assert "PostgreSQL ended with status -9" in served.log.read_text()
 

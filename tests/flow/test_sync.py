@@ -1,8 +1,6 @@
 """Tests of syncs: they survive crashes, are shared by parallel sessions, and stop when no session waits."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -32,6 +30,7 @@ from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.sweeping import sweep_whole
 from tests.flow.syncing import SOME_FILES, contents, file_count
 from tests.patience import GIVE_UP_SECONDS
+from tests.processes import kill_group
 
 
 @asynccontextmanager
@@ -94,7 +93,7 @@ async def test_a_sync_survives_a_crash_of_the_server(tmp_path: Path) -> None:
             with suppress(OperationalError):  # Its database ends with it.
                 async with held_up(platform, library_id):
                     killed_at = await file_count(platform, library_id)
-                    os.killpg(first.process.pid, signal.SIGKILL)
+                    kill_group(first.process.pid)
                     first.process.wait()
     with serving(data) as second:
         wire.origin = second.origin

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
@@ -52,6 +51,7 @@ from tests.flow.served import serving
 from tests.flow.syncing import begun
 from tests.flow.wire import b64, ps512
 from tests.patience import GIVE_UP_SECONDS
+from tests.processes import kill_group
 
 DAYS = timedelta(days=2)
 SYNC_JOB = "task_name = 'sync_account'"
@@ -384,7 +384,7 @@ async def test_a_blob_of_a_killed_writer_is_deleted(tmp_path: Path) -> None:
                     call = asyncio.create_task(asyncio.to_thread(push))
                     while len(pushed(platform)) < 2:
                         await asyncio.sleep(0.01)
-                    os.killpg(served.process.pid, signal.SIGKILL)
+                    kill_group(served.process.pid)
                     served.process.wait()
     with pytest.raises(httpx2.TransportError):
         await call

@@ -6,15 +6,15 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 
 import orjson
 import pytest
 from tests.archives import play, small_record, spotify_zip, zipped
-from tests.patience import GIVE_UP_SECONDS
+from tests.patience import GIVE_UP_SECONDS, until
+from tests.processes import children, is_running
 
 from privateshare.platform import archive_readers
 from privateshare.platform.archive_readers import ArchiveReaders, ReaderFailed
@@ -323,16 +323,6 @@ async def test_cancelling_ends_the_reader() -> None:
     readers.close()
 
 
-def children(parent: int | str = "self") -> set[int]:
-    """Return the processes that a process started, this one unless another is named."""
-    found: set[int] = set()
-    with suppress(FileNotFoundError, ProcessLookupError):  # Processes, and threads of other tests, end meanwhile.
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):
-                found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return found
-
-
 async def test_few_archives_are_read_at_a_time() -> None:
     """However many archives arrive at once, all of them are read in the end."""
     of_others = children()
@@ -378,17 +368,7 @@ async def test_a_reader_ends_with_the_platform(tmp_path: Path) -> None:
     (reader,) = children(server)
     process.send_signal(signal.SIGKILL)
     await process.wait()
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while is_alive(server) or is_alive(reader):
-        assert time.monotonic() < give_up
-        await asyncio.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    await until(lambda: not is_running(server) and not is_running(reader))
 
 
 def test_the_reader_ignores_the_current_folder_and_environment() -> None:

@@ -12,28 +12,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.patience import GIVE_UP_SECONDS
+from tests.patience import GIVE_UP_SECONDS, wait_for
+from tests.processes import children, command_line, is_running, send_signal
 
 from privateshare.platform.reader_processes import ForkedReader, ReaderForks
 from privateshare.sources.confinement import ARCHITECTURES
 from privateshare.sources.frames import FrameKind, encode_json, read_frame, write_frame
 from privateshare.sources.reader_server import MAX_DESCRIPTORS
 
-
-def children(pid: int | str) -> set[int]:
-    """Return the processes that a process started."""
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # Threads of other tests end meanwhile.
-            found |= {int(child) for child in (task / "children").read_text().split()}
-    return found
-
-
 OTHERS: set[int] = set()  # Platforms of other tests in this process have such processes too.
 
 
 def servers() -> set[int]:
-    return {pid for pid in children("self") if b"reader_server" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {pid for pid in children() if "reader_server" in command_line(pid)}
 
 
 def server() -> int:
@@ -49,13 +40,6 @@ def forks() -> Iterator[ReaderForks]:
     started = ReaderForks()
     yield started
     started.close()
-
-
-def until_gone(pid: int) -> None:
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while Path(f"/proc/{pid}").exists() and ") Z" not in Path(f"/proc/{pid}/stat").read_text():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 def files_of(pid: int) -> dict[int, str]:
@@ -117,21 +101,19 @@ def test_a_killed_server_is_replaced(forks: ReaderForks) -> None:
     """Its readers count as killed. The next reader gets another server."""
     lost = forks.start(None)
     (pid,), before = children(server()), server()
-    os.kill(before, signal.SIGKILL)
-    until_gone(before)
+    send_signal(before, signal.SIGKILL)
+    wait_for(lambda: not is_running(before))
     assert lost.wait(GIVE_UP_SECONDS) == -signal.SIGKILL
     assert end(forks.start(None)) == 0
     assert server() != before
     lost.stdin.close()  # type: ignore[union-attr]
-    until_gone(pid)
+    wait_for(lambda: not is_running(pid))
 
 
 def test_a_server_sleeps_while_nothing_is_read(forks: ReaderForks) -> None:
     """One that never waits would take a processor for as long as the platform runs."""
     end(forks.start(None))
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while ") S" not in Path(f"/proc/{server()}/stat").read_text():
-        assert time.monotonic() < give_up
+    wait_for(lambda: ") S" in Path(f"/proc/{server()}/stat").read_text())
 
 
 def test_a_package_that_cannot_be_imported_does_not_end_the_server(forks: ReaderForks) -> None:
@@ -147,8 +129,7 @@ def test_closing_ends_all_readers(forks: ReaderForks) -> None:
     readers = [forks.start(None) for _ in range(2)]
     pids = {server(), *children(server())}
     forks.close()
-    for pid in pids:
-        until_gone(pid)
+    wait_for(lambda: not any(is_running(pid) for pid in pids))
     assert all(reader.wait(GIVE_UP_SECONDS) == -signal.SIGKILL for reader in readers)
     with pytest.raises(OSError, match="closed"):
         forks.start(None)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.processes import is_running, send_signal
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.embedded.locks import FileLock, Locked
@@ -69,14 +70,6 @@ async def setting(url: str, name: str) -> str:
 
 def server_pid(folder: Path) -> int:
     return int((folder / "cluster" / "postmaster.pid").read_text().split()[0])
-
-
-def is_running(pid: int) -> bool:
-    """Return whether a process runs. A dead child that was not waited for yet has no command line."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
-    except FileNotFoundError:
-        return False
 
 
 @contextmanager
@@ -173,8 +166,8 @@ async def test_recovers_when_all_is_killed(folder: Path) -> None:
         writing = asyncio.create_task(write_on(url))
         while len(acknowledged) < 20:
             await asyncio.sleep(0.001)
+        send_signal(server_pid(folder), signal.SIGKILL)  # First, since it ends in order when its parent does.
         process.kill()
-        os.kill(server_pid(folder), signal.SIGKILL)
         await writing
     async with EmbeddedPostgres(folder) as url:
         assert set(await read(url)) >= set(acknowledged)
@@ -185,8 +178,8 @@ async def test_a_stale_process_id_is_ignored(folder: Path) -> None:
     with held(folder) as (process, url):
         await write(url, "acknowledged")
         left = {name: (folder / "cluster" / name).read_text() for name in ("postmaster.pid", SOCKET_LOCK)}
+        send_signal(server_pid(folder), signal.SIGKILL)  # First, since it ends in order when its parent does.
         process.kill()
-        os.kill(server_pid(folder), signal.SIGKILL)
     user = USER_IF_STARTED_AS_ROOT if ROOT else None
     with subprocess.Popen(["sleep", "600"], user=user) as stranger:
         for name, text in left.items():
@@ -249,7 +242,7 @@ async def test_reports_that_the_server_ended(folder: Path) -> None:
     """Code that watches the server learns that it ended."""
     postgres = EmbeddedPostgres(folder)
     async with postgres:
-        os.kill(server_pid(folder), signal.SIGKILL)
+        send_signal(server_pid(folder), signal.SIGKILL)
         with pytest.raises(ConfigurationError, match="ended with status -9"):
             await postgres.ended()
 
