@@ -13,7 +13,7 @@ from privateshare.platform.grants import consents, tokens
 from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
 from privateshare.platform.grants.journeys import ReturnTarget, find_journey, return_target
 from privateshare.platform.keys.secrets import hash_secret
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import start_session

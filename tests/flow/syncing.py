@@ -11,7 +11,7 @@ from privateshare.platform.db.tables import (
     SessionRow,
 )
 from privateshare.platform.grants.consents import record_consent
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import make_session, start_session

@@ -11,15 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.tables import AccountRow, JourneyRow, MergeRow
-from privateshare.platform.library.accounts import (
+from privateshare.platform.library.account_identities import account_identity, is_same_owner
+from privateshare.platform.library.archives import add_archive, agree_to_archives
+from privateshare.platform.library.connected_sources import (
     ConnectedSource,
-    account_identity,
     adopt_accounts,
     connect_account,
     is_proof_of_person,
-    is_same,
 )
-from privateshare.platform.library.archives import add_archive, agree_to_archives
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.undecided import undo_journey
 from privateshare.platform.me.merge_job import merge_libraries
@@ -79,8 +78,8 @@ async def test_only_a_sign_in_says_who_proves_to_be_the_person(platform: Platfor
         account = await connected(db, platform, library, ALICE, signs_in=True)
         assert {file.id for file in files} == {account.id}
         assert account_identity(account, library).objects_owner == "alice"
-        assert is_same(account, library, ALICE)
-        assert not is_same(account, library, MALLORY)
+        assert is_same_owner(account_identity(account, library), ALICE)
+        assert not is_same_owner(account_identity(account, library), MALLORY)
         assert await is_proof_of_person(db, library, SPOTIFY, ALICE)
         assert not await is_proof_of_person(db, library, SPOTIFY, MALLORY)
         assert not await is_proof_of_person(db, library, SPOTIFY, replace(ALICE, named=False))

@@ -36,7 +36,7 @@ from privateshare.platform.grants.deletions import ask_deletion, confirm_deletio
 from privateshare.platform.grants.receipts import Shown, find_receipt, list_receipts
 from privateshare.platform.grants.references import find_reference, new_reference, take_reference
 from privateshare.platform.grants.tokens import issue_code, redeem_code
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import pkce

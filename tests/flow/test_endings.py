@@ -29,7 +29,6 @@ from privateshare.platform.grants.replaying import replay_journal_if_wanted
 from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.library import erasure
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.archives import (
     add_archive,
     agree_to_archives,
@@ -40,6 +39,7 @@ from privateshare.platform.library.archives import (
     finish_archive,
     is_account_empty,
 )
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.erasure import (
     delete_exports,
     erase_account,

@@ -21,12 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import ConfigurationError
 from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow
 from privateshare.platform.keystore.store import KeyMissing, KeyStoreUnavailable
-from privateshare.platform.library.accounts import (
-    ConnectedSource,
-    account_display_name,
-    connect_account,
-    library_accounts,
-)
+from privateshare.platform.library.account_identities import account_display_name
+from privateshare.platform.library.accounts import library_accounts
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.erasure import erase_account, erase_library
 from privateshare.platform.library.libraries import KeyLost, KeyNotOpened, LibraryGone, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Identity

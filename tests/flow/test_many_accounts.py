@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 
 from privateshare.platform.db.tables import ContractRow, SessionRow, SessionSyncRow, SyncRow
 from privateshare.platform.grants.consents import set_consent_accounts
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import new_session

@@ -34,7 +34,7 @@ from privateshare.platform.grants.tokens import rotate_refresh_token
 from privateshare.platform.jobs.queue import SYNC
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library import storages
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.erasure import erase_library, forget_user
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.runtime import Platform

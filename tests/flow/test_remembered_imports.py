@@ -23,8 +23,8 @@ from privateshare.platform.db.tables import AccountRow, FileRow, SyncRow
 from privateshare.platform.jobs.queue import SYNC
 from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library import remembered
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.archives import add_archive
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.dropped_files import DroppedFiles
 from privateshare.platform.library.erasure import erase_account, remove_files_of_account
 from privateshare.platform.library.known_uploads import KnownUploads

@@ -17,8 +17,8 @@ from privateshare.platform.blobs.incoming import Received
 from privateshare.platform.blobs.sealed import UnreadableBlob, put_sealed
 from privateshare.platform.db.tables import AccountRow, ContractRow, FileRow, PushedFileRow, StoredFileRow
 from privateshare.platform.grants.consents import Agreed, record_consent
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.archives import add_archive
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import OpenLibrary, create_library
 from privateshare.platform.library.lost_files import FOUND
 from privateshare.platform.library.mapped_files import MappedFiles, record_files

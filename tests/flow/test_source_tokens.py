@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library import credentials
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.credentials import finish_revocations, fresh_token, open_token, revoke_token
 from privateshare.platform.library.erasure import erase_account, erase_library
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, create_library

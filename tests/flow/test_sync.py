@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow, ConsentRow, SessionRow, SessionSyncRow, SyncRow
 from privateshare.platform.keys.secrets import hash_secret
-from privateshare.platform.library.accounts import DETAILS
+from privateshare.platform.library.account_identities import DETAILS
 from privateshare.platform.library.erasure import erase_account, erase_library, withdraw_access
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.operating.settings import Settings

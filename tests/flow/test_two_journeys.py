@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow, JourneyRow
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.archives import add_archive, agree_to_archives
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles, record_files
 from privateshare.platform.library.object_buffer import ObjectBuffer

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from privateshare.platform.db.tables import BrowserRow, ConsentRow, LibraryRow, PasskeyRow
 from privateshare.platform.grants.consents import record_consent
 from privateshare.platform.grants.contracts import ContractTerms, create_application, create_contract
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.person.browsers import add_browser

@@ -15,7 +15,8 @@ from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.tables import AccountRow as AccountRow
 from privateshare.platform.grants.contracts import check_redirect_uri
 from privateshare.platform.grants.journeys import Start, begin_journey
-from privateshare.platform.library.accounts import SHOWN_ACCOUNTS, account_view, consented_accounts
+from privateshare.platform.library.account_views import account_view
+from privateshare.platform.library.accounts import SHOWN_ACCOUNTS, consented_accounts
 from privateshare.platform.library.erasure import erase_account, forget_user
 from privateshare.platform.library.libraries import LibraryGone, open_found_library, open_library
 from privateshare.platform.library.session_view import ACCOUNTS

@@ -31,7 +31,8 @@ from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.http.errors import request_id
 from privateshare.platform.http.requests import platform_of
-from privateshare.platform.library.accounts import account_identity, consented_accounts
+from privateshare.platform.library.account_identities import account_identity
+from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
 from privateshare.platform.operating.admission import place_given_up

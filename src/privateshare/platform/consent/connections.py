@@ -13,15 +13,14 @@ from privateshare.platform.consent.proof import Proof, record_proof
 from privateshare.platform.consent.visit import REVIEWED, Visit, extend
 from privateshare.platform.db.tables import AccountRow, ArchiveRow
 from privateshare.platform.keys.wrapping import new_data_key
-from privateshare.platform.library.accounts import (
+from privateshare.platform.library.account_identities import account_identity, could_belong_to, is_same_owner
+from privateshare.platform.library.archives import StoredArchive, add_archive
+from privateshare.platform.library.connected_sources import (
     ConnectedSource,
     adopt_accounts,
     connect_account,
-    could_belong_to,
     is_proof_of_person,
-    is_same,
 )
-from privateshare.platform.library.archives import StoredArchive, add_archive
 from privateshare.platform.library.credentials import without_refresh_token
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.read_exports import ExportFile
@@ -71,7 +70,7 @@ async def is_expected(visit: Visit, identity: Identity, *, signed_in: bool = Fal
     if account.id in library.lost_accounts:  # Nothing says whose it was. What is connected becomes a new account.
         return visit.proven
     if account.unproven_on is not None:
-        return signed_in and account.signed_in and is_same(account, library, identity)
+        return signed_in and account.signed_in and is_same_owner(account_identity(account, library), identity)
     return visit.proven and could_belong_to(account, library, identity)
 
 

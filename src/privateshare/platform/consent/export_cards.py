@@ -1,20 +1,20 @@
 """What a person sees of the exports in their files before anything is added: a card for each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
 from markupsafe import Markup
 
+from privateshare.platform.consent.known_accounts import KnownAccount, KnownAccounts
 from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.source_answers import PROBLEMS
 from privateshare.platform.consent.translation import N_, Translator, isolated_text
 from privateshare.platform.consent.upload_notes import left_out_words, upload_note
-from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.library.accounts import account_identity
-from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.account_identities import is_same_owner
+from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.library.waiting_exports import WaitingExport
 from privateshare.sources.contract import Identity, Source
 from privateshare.sources.object_counts import CountedObjects
@@ -43,6 +43,15 @@ class Decision:
     value: str
     label: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a person can decide about an export, what is chosen at first, and what they should know before."""
+
+    decisions: Sequence[Decision]
+    chosen: str
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,73 +108,11 @@ class FoundExport:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAccount:
-    """An account that the person has here already."""
-
-    id: UUID
-    source_id: int
-    identity: Identity
-    connected: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class KnownAccounts:
-    """The accounts that the person has here already.
-
-    Attributes:
-        readable: The accounts to which an export can be added.
-        unreadable: The sources of the accounts whose key is lost. An export of one of them begins a new account.
-        expected: The account that is connected again, and of which all exports must be; None if there is none.
-    """
-
-    readable: Sequence[KnownAccount] = ()
-    unreadable: Sequence[int] = ()
-    expected: KnownAccount | None = None
-
-    def of_source(self, source_id: int | None) -> Sequence[KnownAccount]:
-        """Return the readable accounts of a source."""
-        return [account for account in self.readable if account.source_id == source_id]
-
-    def account_of(self, source_id: int | None, identity: Identity) -> UUID | None:
-        """Return the account that an export is certainly added to; None if that is not known, or a new one."""
-        if self.expected is not None:
-            return self.expected.id
-        same = [one.id for one in self.of_source(source_id) if is_same_owner(one.identity, identity)]
-        return same[0] if len(same) == 1 else None
-
-    def may_belong_here(self, source_id: int | None, identity: Identity) -> bool:
-        """Return whether an export with this identity may be added here."""
-        if self.expected is None:
-            return True
-        known = self.expected.identity
-        is_same = known.provider_account_id == identity.provider_account_id
-        return self.expected.source_id == source_id and (is_same or not (known.named and identity.named))
-
-
-def known_accounts(library: OpenLibrary, accounts: Sequence[AccountRow], expected: UUID | None = None) -> KnownAccounts:
-    """Return those of the accounts that an export could belong to.
-
-    Args:
-        library: The library of the accounts.
-        accounts: The accounts.
-        expected: The account that is connected again, if it is one of them.
-    """
-    own = [row for row in accounts if row.sample is None]
-    lost = {row.source_id for row in own if row.id in library.lost_accounts}
-    known = [
-        KnownAccount(row.id, row.source_id, account_identity(row, library), row.created_at)
-        for row in own
-        if row.id not in library.lost_accounts
-    ]
-    return KnownAccounts(known, sorted(lost), next((one for one in known if one.id == expected), None))
-
-
 def export_cards(
     words: Translator,
     sources: Mapping[int, Source],
     exports: Sequence[WaitingExport],
-    known: "KnownAccounts",
+    known: KnownAccounts,
     now: datetime,
 ) -> Sequence[FoundExport]:
     """Build the cards of exports. A source that has nothing in a file has no card if another has something in it.
@@ -204,75 +151,76 @@ def _card(
     words: Translator,
     sources: Mapping[int, Source],
     export: WaitingExport,
-    known: "KnownAccounts",
+    known: KnownAccounts,
     now: datetime,
 ) -> FoundExport:
     source = sources.get(export.source) if export.source is not None else None
     name = words.source(export.source) if export.source is not None else ""
     mark = draw_mark(name or "?", source.info.brand if source else None)
-    field = f"decision-{export.id}"
-    problem = words.problem(export.problem) if export.problem else ""
+    card = FoundExport(export.id, f"decision-{export.id}", mark, name, export.file)
     if export.is_interrupted(now):
-        problem = words.say(INTERRUPTED)
+        return replace(card, problem=words.say(INTERRUPTED))
+    if export.problem is not None:
+        left_out = left_out_words(words, export.problem.left_out) if export.problem.left_out is not None else ()
+        return replace(card, left_out=left_out, problem=words.problem(export.problem))
     summary = export.summary
-    if problem:
-        told = export.problem.left_out if export.problem is not None else None
-        left_out = left_out_words(words, told) if told is not None else ()
-        return FoundExport(export.id, field, mark, name, export.file, left_out=left_out, problem=problem)
+    if summary is None and export.progress is None:
+        return replace(card, waits=True)
     if summary is None:
-        waits = export.progress is None
-        percent = None if export.progress is None else int(export.progress * 100)
-        return FoundExport(export.id, field, mark, name, export.file, percent=percent, waits=waits)
+        return replace(card, percent=int((export.progress or 0) * 100))
     owner = summary.identity.owner_name
     if export.sample is not None and source is not None:
         owner = words.say(source.info.sample_name(export.sample))
+    card = replace(card, owner=owner)
     if not known.may_belong_here(export.source, summary.identity):
-        problem = words.say(PROBLEMS["another"])
-        return FoundExport(export.id, field, mark, name, export.file, owner, problem=problem)
-    note = upload_note(words, UUID(export.id), summary.left_out)
+        return replace(card, problem=words.say(PROBLEMS["another"]))
+    return _with_content(words, card, summary, _offer(words, export, summary, known))
+
+
+def _with_content(words: Translator, card: FoundExport, summary: ExportSummary, offer: Offer) -> FoundExport:
+    """Return the card of an export that can be added: what is in it, and what the person can decide."""
     kinds = sorted(summary.kinds.items(), key=lambda one: -one[1].number)
     counted = [_counted(words, object_type, kind) for object_type, kind in kinds]
     number = sum(kind.number for kind in summary.kinds.values())
-    warning, decisions, chosen = _decisions(words, export, summary.identity, known)
-    values = {decision.value for decision in decisions}
-    if str(export.known_in) in values:
-        warning, chosen = words.say(IS_HERE, source=name), str(export.known_in)
-    elif export.known_in is not None and export.known_in == known.account_of(export.source, summary.identity):
-        warning = words.say(IS_HERE, source=name)
-    elif summary.complete and known.of_source(export.source):
-        lists = words.join_list([words.object_type(object_type) for object_type in summary.complete])
-        warning = " ".join(filter(None, (warning, words.say(REMOVES, kinds=lists))))
-    return FoundExport(
-        export.id,
-        field,
-        mark,
-        name,
-        export.file,
-        owner,
-        period(words, list(summary.kinds.values())),
-        words.count("%(num)s entry", "%(num)s entries", number),
-        counted[:MAX_KINDS_SHOWN],
-        counted[MAX_KINDS_SHOWN:],
-        note.left_out,
-        note.unused,
-        warning,
-        decisions,
-        chosen,
+    note = upload_note(words, UUID(card.id), summary.left_out)
+    return replace(
+        card,
+        period=period(words, list(summary.kinds.values())),
+        total=words.count("%(num)s entry", "%(num)s entries", number),
+        kinds=counted[:MAX_KINDS_SHOWN],
+        more_kinds=counted[MAX_KINDS_SHOWN:],
+        left_out=note.left_out,
+        unused=note.unused,
+        warning=offer.warning,
+        decisions=offer.decisions,
+        chosen=offer.chosen,
     )
 
 
-def _decisions(
-    words: Translator, export: WaitingExport, identity: Identity, known: KnownAccounts
-) -> tuple[str, Sequence[Decision], str]:
-    """Return what the person should know, what they can decide, and what is chosen at first."""
+def _offer(words: Translator, export: WaitingExport, summary: ExportSummary, known: KnownAccounts) -> Offer:
+    """Return what a person can decide about an export, with a warning if it is known, or removes entries."""
+    offer, name = _decisions(words, export, summary.identity, known), words.source(export.source or 0)
+    if str(export.known_in) in {decision.value for decision in offer.decisions}:
+        return replace(offer, warning=words.say(IS_HERE, source=name), chosen=str(export.known_in))
+    if export.known_in is not None and export.known_in == known.account_of(export.source, summary.identity):
+        return replace(offer, warning=words.say(IS_HERE, source=name))
+    if summary.complete and known.of_source(export.source):
+        lists = words.join_list([words.object_type(object_type) for object_type in summary.complete])
+        warning = " ".join(filter(None, (offer.warning, words.say(REMOVES, kinds=lists))))
+        return replace(offer, warning=warning)
+    return offer
+
+
+def _decisions(words: Translator, export: WaitingExport, identity: Identity, known: KnownAccounts) -> Offer:
+    """Return what the person can decide by whose export it is, and which accounts they have already."""
     own, name = known.of_source(export.source), words.source(export.source or 0)
     drop = Decision(DROP, words.say(N_("Not this one")), words.say(N_("It is deleted, and nothing of it is kept.")))
     add = Decision(ADD, words.say(N_("Add it")))
     if export.sample is not None:  # A sample that is brought in from another PrivateShare belongs to nobody.
-        return "", [add, drop], ADD
+        return Offer([add, drop], ADD)
     if known.expected is not None or any(is_same_owner(account.identity, identity) for account in own):
         hint = words.say(N_("It is added to your account at %(source)s that is here already."), source=name)
-        return "", [Decision(ADD, add.label, hint), drop], ADD
+        return Offer([Decision(ADD, add.label, hint), drop], ADD)
     possible = [account for account in own if not (identity.named and account.identity.named)]
     if possible:
         same = [_same(words, account) for account in possible]
@@ -280,7 +228,7 @@ def _decisions(
         warning = words.say(
             N_("The file does not show whether it is of the account at %(source)s that is here already."), source=name
         )
-        return warning, [*same, another, drop], same[0].value if len(same) == 1 else ""
+        return Offer([*same, another, drop], same[0].value if len(same) == 1 else "", warning)
     if own:
         names = words.comma.join(isolated_text(account.identity.display_name) for account in own)
         warning = words.say(
@@ -288,8 +236,9 @@ def _decisions(
             source=name,
             names=names,
         )
-        return warning, [add, drop], ""
-    return words.say(KEY_LOST, source=name) if export.source in known.unreadable else "", [add, drop], ADD
+        return Offer([add, drop], "", warning)
+    warning = words.say(KEY_LOST, source=name) if export.source in known.unreadable else ""
+    return Offer([add, drop], ADD, warning)
 
 
 def decided(cards: Sequence[FoundExport], answers: Mapping[str, str]) -> Mapping[str, str] | None:
@@ -309,11 +258,6 @@ def chosen_account(decision: str) -> UUID | Literal["another"] | None:
     if decision == ADD:
         return None
     return "another" if decision == ANOTHER else UUID(decision)
-
-
-def is_same_owner(one: Identity, other: Identity) -> bool:
-    """Return whether two identities are certainly the same account."""
-    return one.named and other.named and one.provider_account_id == other.provider_account_id
 
 
 def _same(words: Translator, account: KnownAccount) -> Decision:

@@ -15,7 +15,8 @@ from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, ContractRow
 from privateshare.platform.grants.consents import accounts_shared_before
-from privateshare.platform.library.accounts import account_owner_name, library_accounts
+from privateshare.platform.library.account_identities import account_owner_name
+from privateshare.platform.library.accounts import library_accounts
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import ContractDocument

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from privateshare.errors import PrivateShareError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.account_identities import account_identity
 from privateshare.platform.library.archives import upload_fingerprint
 from privateshare.platform.library.libraries import AccountGone, LibraryGone, open_library
 from privateshare.platform.library.read_exports import ExportSummary

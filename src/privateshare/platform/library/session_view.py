@@ -11,7 +11,8 @@ import orjson
 from privateshare.errors import DataUnreadable, FileNotFound
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow, SessionRow
-from privateshare.platform.library.accounts import ShownAccount, account_view, shown_accounts
+from privateshare.platform.library.account_views import account_view
+from privateshare.platform.library.accounts import ShownAccount, shown_accounts
 from privateshare.platform.library.delivery import (
     Delivery,
     ReadPermission,

@@ -21,15 +21,14 @@ from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     FoundExport,
-    KnownAccounts,
     chosen_account,
     decided,
     export_cards,
     is_being_read,
-    known_accounts,
     page_values,
 )
 from privateshare.platform.consent.export_reading import add_wanted, begin_reading, exports_read_by_now
+from privateshare.platform.consent.known_accounts import KnownAccounts, known_accounts
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm, read_form
@@ -37,8 +36,9 @@ from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, ch
 from privateshare.platform.db.tables import AccountRow, SyncRow
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.keys.wrapping import derive_key_from
-from privateshare.platform.library.accounts import ConnectedSource, connect_account, library_accounts
+from privateshare.platform.library.accounts import library_accounts
 from privateshare.platform.library.archives import add_archive
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, DroppedFiles
 from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports

@@ -32,7 +32,7 @@ from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.consent.rendering import page_template
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.db.tables import AccountRow, FileRow, PushedFileRow
-from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.account_identities import account_identity
 from privateshare.platform.library.libraries import AccountGone, KeyLost, OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_lines import title_of

@@ -23,7 +23,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.grants import postboxes, receipts
 from privateshare.platform.library import credentials, pushed_files
-from privateshare.platform.library.accounts import DETAILS
+from privateshare.platform.library.account_identities import DETAILS
 from privateshare.platform.library.archives import ARCHIVE_KEY, UPLOAD
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
 from privateshare.platform.library.remembered import IMPORTS

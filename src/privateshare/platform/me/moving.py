@@ -38,7 +38,7 @@ from privateshare.platform.db.tables import (
     UsagePersonRow,
 )
 from privateshare.platform.jobs.queue import defer_sync
-from privateshare.platform.library.accounts import account_hash, account_identity
+from privateshare.platform.library.account_identities import account_hash, account_identity
 from privateshare.platform.library.erasure import delete_blobs_later, destroy_keys_later
 from privateshare.platform.library.libraries import library_blob_prefix
 from privateshare.platform.me.merge_copies import Plan

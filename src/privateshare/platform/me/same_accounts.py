@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow, ConsentRow, FileRow, JourneyRow
-from privateshare.platform.library.accounts import account_identity, is_same
+from privateshare.platform.library.account_identities import account_identity
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import id_digest, pair_digest
@@ -127,9 +127,7 @@ def _may_be_same(account: AccountRow, library: OpenLibrary, other: AccountRow, o
     if (account.source_id, account.sample, account.type) != (other.source_id, other.sample, other.type):
         return False
     identity, known = account_identity(account, library), account_identity(other, others)
-    if identity.provider_account_id != known.provider_account_id:
-        return False
-    return is_same(other, others, identity) or not (identity.named or known.named)
+    return identity.provider_account_id == known.provider_account_id and identity.named == known.named
 
 
 async def _accounts(db: AsyncSession, library: OpenLibrary) -> list[AccountRow]:

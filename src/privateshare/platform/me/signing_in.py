@@ -37,7 +37,7 @@ from privateshare.platform.consent.translation import isolated_text
 from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here
 from privateshare.platform.db.tables import ProviderRow
 from privateshare.platform.http.requests import platform_of, public_address
-from privateshare.platform.library.accounts import ConnectedSource, connect_account
+from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.credentials import revoke_token
 from privateshare.platform.library.providers import search_providers
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor

@@ -20,7 +20,8 @@ from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, Conse
 from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.http.requests import base_path, public_address
-from privateshare.platform.library.accounts import account_owner_name, library_accounts
+from privateshare.platform.library.account_identities import account_owner_name
+from privateshare.platform.library.accounts import library_accounts
 from privateshare.platform.library.archives import archives_to_import
 from privateshare.platform.me.data_pages import KindCard, kind_cards
 from privateshare.platform.me.kind_charts import Chart, months_chart

@@ -23,7 +23,7 @@ from privateshare.platform.db.tables import (
     SyncRow,
 )
 from privateshare.platform.jobs.queue import defer_sync
-from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.account_identities import account_identity
 from privateshare.platform.library.archives import archives_to_import, finish_archive
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, open_library

@@ -10,7 +10,7 @@ import structlog
 
 from privateshare.platform.blobs.sealed import SealedReader, UnreadableBlob
 from privateshare.platform.db.tables import ArchiveRow
-from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.account_identities import account_identity
 from privateshare.platform.library.archives import (
     archive_key,
     content_fingerprint,

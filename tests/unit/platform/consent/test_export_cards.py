@@ -6,16 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from privateshare.platform.consent.export_cards import (
-    ADD,
-    ANOTHER,
-    DROP,
-    KnownAccount,
-    KnownAccounts,
-    decided,
-    export_cards,
-    is_being_read,
-)
+from privateshare.platform.consent.export_cards import ADD, ANOTHER, DROP, decided, export_cards, is_being_read
+from privateshare.platform.consent.known_accounts import KnownAccount, KnownAccounts
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.library.read_exports import ExportSummary
 from privateshare.platform.library.waiting_exports import SILENCE, WaitingExport, new_export

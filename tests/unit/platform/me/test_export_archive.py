@@ -18,7 +18,7 @@ from privateshare.platform.blobs.sealed import put_sealed
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.db.tables import AccountRow, FileRow, PushedFileRow
 from privateshare.platform.keys.wrapping import new_data_key
-from privateshare.platform.library.accounts import DETAILS
+from privateshare.platform.library.account_identities import DETAILS
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.pushed_files import METADATA

@@ -12,15 +12,14 @@ from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     DROP,
     FoundExport,
-    KnownAccounts,
     chosen_account,
     decided,
     export_cards,
     is_being_read,
-    known_accounts,
     page_values,
 )
 from privateshare.platform.consent.export_reading import add_wanted, exports_read_by_now
+from privateshare.platform.consent.known_accounts import KnownAccounts, known_accounts
 from privateshare.platform.consent.pages.drop_page import UNPROCESSABLE, offered_names, waiting_exports
 from privateshare.platform.consent.rendering import PageRoute, RedirectInstead, redirect
 from privateshare.platform.consent.shareable_accounts import visible_accounts

@@ -34,7 +34,7 @@ from privateshare.platform.consent.visit import (
     require_kind,
 )
 from privateshare.platform.http.requests import public_address
-from privateshare.platform.library.accounts import adopt_accounts
+from privateshare.platform.library.connected_sources import adopt_accounts
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.person.browsers import BrowserSecret, use_browser
 from privateshare.platform.person.challenges import Purpose, new_challenge
