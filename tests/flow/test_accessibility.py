@@ -40,7 +40,7 @@ PARTS = {
     "drop-form",
     "drop-problems",
     "me-sources",
-    "me-ways-in",
+    "me-sign-in-methods",
 }  # They are in other templates.
 CONTINUE = '[data-action="continue"]'
 SPOTIFY_TILE, SAMPLE = '[data-source-id="16"]', '[data-dataset="small"]'

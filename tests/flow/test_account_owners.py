@@ -20,7 +20,7 @@ from privateshare.platform.library.connected_sources import (
     is_proof_of_person,
 )
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
-from privateshare.platform.library.undecided import undo_journey
+from privateshare.platform.library.undecided_accounts import undo_journey
 from privateshare.platform.me.merge_job import merge_libraries
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Identity

@@ -19,7 +19,7 @@ from privateshare.errors import ConfigurationError
 from privateshare.platform.alerts import LOOK_INTERVAL, THOROUGH_INTERVAL, look_if_due, open_problems, tell
 from privateshare.platform.db.tables import AlertRow
 from privateshare.platform.diagnosis.backups import judge_backups, newest_backup
-from privateshare.platform.diagnosis.endings import judge_end
+from privateshare.platform.diagnosis.expiries import judge_end
 from privateshare.platform.diagnosis.findings import Finding, State
 from privateshare.platform.operating.notices import Notice, NoticeNotSent, channels
 from privateshare.platform.operating.settings import Settings, load_settings

@@ -25,7 +25,7 @@ from privateshare.platform.db.tables import (
     UnjournaledRow,
 )
 from privateshare.platform.grants.consents import record_consent
-from privateshare.platform.grants.replaying import replay_journal_if_wanted
+from privateshare.platform.grants.journal_replay import replay_journal_if_wanted
 from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.library import erasure
@@ -55,7 +55,7 @@ from privateshare.platform.library.libraries import OpenLibrary, create_library,
 from privateshare.platform.library.mapped_files import MappedFiles, record_files, slot_files
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.storages import add_storage, assign_storage
-from privateshare.platform.library.undecided import undo_journey
+from privateshare.platform.library.undecided_accounts import undo_journey
 from privateshare.platform.person.browsers import add_browser
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.catalogue import ObjectType

@@ -27,9 +27,9 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.library.libraries import create_library, open_library
+from privateshare.platform.me.library_move import CHANGED_IN_PLACE
 from privateshare.platform.me.merge_copies import Plan, copies_to_make, make_copies
 from privateshare.platform.me.merge_job import merge_libraries
-from privateshare.platform.me.moving import CHANGED_IN_PLACE
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.envelope import decrypt_stream
 from tests.flow.consenting import ask, asking_contract, opened, page_of, spotify_archive, upload

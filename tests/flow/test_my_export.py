@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.db.tables import ExportRow, FileRow
-from privateshare.platform.me.exporting import read_range
+from privateshare.platform.me.export_pages import read_range
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import asking_contract, known_person, opened, page_of
 from tests.flow.people import People

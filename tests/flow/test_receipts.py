@@ -11,7 +11,7 @@ import pytest
 from examples.walking import Browser
 from sqlalchemy import select
 
-from privateshare.platform.consent.notice import page_text
+from privateshare.platform.consent.page_text import page_text
 from privateshare.platform.db.tables import ReceiptRow
 from privateshare.platform.runtime import Platform
 from tests.flow.command_line import OperatorCommand, run_command

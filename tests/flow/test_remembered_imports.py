@@ -22,7 +22,7 @@ from privateshare.platform.db.engine import driver_connection
 from privateshare.platform.db.tables import AccountRow, FileRow, SyncRow
 from privateshare.platform.jobs.queue import SYNC
 from privateshare.platform.keys.wrapping import new_data_key
-from privateshare.platform.library import remembered
+from privateshare.platform.library import remembered_imports
 from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.dropped_files import DroppedFiles
@@ -373,7 +373,7 @@ async def test_an_import_that_broke_off_is_not_remembered(person: Person, monkey
 async def test_other_code_reads_and_merges_again(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may map the same file otherwise."""
     await person.upload(ZIP_ONE)
-    monkeypatch.setattr(remembered, "reading_version", lambda _: "another")
+    monkeypatch.setattr(remembered_imports, "reading_version", lambda _: "another")
     assert not await person.is_known(ZIP_ONE)
     assert not (await person.upload(ZIP_ONE))[1]
     assert await person.is_known(ZIP_ONE)
@@ -382,7 +382,7 @@ async def test_other_code_reads_and_merges_again(person: Person, monkeypatch: py
 async def test_another_version_of_the_platform_merges_again(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may decide otherwise about the same objects."""
     await person.upload(ZIP_ONE)
-    monkeypatch.setattr(remembered, "VERSION", "another")
+    monkeypatch.setattr(remembered_imports, "VERSION", "another")
     assert not (await person.upload(ZIP_ONE))[1]
     assert (await person.upload(ZIP_ONE))[1]
 

@@ -26,7 +26,7 @@ from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, SessionView, kind_of_file
 from privateshare.platform.library.storages import add_storage, assign_storage, new_blob, put_file
-from privateshare.platform.library.unreadable import unreadable_error
+from privateshare.platform.library.unreadable_files import unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import new_session
 from privateshare.protocol.catalogue import ObjectType

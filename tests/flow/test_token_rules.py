@@ -40,8 +40,8 @@ from privateshare.platform.keys.hints import HINT_BYTES, SecretKind
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.erasure import lock_for_erasure
 from privateshare.platform.library.libraries import create_library, open_library
+from privateshare.platform.me.library_move import move_library
 from privateshare.platform.me.merge_copies import Plan
-from privateshare.platform.me.moving import move_library
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import pkce
 from tests.flow.people import People

@@ -17,7 +17,7 @@ from privateshare.platform.library.connected_sources import ConnectedSource, con
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles, record_files
 from privateshare.platform.library.object_buffer import ObjectBuffer
-from privateshare.platform.library.undecided import agree_to_accounts, undo_journey
+from privateshare.platform.library.undecided_accounts import agree_to_accounts, undo_journey
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
 from privateshare.protocol.catalogue import ObjectType

@@ -18,7 +18,7 @@ from privateshare.platform.person.browsers import add_browser
 from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
-from privateshare.platform.sync.unreachable import erase_unreachable
+from privateshare.platform.sync.unreachable_libraries import erase_unreachable
 from privateshare.protocol import jwt
 from privateshare.sources.contract import Identity
 from tests.flow.databases import copy_database

@@ -16,8 +16,8 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
 
     Changes nothing. Ends with status 1 if there is a problem; a warning alone is none.
     """
+    from privateshare.platform.diagnosis.checks import diagnose
     from privateshare.platform.diagnosis.findings import State
-    from privateshare.platform.diagnosis.looking import diagnose
 
     async def work(platform: "Platform") -> list[dict[str, Any]]:
         return [

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError, PrivateShareError
 from privateshare.platform.db.tables import AlertRow
+from privateshare.platform.diagnosis.checks import diagnose
 from privateshare.platform.diagnosis.findings import Finding
-from privateshare.platform.diagnosis.looking import diagnose
 from privateshare.platform.operating.notices import Channel, Notice, NoticeNotSent, channels
 from privateshare.platform.runtime import Platform
 

@@ -18,7 +18,7 @@ from privateshare.platform.db.engine import Database
 from privateshare.platform.db.migrate import check_is_ours, upgrade
 from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
-from privateshare.platform.grants.replaying import replay_journal_if_wanted
+from privateshare.platform.grants.journal_replay import replay_journal_if_wanted
 from privateshare.platform.keys.rewrapping import check_all_rows
 from privateshare.platform.keys.signing import check_master_key
 from privateshare.platform.keystore.erasure_keys import check_keys_can_be_destroyed

@@ -21,7 +21,7 @@ from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.library.delivery import Delivery, also_read_file
 from privateshare.platform.library.libraries import open_found_library
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
-from privateshare.platform.library.unreadable import unreadable_error
+from privateshare.platform.library.unreadable_files import unreadable_error
 from privateshare.platform.operating.admission import current_request, place_given_up
 from privateshare.platform.sync.sessions import (
     SESSION_ACCOUNTS,

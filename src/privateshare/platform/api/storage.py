@@ -28,7 +28,7 @@ from privateshare.platform.http.requests import arrived_at, body_stream, platfor
 from privateshare.platform.http.streaming import PermissionCheck, StorageIsOpen, stream_response
 from privateshare.platform.keys.contract_keys import verify_signature
 from privateshare.platform.library import storages
-from privateshare.platform.library.unreadable import unreadable_error
+from privateshare.platform.library.unreadable_files import unreadable_error
 from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure

@@ -27,7 +27,7 @@ from privateshare.platform.db.migrate import check_is_ours
 from privateshare.platform.embedded.dumps import restore_chunks
 from privateshare.platform.embedded.locks import FileLock
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
-from privateshare.platform.grants.replaying import Replayed, replay_journal_if_wanted
+from privateshare.platform.grants.journal_replay import Replayed, replay_journal_if_wanted
 from privateshare.platform.keys.wrapping import load_master_key
 from privateshare.platform.keystore.erasure_keys import claim_store
 from privateshare.platform.keystore.journal import Ended, ErasureJournal, JournalEntry

@@ -7,7 +7,7 @@ from uuid import UUID
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.known_browser import remember_browser
-from privateshare.platform.consent.notice import shown_to
+from privateshare.platform.consent.page_text import shown_to
 from privateshare.platform.consent.previews import finished_previews
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
@@ -27,7 +27,7 @@ from privateshare.platform.library.credentials import open_token, revoke_token
 from privateshare.platform.library.erasure import erase_account, withdraw_access
 from privateshare.platform.library.libraries import OpenLibrary, create_library, lock_library, open_library
 from privateshare.platform.library.storages import assign_storage
-from privateshare.platform.library.undecided import agree_to_accounts, undo_journey
+from privateshare.platform.library.undecided_accounts import agree_to_accounts, undo_journey
 from privateshare.platform.sync.sessions import end_session, start_session
 from privateshare.protocol.scope import reach_of_contract
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.consent.visit import REVIEWED, Visit
 from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, JourneyRow, PreviewRow, SyncRow
-from privateshare.platform.library.undecided import is_connected_elsewhere
+from privateshare.platform.library.undecided_accounts import is_connected_elsewhere
 from privateshare.platform.sync.outcomes import DONE
 from privateshare.platform.sync.sessions import join_or_start_sync
 

@@ -31,9 +31,9 @@ from privateshare.platform.consent.pages import (
     person_page,
     preview_page,
     recovery_page,
+    remove_upload_page,
     sign_in_page,
     source_page,
-    upload_page,
     withdraw_page,
 )
 from privateshare.platform.consent.rendering import PageRoute, redirect, static_file
@@ -48,7 +48,7 @@ router = APIRouter(route_class=PageRoute)
 def consent_app() -> APIRouter:
     """Collect every route under the address of the consent web client. Protocol 1."""
     first, last = (begin_page, person_page, source_page), (consent_page, recovery_page, withdraw_page)
-    parts = (*first, drop_page, found_page, connect_page, sign_in_page, upload_page, preview_page, *last)
+    parts = (*first, drop_page, found_page, connect_page, sign_in_page, remove_upload_page, preview_page, *last)
     return flat_router([*(part.router for part in parts), router])
 
 

@@ -21,11 +21,11 @@ from privateshare.platform.consent.journey_cookie import (
     read_journey_cookie,
     set_journey_cookie,
 )
+from privateshare.platform.consent.journey_start import start
 from privateshare.platform.consent.link_parameters import LinkParameters, is_language
 from privateshare.platform.consent.person_cookie import read_secrets
 from privateshare.platform.consent.proof import Browsers, is_proven, prove_by_browser
 from privateshare.platform.consent.rendering import RedirectInstead, isolated, page, redirect, request_words
-from privateshare.platform.consent.starting import start
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.db.tables import ContractRow, JourneyRow
 from privateshare.platform.grants.contracts import is_usable

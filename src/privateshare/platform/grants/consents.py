@@ -24,7 +24,7 @@ from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keystore.journal import Ended
 from privateshare.platform.library.accounts import accounts_of
 from privateshare.platform.library.erasure import record_ended
-from privateshare.platform.library.undecided import agree_to_accounts
+from privateshare.platform.library.undecided_accounts import agree_to_accounts
 from privateshare.protocol.choice import EVERYTHING, Choice
 
 

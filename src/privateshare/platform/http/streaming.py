@@ -19,7 +19,7 @@ from privateshare.errors import InvalidToken
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, StorageRow
 from privateshare.platform.grants.contracts import usable_contracts
-from privateshare.platform.library.unreadable import unreadable_error
+from privateshare.platform.library.unreadable_files import unreadable_error
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.choice import Choice

@@ -19,7 +19,7 @@ from privateshare.platform.library.account_identities import (
 )
 from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import OpenLibrary, add_account_key, next_account_number
-from privateshare.platform.library.undecided import agree_to_sign_in, is_connected_elsewhere, take_part
+from privateshare.platform.library.undecided_accounts import agree_to_sign_in, is_connected_elsewhere, take_part
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Identity, JsonObject, SourceInfo
 

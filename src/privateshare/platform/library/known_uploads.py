@@ -16,7 +16,7 @@ from privateshare.platform.library.account_identities import account_identity
 from privateshare.platform.library.archives import upload_fingerprint
 from privateshare.platform.library.libraries import AccountGone, LibraryGone, open_library
 from privateshare.platform.library.read_exports import ExportSummary
-from privateshare.platform.library.remembered import import_terms, load_imports
+from privateshare.platform.library.remembered_imports import import_terms, load_imports
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Source
 

@@ -35,7 +35,7 @@ from privateshare.platform.library.pushed_files import (
     pushed_file_entry,
     readable_pushed_files,
 )
-from privateshare.platform.library.unreadable import UNREADABLE, check_readable, unreadable_error
+from privateshare.platform.library.unreadable_files import UNREADABLE, check_readable, unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.messages import Compression, Criterion, FileMetadata
 

@@ -15,7 +15,7 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow
 from privateshare.platform.grants.deletions import ask_deletion
-from privateshare.platform.me.overview import app_cards, ended
+from privateshare.platform.me.app_cards import app_cards, ended
 from privateshare.platform.me.visitor import MyForm, MyPage, Visitor
 from privateshare.protocol.catalogue import object_type_of
 

@@ -13,7 +13,7 @@ from privateshare.errors import NotFound
 from privateshare.platform.consent.choice_cards import Card, Chosen, choice_cards, choice_of, missing_required
 from privateshare.platform.consent.choice_draft import Draft, date_problem, read_draft
 from privateshare.platform.consent.durations import Duration, chosen_duration, duration_options
-from privateshare.platform.consent.notice import page_text
+from privateshare.platform.consent.page_text import page_text
 from privateshare.platform.consent.rendering import PageRoute, isolated, redirect
 from privateshare.platform.consent.shareable_accounts import Asking, list_shareable
 from privateshare.platform.consent.terms import read_terms
@@ -23,7 +23,7 @@ from privateshare.platform.grants.consent_events import consent_agreed
 from privateshare.platform.grants.consents import Agreed, change_consent, earliest, widens
 from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.library.accounts import consented_accounts, library_accounts
-from privateshare.platform.me.overview import ended
+from privateshare.platform.me.app_cards import ended
 from privateshare.platform.me.visitor import MyForm, MyPage, Visitor
 from privateshare.protocol.choice import EVERYTHING, Choice
 from privateshare.protocol.scope import reach_of_contract

@@ -12,7 +12,7 @@ from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import FileRow
 from privateshare.platform.library.libraries import AccountGone, KeyLost
 from privateshare.platform.library.mapped_files import MappedFiles
-from privateshare.platform.library.unreadable import report_unreadable
+from privateshare.platform.library.unreadable_files import report_unreadable
 from privateshare.platform.me.object_texts import JsonObject
 from privateshare.platform.me.visitor import Visitor
 from privateshare.protocol.object_time import object_time

@@ -21,9 +21,9 @@ from privateshare.platform.db.tables import MergeRow
 from privateshare.platform.jobs.queue import MERGE
 from privateshare.platform.library.erasure import lock_for_erasure
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, open_library
-from privateshare.platform.library.unreadable import report_unreadable
+from privateshare.platform.library.unreadable_files import report_unreadable
+from privateshare.platform.me.library_move import move_library
 from privateshare.platform.me.merge_copies import Copy, Plan, copies_to_make, make_copies
-from privateshare.platform.me.moving import move_library
 from privateshare.platform.me.same_accounts import comparable_accounts, find_same
 from privateshare.platform.operating.tracing import traced
 from privateshare.platform.runtime import Platform

@@ -30,8 +30,8 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.jobs.queue import defer_merge
 from privateshare.platform.library.erasure import lock_for_erasure
 from privateshare.platform.library.libraries import OpenLibrary, open_library
-from privateshare.platform.me.overview import app_cards
-from privateshare.platform.me.sources import owner_name
+from privateshare.platform.me.app_cards import app_cards
+from privateshare.platform.me.source_pages import owner_name
 from privateshare.platform.me.visitor import MyForm, MyPage, Visitor, check_token, form_token
 from privateshare.platform.person.browsers import find_browsers, proving_browsers
 

@@ -26,9 +26,9 @@ from privateshare.platform.library import credentials, pushed_files
 from privateshare.platform.library.account_identities import DETAILS
 from privateshare.platform.library.archives import ARCHIVE_KEY, UPLOAD
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
-from privateshare.platform.library.remembered import IMPORTS
+from privateshare.platform.library.remembered_imports import IMPORTS
 from privateshare.platform.me.merge_copies import Plan
-from privateshare.platform.me.signing_in import SIGN_IN
+from privateshare.platform.me.source_sign_in_pages import SIGN_IN
 from privateshare.platform.person.browsers import DESCRIPTION
 from privateshare.platform.person.passkeys import CREDENTIAL
 from privateshare.platform.reports.medmij import SEALED_REQUESTS

@@ -4,39 +4,39 @@ from fastapi import APIRouter
 
 from privateshare.platform.http.routing import flat_router
 from privateshare.platform.me import (
-    adding,
+    add_pages,
     app_pages,
-    bringing,
+    bring_page,
     change_page,
     data_pages,
-    entrance,
-    erasing,
-    exporting,
+    entrance_page,
+    erase_pages,
+    export_pages,
     history_pages,
     merge_pages,
-    pages,
-    signing_in,
-    sources,
-    ways_in,
+    overview_page,
+    sign_in_methods,
+    source_pages,
+    source_sign_in_pages,
 )
 
 
 def my_pages() -> APIRouter:
     """Collect every route below `/me`."""
     parts = (
-        entrance,
-        pages,
+        entrance_page,
+        overview_page,
         change_page,
-        ways_in,
+        sign_in_methods,
         app_pages,
-        sources,
+        source_pages,
         data_pages,
         history_pages,
-        erasing,
-        exporting,
-        bringing,
-        adding,
-        signing_in,
+        erase_pages,
+        export_pages,
+        bring_page,
+        add_pages,
+        source_sign_in_pages,
         merge_pages,
     )
     return flat_router(part.router for part in parts)

@@ -36,7 +36,7 @@ from privateshare.platform.library.lost_files import (
     types_to_fetch,
 )
 from privateshare.platform.library.object_buffer import ObjectBuffer
-from privateshare.platform.library.remembered import import_terms, load_imports, save_imports
+from privateshare.platform.library.remembered_imports import import_terms, load_imports, save_imports
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.archive_fetch import fetch_archives

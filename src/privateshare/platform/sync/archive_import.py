@@ -32,7 +32,7 @@ from privateshare.platform.library.read_exports import (
     reading_export,
     stored_pages,
 )
-from privateshare.platform.library.remembered import RememberedExport
+from privateshare.platform.library.remembered_imports import RememberedExport
 from privateshare.platform.sync.archive_pages import pages_while_allowed
 from privateshare.platform.sync.object_writing import KnownObjectsNeeded, Stages, report_lost_blob, write_objects
 from privateshare.platform.sync.sync_run import AccountSync

@@ -20,8 +20,8 @@ from privateshare.platform.library.mapped_files import (
 )
 from privateshare.platform.library.merging import Merge, plan_merge
 from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
-from privateshare.platform.library.remembered import forget_imports
-from privateshare.platform.library.unreadable import report_unreadable
+from privateshare.platform.library.remembered_imports import forget_imports
+from privateshare.platform.library.unreadable_files import report_unreadable
 from privateshare.platform.sync.retries import RETRY_PAUSES_SECONDS, RetryLater
 from privateshare.platform.sync.sync_run import AccountSync, require_access, require_waiting_session
 from privateshare.protocol.object_time import FHIR

@@ -26,14 +26,14 @@ from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.dropped_files import delete_old_parts
 from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, write_journal
-from privateshare.platform.library.undecided import undo_journey
+from privateshare.platform.library.undecided_accounts import undo_journey
 from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.blob_deletion import may_delete_blobs
 from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
 from privateshare.platform.sync.source_limits import delete_old_uses
-from privateshare.platform.sync.unreachable import erase_unreachable
+from privateshare.platform.sync.unreachable_libraries import erase_unreachable
 from privateshare.platform.webhooks.messages import delete_old_messages
 
 ROWS_PER_TRANSACTION = 1000

@@ -19,7 +19,7 @@ from privateshare.platform.db.tables import (
     SyncRow,
 )
 from privateshare.platform.library.libraries import OpenLibrary, lock_library
-from privateshare.platform.library.remembered import RememberedImports
+from privateshare.platform.library.remembered_imports import RememberedImports
 from privateshare.platform.reports.medmij import DataServiceRequest
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import TookTooLong

@@ -14,7 +14,7 @@ from privateshare.platform.consent.durations import Duration, chosen_duration, d
 from privateshare.platform.consent.export_cards import period
 from privateshare.platform.consent.key_facts import key_facts
 from privateshare.platform.consent.link_parameters import is_language
-from privateshare.platform.consent.notice import shown_to
+from privateshare.platform.consent.page_text import shown_to
 from privateshare.platform.consent.person_description import describe_person
 from privateshare.platform.consent.rendering import PageRoute, isolated_parts, redirect
 from privateshare.platform.consent.shareable_accounts import asking_of, shareable_accounts

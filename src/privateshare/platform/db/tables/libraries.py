@@ -81,7 +81,8 @@ class AccountRow(Base):
     the source to connect it, so that signing in there again proves who they are. While it is `paused`, nothing is
     fetched from the source. `sealed_imports` says which exports are in it already; only the import loads it.
 
-    While it is `undecided`, it was created on a journey and nobody has agreed to it yet (library/undecided.py).
+    While it is `undecided`, it was created on a journey and nobody has agreed to it yet. See
+    library/undecided_accounts.py.
     `emptied_at` is when all of its data was removed last; a sync that began before has to begin again.
     """
 

@@ -90,7 +90,7 @@ async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_b
 
 
 async def _leave_out(db: AsyncSession, theirs: UUID, other_browser_id: UUID) -> None:
-    """Delete what is not moved: archives to take along, which can be made again, and ways in that exist twice."""
+    """Delete what is not moved: archives to take along, which can be made again, and this browser, which both know."""
     await db.execute(delete(ExportRow).where(ExportRow.library_id == theirs))
     await db.execute(delete(MergeRow).where(MergeRow.library_id == theirs))
     await db.execute(delete(BrowserRow).where(BrowserRow.library_id == theirs, BrowserRow.id == other_browser_id))

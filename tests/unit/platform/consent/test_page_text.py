@@ -1,6 +1,6 @@
 """The text of a page that a receipt keeps is what the person saw, with nothing run together."""
 
-from privateshare.platform.consent.notice import page_text
+from privateshare.platform.consent.page_text import page_text
 
 
 def text_of(main: str, direction: str = "ltr") -> str:

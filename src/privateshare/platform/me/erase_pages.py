@@ -23,7 +23,7 @@ from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow,
 from privateshare.platform.grants.consent_events import announce_erasure
 from privateshare.platform.http.requests import public_address
 from privateshare.platform.library.erasure import erase_account, erase_library, erase_pushed_files
-from privateshare.platform.me.sources import MyAccount
+from privateshare.platform.me.source_pages import MyAccount
 from privateshare.platform.me.visitor import MyForm, MyPage, Visitor
 
 CERTIFICATE_TYPE = "privateshare-erasure+jwt"

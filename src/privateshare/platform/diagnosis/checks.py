@@ -1,4 +1,4 @@
-"""A look at everything that an operator should know about, with what to do."""
+"""The checks of a platform: everything that an operator should know about, with what to do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -17,10 +17,10 @@ from privateshare.platform.db.tables import (
     SyncRow,
     WebhookMessageRow,
 )
+from privateshare.platform.diagnosis.audit_log import audit_log
 from privateshare.platform.diagnosis.backups import newest_backup
-from privateshare.platform.diagnosis.endings import contract_keys, site_certificate
+from privateshare.platform.diagnosis.expiries import contract_keys, site_certificate
 from privateshare.platform.diagnosis.findings import Finding, State
-from privateshare.platform.diagnosis.logs import audit_log
 from privateshare.platform.keys.rewrapping import rows_without_key
 from privateshare.platform.operating.disks import disks
 from privateshare.platform.operating.public_address import is_this_machine
@@ -31,6 +31,9 @@ from privateshare.platform.sync.outcomes import BROKEN, FAILED, LATER, TOO_LONG
 from privateshare.platform.sync.worker import WORKER_DEAD_AFTER_SECONDS
 from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.installed import installed_packages
+
+Check = Callable[[AsyncSession, Platform], Awaitable[Finding]]
+"""A function that looks at one thing in the database."""
 
 GIGABYTE = 1024 * MEGABYTE
 LOW_SPACE_BYTES = 2 * GIGABYTE
@@ -56,9 +59,9 @@ SELECT min(coalesce(job.scheduled_at, event.at)) FILTER (WHERE job.status = 'tod
 
 
 async def diagnose(platform: Platform, *, thorough: bool = True) -> AsyncIterator[Finding]:
-    """Look at the settings, the machine, the stores, the database and what is in it, and yield a finding for each.
+    """Check the settings, the machine, the stores, the database and what is in it, and yield a finding for each.
 
-    A thorough look reads whole tables: all rows that the master key seals, and the audit log.
+    A thorough diagnosis reads whole tables: all rows that the master key seals, and the audit log.
     """
     for finding in _settings(platform):
         yield finding
@@ -69,19 +72,19 @@ async def diagnose(platform: Platform, *, thorough: bool = True) -> AsyncIterato
         yield finding
     yield await site_certificate(platform.settings)
     yield await asyncio.to_thread(newest_backup, platform.settings, datetime.now(UTC))
-    for look in LOOKS:
-        yield await _looked_up(platform, look)
-    for look in THOROUGH_LOOKS if thorough else ():
-        yield await _looked_up(platform, look)
+    for check in CHECKS:
+        yield await _checked(platform, check)
+    for check in THOROUGH_CHECKS if thorough else ():
+        yield await _checked(platform, check)
     async with platform.database.transaction() as db:
         for finding in await _sources(db):
             yield finding
 
 
-async def _looked_up(platform: Platform, look: Callable[[AsyncSession, Platform], Awaitable[Finding]]) -> Finding:
+async def _checked(platform: Platform, check: Check) -> Finding:
     try:
         async with platform.database.transaction() as db:
-            return await look(db, platform)
+            return await check(db, platform)
     except SQLAlchemyError as error:
         return Finding(
             State.PROBLEM, "database", f"does not respond: {type(error).__name__}", "Look at the log of PostgreSQL"
@@ -266,8 +269,7 @@ async def _applications(db: AsyncSession, _platform: Platform) -> Finding:
     return Finding(State.OK, "applications", "none is suspended")
 
 
-Look = Callable[[AsyncSession, Platform], Awaitable[Finding]]
-LOOKS: Sequence[Look] = (
+CHECKS: Sequence[Check] = (
     _clock,
     _connections,
     _queue,
@@ -277,7 +279,7 @@ LOOKS: Sequence[Look] = (
     contract_keys,
     _applications,
 )
-THOROUGH_LOOKS: Sequence[Look] = (_master_key, audit_log)
+THOROUGH_CHECKS: Sequence[Check] = (_master_key, audit_log)
 
 
 async def _sources(db: AsyncSession) -> list[Finding]:

@@ -1,7 +1,7 @@
 """`/me/…/bring`: a person brings in what they took along from another PrivateShare.
 
 The file is checked and read as other uploads are: the person sees what is in it, and what they add is imported
-(`adding.py`). It proves nothing: neither who the person is, nor that the other platform made it.
+(`add_pages.py`). It proves nothing: neither who the person is, nor that the other platform made it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.uploads import UploadForm
 from privateshare.platform.consent.visit import check_sent_from_here
 from privateshare.platform.http.requests import platform_of
-from privateshare.platform.me.adding import MAX_SHOWN, dropped_files, read_upload, waiting_exports
+from privateshare.platform.me.add_pages import MAX_SHOWN, dropped_files, read_upload, waiting_exports
 from privateshare.platform.me.visitor import MyPage, Visitor, find_visitor
 from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.reader_results import OwnedAccount

@@ -1,4 +1,4 @@
-"""By what a person is known: their browsers, passkeys and recovery code. They add, remove and disown them here."""
+"""How a person signs in to `/me`: browsers, passkeys and a recovery code. They add, remove and disown them here."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -50,7 +50,7 @@ class PasskeyCard:
 
 
 @dataclass(frozen=True, slots=True)
-class WaysIn:
+class SignInMethods:
     """Everything that proves who the person is.
 
     Attributes:
@@ -69,11 +69,11 @@ class WaysIn:
     offers_passkeys: bool
 
 
-async def ways_in(visitor: Visitor) -> WaysIn:
+async def sign_in_methods(visitor: Visitor) -> SignInMethods:
     """List everything that proves who the person is."""
     words, code = visitor.words, await visitor.db.get(RecoveryCodeRow, visitor.library.id)
     unnamed = words.say(N_("A browser"))
-    return WaysIn(
+    return SignInMethods(
         browsers=[
             BrowserCard(
                 row.id,
@@ -101,7 +101,7 @@ async def ways_in(visitor: Visitor) -> WaysIn:
 
 
 async def _kept_until(visitor: Visitor) -> str:
-    """Say until when the data is kept if the person does not come back, and has no other way in than browsers."""
+    """Say until when the data is kept if the person does not come back, and can sign in with browsers only."""
     if await has_proof_of_person(visitor.db, visitor.library.id, without_browsers=True):
         return ""
     last = max(row.used_at for row in await library_browsers(visitor.db, visitor.library.id, visitor.now))
@@ -207,7 +207,7 @@ async def disown(form: MyForm) -> Response:
         return redirect(visitor.address())
     await delete_recovery_code(db, library_id)
     await _record_removal(visitor, "browser" if browser is not None else "passkey", disowned=True)
-    log.warning("a person disowned a way in", library=str(library_id), since=since.isoformat())
+    log.warning("a person disowned a browser or passkey", library=str(library_id), since=since.isoformat())
     return redirect(f"{visitor.address()}?not_me_since={quote(since.isoformat())}")
 
 

@@ -13,11 +13,11 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.consent_events import PERSON, withdraw_consent
 from privateshare.platform.grants.deletions import ask_deletion
+from privateshare.platform.me.app_cards import app_cards
 from privateshare.platform.me.merge_pages import has_other_library
-from privateshare.platform.me.overview import app_cards
-from privateshare.platform.me.sources import source_cards
+from privateshare.platform.me.sign_in_methods import sign_in_methods
+from privateshare.platform.me.source_pages import source_cards
 from privateshare.platform.me.visitor import MyForm, MyPage
-from privateshare.platform.me.ways_in import ways_in
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ async def show_my_data(
         "stopped": next((card for card in cards if str(card.consent_id) == stopped and card.ended), None),
         "changed": any(str(card.consent_id) == changed and not card.ended for card in cards),
         "sources": await source_cards(visitor),
-        "ways": await ways_in(visitor),
+        "sign_in": await sign_in_methods(visitor),
         "other_library": await has_other_library(visitor),
         "not_me_since": _read_moment(not_me_since),
         "problem": visitor.words.say(NOT_ADDED) if problem == "passkey" else "",

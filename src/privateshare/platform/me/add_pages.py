@@ -1,7 +1,7 @@
 """`/me/…/add`: a person uploads exports of any sources; each is recognised, and added to their data.
 
 Nothing is shared with an app by it. What they took along from another PrivateShare is uploaded on a page of its own
-(`bringing.py`), and then shown and added here too.
+(`bring_page.py`), and then shown and added here too.
 """
 
 from collections.abc import Sequence
