@@ -50,11 +50,15 @@ from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
 from tests.flow.syncing import begun
 from tests.flow.wire import b64, ps512
-from tests.patience import GIVE_UP_SECONDS
+from tests.patience import GIVE_UP_SECONDS, LOOK_SECONDS
 from tests.processes import kill_group
 
 DAYS = timedelta(days=2)
 SYNC_JOB = "task_name = 'sync_account'"
+END_CONNECTION = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%procrastinate_finish_job%'"
+    " AND wait_event_type = 'Lock'"
+)
 
 
 class Unreliable(Spotify):
@@ -102,6 +106,13 @@ async def execute(platform: Platform, statement: str) -> int:
     """Execute a statement, and return its rows."""
     async with platform.database.transaction() as db:
         return int((await db.execute(text(statement))).rowcount)  # type: ignore[attr-defined]
+
+
+async def until_executed(platform: Platform, statement: str) -> None:
+    """Execute a statement until it returns or changes a row."""
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while not await execute(platform, statement):
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def change_job(platform: Platform, change: str) -> None:
@@ -257,6 +268,22 @@ async def test_a_stopped_worker_returns_its_sync(alone: Platform, source: Unreli
     await asyncio.wait([worker])
     source.go_on.set()
     await work(alone)
+    assert (await status(alone, session))["state"] == "completed"
+
+
+async def test_a_job_ends_although_its_connection_ends(alone: Platform, source: Unreliable) -> None:
+    """Otherwise it would count as running while its worker lives, and its account would never be fetched again."""
+    source.go_on.clear()
+    session = await begun(alone)
+    worker = asyncio.create_task(alone.queue.run_worker_async(install_signal_handlers=False))
+    await asyncio.to_thread(source.fetching.wait, GIVE_UP_SECONDS)
+    async with alone.database.transaction() as db:  # The end of the job cannot be recorded meanwhile.
+        await db.execute(text(f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} FOR UPDATE"))
+        source.go_on.set()
+        await until_executed(alone, END_CONNECTION)
+    await until_executed(alone, f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} AND status = 'succeeded'")
+    worker.cancel()
+    await asyncio.wait([worker])
     assert (await status(alone, session))["state"] == "completed"
 
 

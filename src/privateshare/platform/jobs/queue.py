@@ -3,11 +3,18 @@
 This module adds jobs to the queue. `sync/worker.py` defines what each job does.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 from procrastinate.periodic import PeriodicDeferrer, PeriodicTask
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,11 +30,15 @@ WEBHOOKS = "webhooks"
 DEFAULT = "default"
 EXPORT = "export_library"
 MERGE = "merge_libraries"
+# Together they are shorter than the time after which a worker without heartbeats counts as dead.
+RECORDING_PAUSES_SECONDS = (0.1, 0.5, 1, 2, 4, 8)
 
 
 def make_queue(database_url: str) -> App:
     """Open the queue of a database. It has no tasks, which is enough to add jobs."""
-    return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=QUEUE_CONNECTIONS))
+    app = App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=QUEUE_CONNECTIONS))
+    app.job_manager = RepeatingJobManager(app.connector)
+    return app
 
 
 async def defer_sync(db: AnyTransaction, queue: App, library_id: UUID, sync_id: UUID, account_id: UUID) -> None:
@@ -63,6 +74,43 @@ async def defer_webhook(db: AnyTransaction, queue: App, message_id: str) -> None
     connection = (await statements_of(db)).connection
     task = queue.configure_task(DELIVER, queue=WEBHOOKS, connection=connection, allow_unknown=True)
     await task.defer_async(message_id=message_id, **carried())
+
+
+class RepeatingJobManager(JobManager):
+    """A job manager that records the end of a job again if the connection to the database ends meanwhile.
+
+    Procrastinate tries it once. Without a record, the job counts as running for as long as its worker lives, and no
+    other job with its lock can start: the account of a sync would never be fetched again.
+    """
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        """Record that a job has ended."""
+        await _until_recorded(partial(super().finish_job, job, status, delete_job))
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Record that a job is to run again."""
+        await _until_recorded(partial(super().retry_job, job, retry_at, priority, queue, lock))
+
+
+async def _until_recorded(record: Callable[[], Awaitable[None]]) -> None:
+    """Repeat a statement about the end of a job while its connection ends."""
+    for number, pause in enumerate(RECORDING_PAUSES_SECONDS):
+        try:
+            return await record()
+        except ConnectorException as error:
+            if number and isinstance(error.__cause__, psycopg.errors.RaiseException):
+                return None  # The job runs no more: it was recorded before, and only the answer was lost.
+            if not isinstance(error.__cause__, psycopg.OperationalError):
+                raise
+        await asyncio.sleep(pause)
+    return await record()
 
 
 class ClockTolerantDeferrer(PeriodicDeferrer):
