@@ -489,7 +489,7 @@ async def test_an_import_that_is_interrupted_ends_like_one_that_is_not(
     await other.upload(second)
     write_type = object_writing._write_type
 
-    async def stop(run: AccountSync, buffer: ObjectBuffer, object_type: int, **how: bool) -> bool:
+    async def stop(run: AccountSync, buffer: ObjectBuffer, object_type: int, **how: Any) -> bool:
         if object_type >= ObjectType.SAVED_TRACK:
             raise RuntimeError("the worker was stopped")
         return await write_type(run, buffer, object_type, **how)

@@ -35,12 +35,13 @@ class Merge:
     Attributes:
         slots: The slots whose files must be written.
         drops: Whether any object that is stored or came in is not kept.
+        digests: The digests of the objects that came in.
     """
 
     slots: Sequence[Slot]
     drops: bool
     _buffer: ObjectBuffer
-    _digests: Digests
+    digests: Digests
     _dropped: set[int]
 
     def entries(self, slot: Slot) -> Iterator[Entry]:
@@ -60,7 +61,7 @@ class Merge:
             return False
         # An object that came in again is written to the slot that it was added to. That is another one if it was stored
         # when there were more or fewer months.
-        return _is_in_place(self._buffer, slot, entry) or not self._digests.has(id_digest(entry), entry.content)
+        return _is_in_place(self._buffer, slot, entry) or not self.digests.has(id_digest(entry), entry.content)
 
     def _is_dropped(self, entry: Entry) -> bool:
         return bool(self._dropped) and pair_digest(id_digest(entry), entry.content) in self._dropped
@@ -76,7 +77,12 @@ class _Group:
 
 
 def plan_merge(
-    buffer: ObjectBuffer, object_type: int, stored: StoredObjects, *, writes_unchanged: bool = False
+    buffer: ObjectBuffer,
+    object_type: int,
+    stored: StoredObjects,
+    *,
+    writes_unchanged: bool = False,
+    stored_digests: Sequence[Digests] | None = None,
 ) -> Merge:
     """Decide which objects of one type are kept. Blocks.
 
@@ -86,8 +92,12 @@ def plan_merge(
         stored: The objects in the library.
         writes_unchanged: Whether a slot is also written if all of its incoming objects are stored already. That is
             needed if some of its files are lost.
+        stored_digests: The digests of all objects in the library, if they are known. Those are then only loaded if one
+            of them has the id of an object that came in.
     """
     digests = buffer.digests(object_type)
+    if stored_digests is not None and not any(digests.shares_ids(some) for some in stored_digests):
+        stored = _nothing
     undecided = digests.repeated() | {id_digest(deletion) for deletion in buffer.deletions(object_type)}
     slots, dropped = {slot for slot in buffer.slots() if slot.object_type == object_type}, set[int]()
     matched, moved = Counter[Slot](), set[Slot]()
@@ -118,6 +128,10 @@ def plan_merge(
     if dropped:
         slots |= {slot for slot, entry in stored(None) if pair_digest(id_digest(entry), entry.content) in dropped}
     return Merge(sorted(slots), bool(dropped), buffer, digests, dropped)
+
+
+def _nothing(_: AbstractSet[int] | None) -> Iterable[tuple[Slot, Entry]]:
+    return ()
 
 
 def _needed_ids(buffer: ObjectBuffer, object_type: int, digests: Digests) -> AbstractSet[int] | None:

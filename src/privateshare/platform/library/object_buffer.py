@@ -73,6 +73,11 @@ class Digests:
         """Return whether an object with this entity id and content came in."""
         return _contains(self.pairs, pair_digest(entry_digest, content))
 
+    def shares_ids(self, other: "Digests") -> bool:
+        """Return whether an object of these has the entity id of one of the others."""
+        fewer, more = sorted((self.ids, other.ids), key=len)
+        return any(_contains(more, number) for number in fewer)
+
     def repeated(self) -> set[int]:
         """Return the digests of entity ids that several incoming objects have."""
         return {one for one, other in pairwise(self.ids) if one == other}

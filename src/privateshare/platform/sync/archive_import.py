@@ -202,6 +202,8 @@ async def _merge_pages(
         KnownObjectsNeeded: Pages were left out, and must not be.
     """
     stages, dropping = Stages(is_first=age is Age.FIRST), set[int]()
+    async with run.platform.database.transaction() as db:  # A sync that broke off may have written some.
+        stages.written = None if await has_files(db, run.account) else {}
     with ExitStack() as buffers:
         buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
         prepare(buffer)
@@ -209,11 +211,11 @@ async def _merge_pages(
             async for page in pages:
                 await asyncio.to_thread(buffer.add_entries, aged(page.entries, age))
                 if stages.is_due(buffer):
-                    dropping |= await write_objects(run, buffer, from_source=False)
+                    dropping |= await write_objects(run, buffer, from_source=False, stages=stages)
                     buffers.close()
                     buffer = buffers.enter_context(ObjectBuffer(run.source.info.schema))
                     prepare(buffer)
-        return dropping | await write_objects(run, buffer, from_source=False)
+        return dropping | await write_objects(run, buffer, from_source=False, stages=stages)
 
 
 async def _age_of(run: AccountSync, archive: ArchiveRow, head: ExportHead) -> Age:

@@ -19,7 +19,7 @@ from privateshare.platform.library.mapped_files import (
     types_with_files,
 )
 from privateshare.platform.library.merging import Merge, plan_merge
-from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
+from privateshare.platform.library.object_buffer import Digests, ObjectBuffer, Slot
 from privateshare.platform.library.remembered_imports import forget_imports
 from privateshare.platform.library.unreadable_files import report_unreadable
 from privateshare.platform.sync.retries import RETRY_PAUSES_SECONDS, RetryLater
@@ -41,10 +41,16 @@ class Stages:
 
     Months that were not complete are merged with what follows, so each stage is several times as large as the one
     before. An account that has files gets no stages: nobody waits for its first file, and each would read all of them.
+
+    Attributes:
+        is_first: Whether the account had no files before.
+        next_size: The number of objects that is written next.
+        written: The digests of the objects that were written, by their types; None if others are stored too.
     """
 
     is_first: bool
     next_size: int = FIRST_STAGE_OBJECTS
+    written: dict[int, list[Digests]] | None = None
 
     def is_due(self, buffer: ObjectBuffer) -> bool:
         """Return whether to write what is in the buffer, and then to continue with an empty one."""
@@ -53,17 +59,29 @@ class Stages:
         self.next_size *= STAGE_GROWTH
         return True
 
+    def written_of(self, object_type: int) -> list[Digests] | None:
+        """Return the digests of all objects of a type that are stored, to which more can be added; None if unknown."""
+        return None if self.written is None else self.written.setdefault(object_type, [])
+
 
 class KnownObjectsNeeded(Exception):
     """An import left out objects that are known to be in the account, and cannot decide about others without them."""
 
 
-async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: bool) -> set[int]:
+async def write_objects(
+    run: AccountSync, buffer: ObjectBuffer, *, from_source: bool, stages: Stages | None = None
+) -> set[int]:
     """Write the objects slot by slot, so that readers see each file soon after it is complete.
 
     A stored file that cannot be read is reported, and counts as empty: it is replaced by what the source or the archive
     has for its slot. If the source was asked only for what is new, everything of the type is fetched again before
     anything of it is written, so that nothing is lost that the source still has.
+
+    Args:
+        run: The sync.
+        buffer: The objects.
+        from_source: Whether the source has them, so that it can be asked for more.
+        stages: The stages of which this is one, if it is one of several.
 
     Returns:
         The object types of which not all objects were kept.
@@ -78,7 +96,10 @@ async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: 
         while True:
             try:
                 has_files = object_type in stored_types
-                if await _write_type(run, buffer, object_type, has_files=has_files, from_source=from_source):
+                written = stages.written_of(object_type) if stages is not None else None
+                if await _write_type(
+                    run, buffer, object_type, has_files=has_files, from_source=from_source, written=written
+                ):
                     dropping.add(object_type)
                 break
             except UnreadableBlob as error:
@@ -86,13 +107,21 @@ async def write_objects(run: AccountSync, buffer: ObjectBuffer, *, from_source: 
                     raise
                 await report_lost_blob(run, error)
                 run.note_lost(error.blob)
+                if stages is not None:
+                    stages.written = None
                 if buffer.lacks_known:
                     raise KnownObjectsNeeded from error
     return dropping
 
 
 async def _write_type(
-    run: AccountSync, buffer: ObjectBuffer, object_type: int, *, has_files: bool, from_source: bool
+    run: AccountSync,
+    buffer: ObjectBuffer,
+    object_type: int,
+    *,
+    has_files: bool,
+    from_source: bool,
+    written: list[Digests] | None,
 ) -> bool:
     """Write the objects of one type. Return whether not all objects were kept."""
     mapped_files, schema = MappedFiles(run.platform.blobs, run.library), run.source.info.schema
@@ -109,6 +138,7 @@ async def _write_type(
         object_type,
         partial(_stored_objects, mapped_files, schema, readable),
         writes_unchanged=len(readable) < len(files),
+        stored_digests=written,
     )
     if merge.drops and buffer.lacks_known:
         raise KnownObjectsNeeded
@@ -117,6 +147,8 @@ async def _write_type(
         await _write_some_slots(run, mapped_files, merge, slots)
     async with run.platform.database.transaction() as db:
         await unmark_lost(db, [file.blob for file in readable if file.lost is not None])
+    if written is not None:
+        written.append(merge.digests)
     return merge.drops
 
 

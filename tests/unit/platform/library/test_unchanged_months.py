@@ -87,6 +87,22 @@ def test_only_the_files_that_may_have_the_same_ids_are_compared() -> None:
     assert asked == [frozenset({hash("e1")}), None]
 
 
+@pytest.mark.parametrize(("incoming", "is_read"), [([play(70), play(71)], False), ([play(70), play(2, "b")], True)])
+def test_what_is_stored_is_not_read_if_none_of_its_ids_came_in_again(incoming: Sequence[Entry], is_read: bool) -> None:
+    """The ids that an import wrote in earlier stages are known, so it need not read its own files."""
+    asked = list[object]()
+
+    def stored(ids: object) -> Sequence[tuple[Slot, Entry]]:
+        asked.append(ids)
+        return [(Slot(PLAYS, month_of(entry.moment) or 0), entry) for entry in OLD]
+
+    with ObjectBuffer(DIGIME) as before, ObjectBuffer(DIGIME) as buffer:
+        before.add_entries([(PLAYS, entry) for entry in OLD])
+        buffer.add_entries([(PLAYS, entry) for entry in incoming])
+        merge = plan_merge(buffer, PLAYS, stored, stored_digests=[before.digests(PLAYS)])
+        assert (merge.drops, bool(asked)) == (is_read, is_read)
+
+
 def test_a_month_that_loses_an_object_to_another_is_written() -> None:
     """An object that was stored elsewhere, such as without a month when there were too many, goes to its own."""
     found = [(Slot(PLAYS, 202402), play(1)), (Slot(PLAYS, 202402), play(40))]
