@@ -1,11 +1,12 @@
 """A web server that answers as a test wrote it, on a real socket."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.threads import in_a_thread
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -56,13 +57,6 @@ def serving(scripted: Scripted) -> Iterator[Scripted]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        scripted.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield scripted
-        finally:
-            server.shutdown()
-            thread.join()
+    with in_a_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as at:
+        scripted.address = f"http://{at}"
+        yield scripted

@@ -1,6 +1,5 @@
 """A WebDAV server of real software (wsgidav) for tests, in a thread, and what goes wrong there next."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from wsgidav.wsgidav_app import WsgiDAVApp
+
+from tests.threads import in_a_thread
 
 USER, PASSWORD = "ann", "app-password"
 
@@ -36,7 +37,7 @@ class WebDav:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+    pass
 
 
 class _Quiet(WSGIRequestHandler):
@@ -69,12 +70,6 @@ def webdav(folder: Path) -> Iterator[WebDav]:
                 return [b""]
         return dav(environ, start)
 
-    with make_server("127.0.0.1", 0, answer, server_class=_Server, handler_class=_Quiet) as http:
-        server.address = f"http://127.0.0.1:{http.server_port}"
-        thread = threading.Thread(target=http.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
+    with in_a_thread(make_server("127.0.0.1", 0, answer, server_class=_Server, handler_class=_Quiet)) as at:
+        server.address = f"http://{at}"
+        yield server

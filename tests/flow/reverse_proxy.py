@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import urlsplit
 
 from tests.patience import GIVE_UP_SECONDS
+from tests.threads import in_a_thread
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade"}
 
@@ -36,17 +36,10 @@ class ReverseProxy:
 def reverse_proxy(path: str) -> Iterator[ReverseProxy]:
     """Provide a proxy on a loopback port. Set its `upstream` before the first request."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     proxy = ReverseProxy(path, server.server_port)
     server.proxy = proxy  # type: ignore[attr-defined]
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with in_a_thread(server):
         yield proxy
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

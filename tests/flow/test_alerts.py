@@ -4,7 +4,6 @@ import base64
 import json
 import queue
 import socketserver
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from privateshare.platform.operating.settings import Settings, load_settings
 from privateshare.platform.runtime import Platform
 from tests.flow.command_line import OperatorCommand, run_command
 from tests.flow.served import Served
+from tests.threads import in_a_thread
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BROKEN = Finding(State.PROBLEM, "queue", "7 jobs wait", "Start more workers")
@@ -88,15 +88,11 @@ def receivers() -> Iterator[Receivers]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    servers = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail), ThreadingHTTPServer(("127.0.0.1", 0), Web)
-    for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    found.smtp = f"smtp://post:s%40cret@127.0.0.1:{servers[0].server_address[1]}"
-    found.web = f"http://127.0.0.1:{servers[1].server_address[1]}/hook"
-    yield found
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    mail, web = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail), ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    with in_a_thread(mail) as mail_at, in_a_thread(web) as web_at:
+        found.smtp = f"smtp://post:s%40cret@{mail_at}"
+        found.web = f"http://{web_at}/hook"
+        yield found
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event
 from uuid import uuid4
 
 import httpx2
@@ -19,6 +19,7 @@ from tests.flow.command_line import run_command
 from tests.flow.databases import copied_postgres, new_database
 from tests.flow.served import serving
 from tests.s3 import S3, serving_s3
+from tests.threads import in_a_thread
 
 SECRET = "s3cret-access-key"
 DENIED = (
@@ -92,19 +93,12 @@ def answering(status: int, body: bytes = b"", seconds: float = 0) -> Iterator[st
         def log_message(self, *_: object) -> None:
             pass
 
-    from threading import Event
-
     stopped = Event()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with in_a_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as at:
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://{at}"
         finally:
             stopped.set()
-            server.shutdown()
-            thread.join()
 
 
 async def test_a_missing_bucket_is_named(s3: S3, url: str, tmp_path: Path) -> None:

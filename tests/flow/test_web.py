@@ -16,6 +16,7 @@ from privateshare.web import Arrived, Keeper
 from privateshare.web.web_framework import ALREADY_SHARED
 from tests.flow.people import People
 from tests.flow.wire import Wire, query_of
+from tests.threads import in_a_thread
 
 SECRET = "a secret of thirty-two characters, or more"
 PATH = "/consent/return"
@@ -70,15 +71,8 @@ class Quiet(WSGIRequestHandler):
 @contextmanager
 def wsgi(app: Any) -> Iterator[str]:
     """Provide a WSGI app on the standard library's server."""
-    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with in_a_thread(make_server("127.0.0.1", 0, app, handler_class=Quiet)) as at:
+        yield f"http://{at}"
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A platform of prepared files: answers any file list and file, whoever asks. For tests of reading many files."""
 
 import json
-import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
+from tests.threads import in_a_thread
 
 
 def content(name: str) -> bytes:
@@ -46,13 +46,5 @@ def prepared_platform(key: RSAPublicKey, files: int) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1.7/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with in_a_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as at:
+        yield f"http://{at}/v1.7/"

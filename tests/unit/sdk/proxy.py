@@ -1,7 +1,6 @@
 """A proxy on loopback that leads every name to one place; TLS it ends itself, as the proxies of companies do."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import NameOID
+
+from tests.threads import in_a_thread
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,6 @@ def running(target: str, identity: Identity) -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    proxy.address = f"http://127.0.0.1:{server.server_port}"
-    yield proxy
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with in_a_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as at:
+        proxy.address = f"http://{at}"
+        yield proxy

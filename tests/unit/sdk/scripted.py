@@ -13,6 +13,7 @@ from time import sleep
 from privateshare.errors import ApiError
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from tests.keys import rsa_key
+from tests.threads import in_a_thread
 
 KEY = rsa_key()
 ENVELOPE_START = 272
@@ -59,21 +60,12 @@ def file_list(names: list[str], state: str = "completed", updated: int = 1) -> d
 @contextmanager
 def scripted(platform: Scripted) -> Iterator[Scripted]:
     """Serves it."""
-    server = _Server(("127.0.0.1", 0), _handler(platform))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    platform.api = f"http://127.0.0.1:{server.server_port}/v1.7/"
-    try:
+    with in_a_thread(_Server(("127.0.0.1", 0), _handler(platform))) as at:
+        platform.api = f"http://{at}/v1.7/"
         yield platform
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
     def handle_error(self, *_: object) -> None:
         """Quiet: clients go away."""
 

@@ -1,7 +1,6 @@
 """Answers that are not of the protocol: each call tells so by an error of the tree, and none by another."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +22,7 @@ from privateshare import (
 from privateshare.protocol import jwt
 from privateshare.sdk.tokens import Token
 from tests.keys import rsa_key
+from tests.threads import in_a_thread
 
 KEY = rsa_key()
 TOKEN = UserAccessToken(Token("access-secret", 4e9), Token("refresh-secret", 4e9), "person", "consent")
@@ -110,15 +110,9 @@ def odd() -> Iterator[Odd]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    answer.api = f"http://127.0.0.1:{server.server_port}/v1.7/"
-    yield answer
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with in_a_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as at:
+        answer.api = f"http://{at}/v1.7/"
+        yield answer
 
 
 def refused(app: PrivateShare, call: str) -> PrivateShareError | None:

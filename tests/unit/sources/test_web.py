@@ -1,7 +1,6 @@
 """The way to sources: through a proxy where the environment names one, and what that changes."""
 
 import socketserver
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 from tests.scripted import Scripted, serving
+from tests.threads import in_a_thread
 
 from privateshare.sources.contract import TryLater
 from privateshare.sources.fhir_server.pushing import create
@@ -33,15 +33,13 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
             told.asked.append(self.rfile.readline().decode().strip())
             self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        told.address = f"127.0.0.1:{server.server_address[1]}"
+    with in_a_thread(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing)) as at:
+        told.address = at
         for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, told.address)
         for name in ("https_proxy", "http_proxy", "all_proxy", "NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         yield told
-        server.shutdown()
 
 
 def test_https_uses_the_proxy(proxy: Proxy) -> None:
@@ -103,14 +101,11 @@ class Endless(socketserver.StreamRequestHandler):
 def test_no_response_takes_longer_than_its_limit(beginning: bytes, piece: bytes, pause: float) -> None:
     """Each byte comes in time, and the response never does: of the first line, of headers, content, interim responses."""
     handler = type("Handler", (Endless,), {"beginning": beginning, "piece": piece, "pause": pause})
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    with in_a_thread(socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)) as at:
         begun = time.monotonic()
         with open_client({}, max_seconds=0.3) as client, pytest.raises(httpx2.TransportError):
-            client.get(f"http://127.0.0.1:{server.server_address[1]}/")
+            client.get(f"http://{at}/")
         assert time.monotonic() - begun < 10
-        server.shutdown()
 
 
 @pytest.mark.parametrize("value", ["9" * 15, "9" * 400, "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT", "-1", "inf", "x"])

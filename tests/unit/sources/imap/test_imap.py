@@ -8,7 +8,6 @@ import socket
 import socketserver
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ import pytest
 from tests.object_schemas import check_objects
 from tests.patience import GIVE_UP_SECONDS, wait_for
 from tests.ports import free_port
+from tests.threads import in_a_thread
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, JsonObject, NeedsLogin, Page, SourceFailure, TryLater
@@ -117,16 +117,9 @@ def running(server: ImapServer) -> Iterator[ImapServer]:
         def handle(self) -> None:
             server.answer(self)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
-        listening.daemon_threads = True
-        server.address = f"http://127.0.0.1:{listening.server_address[1]}"
-        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            listening.shutdown()
-            thread.join()
+    with in_a_thread(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as at:
+        server.address = f"http://{at}"
+        yield server
 
 
 @pytest.fixture
