@@ -58,14 +58,15 @@ async def test_what_is_wrong_comes_first_with_advice(people: People) -> None:
     for _ in range(3):
         tokens, session = await people.user(wire)
         wait_until_over(wire, tokens, session)
-    now = datetime.now(UTC)
+    now, key = datetime.now(UTC), uuid4()
+    (people.platform.settings.data / "keys" / str(key)).mkdir()  # No sweep of the server can destroy this key.
     async with people.platform.database.transaction() as db:
         await db.execute(update(ContractRow).values(expires_at=now + timedelta(days=3)))
         await db.execute(
             update(ApplicationRow).where(ApplicationRow.id == wire.application_id).values(suspended_at=now)
         )
         await db.execute(update(SyncRow).values(outcome="broken", finished_at=now))
-        db.add(KeyToDestroyRow(name=uuid4(), created_at=now - timedelta(hours=1)))
+        db.add(KeyToDestroyRow(name=key, created_at=now - timedelta(hours=1)))
         await db.execute(
             text(
                 "INSERT INTO procrastinate_jobs (task_name, queue_name, args, scheduled_at)"

@@ -34,14 +34,17 @@ async def test_metrics_contain_counts_and_no_identities(watched: People) -> None
     assert wire.get(f"{QUERY}/{session}/{name}", access_token=tokens.access).status_code == 200
     wire.get(f"{QUERY}/{'x' * 43}", access_token=tokens.access)
     wire.http.request("MADEUP", f"{wire.origin}/made/up")
-    synced = 'privateshare_syncs_total{outcome="done",source="16"} 1.0'
-    wait_for(lambda: synced in scraped(wire.origin))  # A sync is counted after its end can be seen.
-    text = scraped(wire.origin)
     route = "/v1.7/permission-access/query/{session_key}"
-    assert f'privateshare_calls_total{{method="GET",route="{route}/{{file_name}}",status="200"}} 1.0' in text
-    assert f'privateshare_calls_total{{method="GET",route="{route}",status="404"}} 1.0' in text
-    assert f'privateshare_call_seconds_count{{method="GET",route="{route}/{{file_name}}"}} 1.0' in text
-    assert 'route="other",status="404"' in text
+    counted = [
+        'privateshare_syncs_total{outcome="done",source="16"} 1.0',
+        f'privateshare_calls_total{{method="GET",route="{route}/{{file_name}}",status="200"}} 1.0',
+        f'privateshare_calls_total{{method="GET",route="{route}",status="404"}} 1.0',
+        f'privateshare_call_seconds_count{{method="GET",route="{route}/{{file_name}}"}} 1.0',
+        'route="other",status="404"',
+    ]
+    # A call is counted after its response is sent, and a sync after its end can be seen.
+    wait_for(lambda: all(line in scraped(wire.origin) for line in counted))
+    text = scraped(wire.origin)
     for queue in ("apps", "strangers", "people", "streams"):
         assert f'privateshare_waiting_calls{{queue="{queue}"}} 0.0' in text
         assert f'privateshare_refused_calls_total{{queue="{queue}"}} 0.0' in text

@@ -28,6 +28,7 @@ from tests.flow.people import EVERYTHING, SPOTIFY, People
 from tests.flow.sessions import texts, wait_until_over
 from tests.flow.waiting_archives import stored_archive
 from tests.flow.wire import Tokens, Wire
+from tests.patience import GIVE_UP_SECONDS
 
 Ending = Literal["agree", "decline", "expire"]
 ENDINGS: tuple[Ending, ...] = ("agree", "decline", "expire")
@@ -214,7 +215,7 @@ async def test_two_tabs_add_to_one_new_account(
     wire: Wire, platform: Platform, tmp_path: Path, ends: Ending, who: int
 ) -> None:
     """The app of the tab that goes on gets its file, and not that of the other tab unless the person agreed there."""
-    http = httpx2.Client(timeout=60)
+    http = httpx2.Client(timeout=GIVE_UP_SECONDS)
     access = known_person(wire, http).access
     askings = [ask(wire, f"&service={SPOTIFY}", access_token=access) for _ in range(2)]
     tabs = []

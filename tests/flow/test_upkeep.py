@@ -180,7 +180,9 @@ async def test_an_unavailable_source_is_retried(alone: Platform, source: Unrelia
 
 
 @pytest.mark.protocol("6.1")
-@pytest.mark.parametrize(("asked", "tries"), [(1, MAX_TRIES), (MAX_REQUESTED_PAUSE_SECONDS + 1, 1)])
+@pytest.mark.parametrize(
+    ("asked", "tries"), [(MAX_REQUESTED_PAUSE_SECONDS, MAX_TRIES), (MAX_REQUESTED_PAUSE_SECONDS + 1, 1)]
+)
 async def test_a_source_that_stays_unavailable_is_given_up(
     alone: Platform, source: Unreliable, asked: int, tries: int
 ) -> None:

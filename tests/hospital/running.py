@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.patience import GIVE_UP_SECONDS
+
 CLIENT_ID, CLIENT_SECRET = "privateshare", "hospital-secret"
 
 
@@ -50,4 +52,4 @@ def hospital(version: str) -> Iterator[Hospital]:
         yield Hospital(**addresses, version=version, process=process)
     finally:
         process.stdin.close()
-        process.wait(20)
+        process.wait(GIVE_UP_SECONDS)

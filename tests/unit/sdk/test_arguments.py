@@ -36,6 +36,7 @@ from privateshare import (
 from privateshare.protocol import jwt
 from privateshare.testing import InMemoryPlatform
 from tests.keys import rsa_key
+from tests.patience import GIVE_UP_SECONDS
 
 CALLBACK = "http://127.0.0.1/return"
 SECRET = "hunter2"
@@ -434,7 +435,7 @@ def test_results_wait_for_seconds(platform: InMemoryPlatform, token: UserAccessT
         for wrong in NO_NUMBER:
             with pytest.raises(ConfigurationError, match="timeout"):
                 reading.result(timeout=wrong)  # type: ignore[arg-type]
-        assert reading.result(timeout=60).errors == []
+        assert reading.result(timeout=GIVE_UP_SECONDS).errors == []
 
 
 def test_an_asyncio_client_works_on_the_next_loop(platform: InMemoryPlatform) -> None:

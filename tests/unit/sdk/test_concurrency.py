@@ -10,6 +10,7 @@ import pytest
 from privateshare import ConfigurationError
 from privateshare.sdk.concurrency import Abandoned, on_asyncio, on_threads
 from privateshare.testing import InMemoryPlatform
+from tests.patience import GIVE_UP_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_several_threads_can_share_a_reading(platform: InMemoryPlatform) -> None
         returned = client.read_return(platform.consent(asked.url))
         token = client.exchange_code_for_token(returned.code, asked.code_verifier)
         with client.read_all_files(asked.session, token) as reading, ThreadPoolExecutor(3) as threads:
-            lists = list(threads.map(lambda _: [file.name for file in reading], range(3), timeout=60))
+            lists = list(threads.map(lambda _: [file.name for file in reading], range(3), timeout=GIVE_UP_SECONDS))
     names = [name for names in lists for name in names]
     assert len(names) == len(set(names)) == 20
 
@@ -37,10 +38,10 @@ def test_a_signal_wakes_every_waiting_thread() -> None:
     signal = on_threads.Signal()
     seen = signal.count
     with ThreadPoolExecutor(3) as threads:
-        waiting = [threads.submit(signal.wait_beyond, seen, 60) for _ in range(3)]
+        waiting = [threads.submit(signal.wait_beyond, seen, 2 * GIVE_UP_SECONDS) for _ in range(3)]
         signal.set()
         for future in waiting:
-            future.result(30)
+            future.result(GIVE_UP_SECONDS)
     signal.wait_beyond(seen)
     signal.wait_beyond(signal.count, 0.01)
 
@@ -51,7 +52,7 @@ async def test_a_signal_wakes_every_waiting_task() -> None:
     waiting = [asyncio.create_task(signal.wait_beyond(signal.count)) for _ in range(3)]
     await asyncio.sleep(0)
     threading.Thread(target=signal.set).start()
-    await asyncio.wait_for(asyncio.gather(*waiting), 30)
+    await asyncio.wait_for(asyncio.gather(*waiting), GIVE_UP_SECONDS)
     await signal.wait_beyond(signal.count, 0.01)
 
 

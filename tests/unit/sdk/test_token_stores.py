@@ -30,6 +30,7 @@ from privateshare import (
     UserAccessToken,
 )
 from privateshare.testing import InMemoryPlatform
+from tests.patience import GIVE_UP_SECONDS
 
 REDIRECT_URI = "http://127.0.0.1/return"
 DESCRIPTOR = PushDescriptor(mime_type="x/y", accounts=[AccountRef(account_id="a")])
@@ -204,7 +205,7 @@ def test_processes_refresh_one_after_the_other(platform: InMemoryPlatform, tmp_p
     platform.expire_access_tokens()
     before = platform.refreshes
     for process in processes:
-        process.communicate("\n", timeout=60)
+        process.communicate("\n", timeout=GIVE_UP_SECONDS)
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert platform.refreshes == before + 1
 

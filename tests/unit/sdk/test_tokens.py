@@ -20,6 +20,7 @@ from privateshare import (
 )
 from privateshare.sdk import tokens
 from privateshare.sdk.tokens import NewestTokens, Token
+from tests.patience import GIVE_UP_SECONDS
 
 TOKEN = UserAccessToken(Token("access-secret", 2e9), Token("refresh-secret", 3e9), "person", "consent")
 
@@ -131,7 +132,7 @@ def test_two_processes_can_share_a_file(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     command = [sys.executable, "-c", WRITER, str(path), TOKEN.to_json()]
     writers = [subprocess.Popen([*command, str(number)]) for number in range(3)]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(GIVE_UP_SECONDS) for writer in writers] == [0, 0, 0]
     assert len(json.loads(path.read_text())) == 75
 
 
@@ -159,7 +160,7 @@ def test_simultaneous_requests_cause_one_refresh() -> None:
     waiting = threading.Thread(target=future.result)
     waiting.start()
     keeper.end(TOKEN, new)
-    waiting.join(5)
+    waiting.join(GIVE_UP_SECONDS)
     assert {other.result() for other, _ in others} == {new}
     late, ours = keeper.begin(TOKEN)
     assert (late.result(), ours) == (new, False)
@@ -188,7 +189,7 @@ def test_a_failed_refresh_fails_for_all_and_can_be_retried() -> None:
     other, _ = keeper.begin(TOKEN)
     keeper.end(TOKEN, ConfigurationError("no"))
     with pytest.raises(ConfigurationError):
-        other.result(5)
+        other.result(GIVE_UP_SECONDS)
     assert keeper.begin(TOKEN)[1]
 
 

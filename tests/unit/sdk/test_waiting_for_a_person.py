@@ -117,10 +117,12 @@ def test_a_port_that_is_in_use_is_named(platform: InMemoryPlatform) -> None:
     """And what to do about it."""
     port = free_port()
     with platform.client() as app, ThreadPoolExecutor(1) as threads:
-        first = threads.submit(app.wait_for_return, asked_at(f"http://127.0.0.1:{port}/return"), timeout=60)
+        first = threads.submit(
+            app.wait_for_return, asked_at(f"http://127.0.0.1:{port}/return"), timeout=GIVE_UP_SECONDS
+        )
         opened(f"http://127.0.0.1:{port}/")
         with pytest.raises(ConfigurationError, match=f"port {port}"):
             app.wait_for_return(asked_at(f"http://127.0.0.1:{port}/return"), timeout=1)
         opened(f"http://127.0.0.1:{port}/return?success=true&code=c&state=mine")
-        first.result(60)
+        first.result(GIVE_UP_SECONDS)
     assert threading.active_count() < 50

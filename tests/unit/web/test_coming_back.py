@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.patience import GIVE_UP_SECONDS
 
 from privateshare import (
     ConsentDeclined,
@@ -89,7 +90,7 @@ def fastapi_app(app: App) -> Iterator[None]:
 
     def get(address: str, cookies: dict[str, str]) -> tuple[int, str, str]:
         header = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        answer = httpx2.get(origin + address.removeprefix(ORIGIN), headers={"cookie": header}, timeout=60)
+        answer = httpx2.get(origin + address.removeprefix(ORIGIN), headers={"cookie": header}, timeout=GIVE_UP_SECONDS)
         for cookie in answer.headers.get_list("set-cookie"):
             name, _, value = cookie.partition(";")[0].partition("=")
             cookies[name] = value.strip('"')
@@ -222,14 +223,14 @@ def test_a_reload_during_the_exchange_uses_no_code_twice(
 
     def take(_: Arrived) -> None:
         taking.set()
-        assert go_on.wait(30)
+        assert go_on.wait(GIVE_UP_SECONDS)
 
     make(app := App(platform, take=take))
     cookies: dict[str, str] = {}
     back = platform.consent(begin(app, cookies))
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(app.get, back, dict(cookies))
-        assert taking.wait(30)
+        assert taking.wait(GIVE_UP_SECONDS)
         again = app.get(back, dict(cookies))
         go_on.set()
         assert first.result()[2] == "welcome"

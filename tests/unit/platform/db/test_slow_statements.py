@@ -11,7 +11,7 @@ from privateshare.platform.embedded.postgres import EmbeddedPostgres
 
 
 async def test_slow_statements_are_logged_without_parameters(tmp_path: Path) -> None:
-    """A fast one is not, and nothing is without the setting."""
+    """Nothing is logged without the setting. On a busy machine, others may be slow too."""
     async with EmbeddedPostgres(tmp_path / "postgres") as url:
         slow, silent = Database(url, 2, slow_statement_ms=100), Database(url, 2)
         with capture_logs() as logs:
@@ -21,8 +21,8 @@ async def test_slow_statements_are_logged_without_parameters(tmp_path: Path) -> 
                     await db.execute(text("SELECT :value"), {"value": "secret two"})
                 await database.close()
     lines = [line for line in logs if line["event"] == "a slow statement"]
-    assert [line["statement"].split()[0] for line in lines] == ["SELECT"]
-    assert all("pg_sleep" in line["statement"] and line["milliseconds"] >= 200 for line in lines)
+    assert [line["milliseconds"] >= 200 for line in lines if "pg_sleep" in line["statement"]] == [True]
+    assert all(line["milliseconds"] >= 100 for line in lines)
     assert "secret" not in str(logs)
 
 

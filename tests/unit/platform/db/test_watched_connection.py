@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from psycopg import OperationalError
+from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform.db.watched_connection import WatchedConnection
 
-GIVE_UP_SECONDS = 20
 AUTHENTICATED, READY = b"R\0\0\0\x08\0\0\0\0", b"Z\0\0\0\x05I"
 TERMINATED = b"E\0\0\0\x23SFATAL\0C57P01\0Mterminating it\0\0"
 NO_WAIT = struct.pack("ii", 1, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -94,10 +95,11 @@ async def test_many_cancellations_at_once_are_cheap() -> None:
     """A client that disconnects with 10,000 requests in the queue does not keep the platform busy."""
     queue = FairQueue(1)
     turns = [queue.join("a") for _ in range(10_000)]
-    async with asyncio.timeout(5):
-        for turn in reversed(turns):
-            queue.withdraw("a", turn)
-            await asyncio.sleep(0)
+    began = time.process_time()
+    for turn in reversed(turns):
+        queue.withdraw("a", turn)
+        await asyncio.sleep(0)
+    assert time.process_time() - began < 5
     assert queue.waiting == 0
 
 

@@ -184,13 +184,16 @@ async def test_asyncio_loops_behave_in_the_same_way(broken: Scripted) -> None:
 def test_a_timeout_limits_the_whole_read(endless: Scripted) -> None:
     """The files that were read are returned, then the loop and the result raise. No thread keeps running."""
     files: list[File] = []
-    began = time.monotonic()
+    seconds = 0.75
     with client_of(endless) as app:
-        with pytest.raises(ReadTimeout, match=r"within 1\.5 seconds") as raised:
-            files.extend(app.read_all_files("session", TOKEN, timeout=1.5))
-        assert time.monotonic() - began > 1.4
+        while not files:  # A busy machine may need longer for the first of them.
+            seconds *= 2
+            began = time.monotonic()
+            with pytest.raises(ReadTimeout, match=f"within {seconds:g} seconds") as raised:
+                files.extend(app.read_all_files("session", TOKEN, timeout=seconds))
+            assert time.monotonic() - began > seconds - 0.1
         assert isinstance(raised.value, TimeoutError)
-        assert 0 < len(files) == raised.value.result.files
+        assert len(files) == raised.value.result.files
         assert raised.value.result.stopped
         with pytest.raises(ReadTimeout):
             app.read_all_files("session", TOKEN, timeout=0.2).result()

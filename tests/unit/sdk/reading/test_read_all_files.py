@@ -124,7 +124,7 @@ def test_a_file_that_is_updated_during_the_reading_is_read_again() -> None:
 
 def test_stopping_does_not_wait_for_a_delayed_list() -> None:
     """The reading ends soon and without an error."""
-    platform = Scripted(lambda _: file_list(NAMES, "running"), hold=20)
+    platform = Scripted(lambda _: file_list(NAMES, "running"), hold=2 * GIVE_UP_SECONDS)
     with scripted(platform), client_of(platform) as app:
         read = threading.Semaphore(0)
         reading = app.read_all_files("session", TOKEN, on_file_data=lambda _: read.release())
