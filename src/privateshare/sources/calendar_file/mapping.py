@@ -24,7 +24,7 @@ Properties = Mapping[str, Sequence[Property]]
 
 
 def event_object(
-    account: SourceAccount, component: Component, zones: Zones, calendar: Mapping[str, str]
+    account: SourceAccount, component: Component, zones: Zones, calendar: Mapping[str, str], *, is_shared: bool = False
 ) -> JsonObject | None:
     """Map an event or a task.
 
@@ -33,6 +33,7 @@ def event_object(
         component: The event or task.
         zones: The time zones of the file.
         calendar: What the file says of the whole calendar.
+        is_shared: Whether other events of the file have the same id.
 
     Returns:
         The object; None if it does not say when the event is.
@@ -45,12 +46,14 @@ def event_object(
         return None
     end = start if is_task else _end(found, start, zones)
     title, repetition = _text(found, "SUMMARY"), _time(found, "RECURRENCE-ID", zones)
-    uid = _text(found, "UID") or stable_id("event", start.text, start.zone_name, title)
+    uid = own_uid = _text(found, "UID") or stable_id("event", start.text, start.zone_name, title)
+    if is_shared:
+        own_uid = stable_id(uid, start.text, start.zone_name, title)
     is_called_off = calendar.get("METHOD", "").upper() == "CANCEL"
     changed = _time(found, "LAST-MODIFIED", zones)
     latitude, longitude = _position(_text(found, "GEO"))
     return account.thing(
-        stable_id(uid, repetition.milliseconds if repetition is not None else ""),
+        stable_id(own_uid, repetition.milliseconds if repetition is not None else ""),
         start.milliseconds,
         enddate=None if is_task else end.milliseconds,
         updateddate=changed.milliseconds if changed is not None else None,

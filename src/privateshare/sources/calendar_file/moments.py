@@ -72,7 +72,8 @@ def read_time(found: Property, zones: Zones, value: str | None = None) -> Calend
         local = datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
-    if parts[4] is None or found.parameters.get("VALUE", "").upper() == "DATE":
+    is_midnight = (local.hour, local.minute) == (0, 0)  # Some programs call also times dates.
+    if parts[4] is None or (is_midnight and found.parameters.get("VALUE", "").upper() == "DATE"):
         return CalendarTime(local.replace(hour=0, minute=0, second=0), is_day=True)
     if parts[7] == "Z":
         return CalendarTime(local, is_day=False, zone_name="UTC", zone=UTC)

@@ -51,9 +51,7 @@ class CalendarFile(UnnamedExportSource):
         revisions = Revisions()
         for file in export.files:
             try:
-                for mapped in events_of(file, export.account, export.left_out):
-                    if not revisions.is_outdated(mapped[1], mapped[1].get("updateddate")):
-                        yield mapped
+                yield from events_of(file, export.account, export.left_out, revisions)
             except NotACalendar:
                 export.left_out.name_other_file(file.path)
 

@@ -14,6 +14,14 @@ _OFFSET = re.compile(r"(?:UTC|GMT)\s*([+-])\s*(\d{1,2}):?(\d{2})?", re.IGNORECAS
 _LOCATION = re.compile(r"^X-LIC-LOCATION:(.+)$", re.MULTILINE | re.IGNORECASE)
 _WINDOWS: Mapping[str, str] = {name.casefold(): olson for name, olson in WINDOWS_TO_OLSON.items()}
 
+# Rules that are repeated every year from long ago, as those of Outlook from 1601. Each year of them takes time.
+_RULES = re.compile(r"^BEGIN:(STANDARD|DAYLIGHT)\s*$.*?^END:\1", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_EVERY_YEAR = re.compile(
+    r"^RRULE:(?!.*(?:COUNT|UNTIL)=)(?!.*INTERVAL=(?!1\b)).*FREQ=YEARLY", re.MULTILINE | re.IGNORECASE
+)
+_LONG_AGO = re.compile(r"^(DTSTART[^:\n]*:)(?:1[0-8]\d\d|19[0-6]\d)(?=\d{4})", re.MULTILINE | re.IGNORECASE)
+FIRST_YEAR = 1972  # A leap year.
+
 # The errors that icalendar and dateutil raise for time zones that are invalid.
 INVALID = (ValueError, TypeError, LookupError, AttributeError, OverflowError, OSError, RecursionError)
 
@@ -65,7 +73,12 @@ def iana_zone(name: str) -> ZoneInfo | None:
 
 def _of_definition(text: str) -> tzinfo | None:
     try:
-        found = Timezone.from_ical(text)
+        found = Timezone.from_ical(_RULES.sub(_without_long_past, text))
         return found.to_tz(lookup_tzid=False) if isinstance(found, Timezone) else None
     except INVALID:
         return None
+
+
+def _without_long_past(rules: "re.Match[str]") -> str:
+    """Let rules that are repeated every year begin in this time."""
+    return _LONG_AGO.sub(rf"\g<1>{FIRST_YEAR}", rules[0]) if _EVERY_YEAR.search(rules[0]) else rules[0]

@@ -11,7 +11,7 @@ from tests.object_schemas import check_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.calendar_file.source import CalendarFile
 from privateshare.sources.contract import Connection, Page
-from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.failures import OLDER, Broken, LeftOut
 
 OWN_ZONE = """BEGIN:VTIMEZONE
 TZID:Our zone
@@ -229,3 +229,46 @@ def test_an_older_event_does_not_replace_a_newer_one() -> None:
     old, new = event.format("Old", "20200101T000000Z"), event.format("New", "20240101T000000Z")
     for order in (old + new, new + old):
         assert read(f"BEGIN:VCALENDAR\n{order}END:VCALENDAR\n")[-1]["title"] == "New"
+
+
+@pytest.mark.parametrize("order", [(1, 0), (0, 1)])
+def test_the_version_that_was_changed_most_often_is_the_event(order: tuple[int, int]) -> None:
+    """Whatever comes first. The others are counted."""
+    event = "BEGIN:VEVENT\nUID:1\nDTSTART:2024010{0}T000000Z\nSUMMARY:Version {0}\nSEQUENCE:{0}\nEND:VEVENT\n"
+    left_out = LeftOut()
+    found = read(f"BEGIN:VCALENDAR\n{''.join(map(event.format, [n + 1 for n in order]))}END:VCALENDAR\n", left_out)
+    assert [one["title"] for one in found] == ["Version 2"]
+    assert (left_out.read, dict(left_out.not_taken)) == (1, {OLDER: 1})
+
+
+def test_events_to_which_a_program_gave_one_id_stay_several() -> None:
+    """Their ids do not depend on their order. The same event twice is one."""
+    event = "BEGIN:VEVENT\nUID:1\nDTSTART:20240101T{0}0000Z\nSUMMARY:At {0}\nEND:VEVENT\n"
+    found, turned = (
+        read(f"BEGIN:VCALENDAR\n{''.join(map(event.format, hours))}END:VCALENDAR\n")
+        for hours in (("10", "11", "12"), ("12", "11", "10", "10"))
+    )
+    assert [one["title"] for one in found] == ["At 10", "At 11", "At 12"]
+    assert {one["uid"] for one in found} == {"1"}
+    assert {one["id"]: one["title"] for one in turned} == {one["id"]: one["title"] for one in found}
+    assert len({one["id"] for one in found}) == 3
+
+
+def test_a_time_that_is_called_a_date_stays_a_time() -> None:
+    """Except midnight."""
+    found = [one(f"UID:1\nDTSTART;VALUE=DATE:20240101T{time}00") for time in ("1030", "0000")]
+    assert [event["start"] for event in found] == ["2024-01-01T10:30:00", "2024-01-01"]
+
+
+def test_rules_of_long_ago_are_those_of_today() -> None:
+    """Summer time of a zone that a file defines, also in its first years and in the southern hemisphere."""
+    south = (
+        OWN_ZONE.replace("BYMONTH=10", "BYMONTH=x").replace("BYMONTH=3", "BYMONTH=10").replace("BYMONTH=x", "BYMONTH=3")
+    )
+    for zone, summer in ((OWN_ZONE, 7), (south, 1)):
+        for year in (1975, 2026):
+            hours = [
+                utc(one(f"UID:1\nDTSTART;TZID=Our zone:{year}{month:02}15T120000", zone)["createddate"])[11:13]
+                for month in (1, 7)
+            ]
+            assert hours == (["11", "10"] if summer == 7 else ["10", "11"]), (zone, year)
