@@ -29,7 +29,7 @@ from privateshare.sources.contract import (
     Source,
 )
 from privateshare.sources.entries import page_entries
-from privateshare.sources.failures import LeftOut, encode_left_out, takes_too_much
+from privateshare.sources.failures import REPEATED, LeftOut, encode_left_out, takes_too_much
 from privateshare.sources.frames import (
     PLACE,
     EntryPage,
@@ -169,6 +169,7 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
         complete = sorted(connection.complete) if not connection.left_out.is_partial else []
         result |= {"identity": _identity_fields(identity), "owner_in_objects": owner, "complete": complete}
         result |= counts.to_json()
+        connection.left_out.pass_over(REPEATED, counts.repeated)
     else:
         for page in source.fetch(connection, dict.fromkeys(order["types"])):
             if isinstance(page, Page):

@@ -52,11 +52,14 @@ class FileMark:
         path: A regular expression that is searched in its path, without regard to case. The names of a file that was
             renamed or unpacked say nothing, so a mark should do without if it can.
         is_weak: Whether the mark only counts if nothing else in the upload is recognised.
+        ignores_accents: Whether `start` is searched in the text without accents and in lower case. A text that is not
+            in Unicode may be of the west or the middle of Europe, and is read as both.
     """
 
     start: str = ""
     path: str = ""
     is_weak: bool = False
+    ignores_accents: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,8 @@ EMPTY = NotTaken("Empty entries")
 NOTES_OF_APP = NotTaken("Notes of the app, such as who joined")
 OF_OTHERS = NotTaken("Entries by or about others")
 OTHER_ACTIVITIES = NotTaken("Other activities")
+REPEATED = NotTaken("Repetitions of the same entry")
+OLDER = NotTaken("Older versions of entries")
 
 
 def encode_left_out(left_out: LeftOut) -> dict[str, Any]:

@@ -19,19 +19,21 @@ class CountedObjects:
     """How many objects of a type an export has, and the dates of the first and the last; None if none has a date.
 
     An object that comes again, such as a track of several playlists, is counted once, as it is stored once: up to
-    some number of objects, so that memory stays small.
+    some number of objects, so that memory stays small. `repeated` counts how often something with a date came again.
     """
 
     number: int = 0
     first: int | None = None
     last: int | None = None
+    repeated: int = 0
     _known: set[int] = field(default_factory=set, repr=False, compare=False)
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Count objects."""
         moments = [entry.moment for entry in entries if entry.moment is not None]
         if all(entry.provenance is None for entry in entries):
-            self.add_plain([entry.entity_id for entry in entries], moments)
+            self.add_plain([entry.entity_id for entry in entries if entry.moment is None], [])
+            self.add_plain([entry.entity_id for entry in entries if entry.moment is not None], moments)
             return
         for entry in entries:  # Those with a provenance are all counted, and known to those without one.
             before = self.number
@@ -42,7 +44,7 @@ class CountedObjects:
 
     def add_plain(self, ids: Sequence[str], moments: Sequence[int]) -> None:
         """Count objects without a provenance, and take note of the dates of objects."""
-        owns, known = [hash(own) for own in ids], self._known
+        owns, known, before_all = [hash(own) for own in ids], self._known, self.number
         if len(known) + len(owns) <= MAX_KNOWN_IDS:
             before = len(known)
             known.update(owns)
@@ -53,6 +55,7 @@ class CountedObjects:
                 if len(known) < MAX_KNOWN_IDS:
                     known.add(own)
         if moments:
+            self.repeated += len(owns) and len(owns) - (self.number - before_all)
             self.first = min(moments) if self.first is None else min(self.first, *moments)
             self.last = max(moments) if self.last is None else max(self.last, *moments)
 
@@ -89,6 +92,11 @@ class ObjectCounts:
         past = [end for end in ends if end <= self._now]
         if past:
             self.newest[object_type] = max(*past, self.newest.get(object_type, past[0]))
+
+    @property
+    def repeated(self) -> int:
+        """How often something with a date came again, and is stored once."""
+        return sum(kind.repeated for kind in self.kinds.values())
 
     def to_json(self) -> dict[str, Any]:
         """Convert the counts to a JSON object."""

@@ -4,7 +4,6 @@ Nothing is parsed, and a large archive is recognised within seconds. What is rec
 or empty when the source reads it.
 """
 
-import codecs
 import gzip
 import re
 import tarfile
@@ -13,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
@@ -28,9 +27,11 @@ from privateshare.sources.archive import (
     is_added_by_system,
     tar_opener,
 )
+from privateshare.sources.charsets import without_accents
 from privateshare.sources.contract import FileMark
 from privateshare.sources.failures import Broken, shown_name
 from privateshare.sources.tar_files import TarTooLarge, tar_entries
+from privateshare.sources.text_files import encoding_of
 
 START_BYTES = 16 * 1024
 MAX_STYLE_BYTES = 512 * 1024  # Pages of Google begin with 140 KB of it.
@@ -86,12 +87,15 @@ class _Pattern:
     path: re.Pattern[str] | None
     start: re.Pattern[str] | None
     is_weak: bool
+    ignores_accents: bool
 
     def matches(self, path: str, start: str | None) -> bool:
         """Return whether a file has this mark. Without `start`, only its path is known."""
         if self.path is not None and not self.path.search(path):
             return False
-        return self.start is None or (start is not None and self.start.search(start) is not None)
+        if self.start is None or start is None:
+            return self.start is None
+        return self.start.search(_plain_readings(start) if self.ignores_accents else start) is not None
 
 
 def recognise(archive: BinaryIO, marks: Mapping[int, Sequence[FileMark]]) -> Recognition:
@@ -127,6 +131,7 @@ def _compiled(mark: FileMark) -> _Pattern:
         re.compile(mark.path, re.IGNORECASE) if mark.path else None,
         re.compile(mark.start) if mark.start else None,
         mark.is_weak,
+        mark.ignores_accents,
     )
 
 
@@ -252,10 +257,18 @@ def _unpacked(stream: IO[bytes], start: bytes) -> bytes:
         raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
 
 
+@lru_cache(maxsize=1)
+def _plain_readings(text: str) -> str:
+    """Return a text without accents; one in an older encoding is also read as if it were of the middle of Europe."""
+    if text.isascii():
+        return text.lower()
+    with suppress(UnicodeError):
+        text = f"{text}\n{text.encode('cp1252').decode('cp1250')}"
+    return without_accents(text)
+
+
 def _text(start: bytes) -> str:
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return start.decode("utf-16", "replace").lstrip()
-    return start.decode("utf-8-sig", "replace").lstrip()
+    return start.decode(encoding_of(start), "replace").lstrip()
 
 
 def choices(files: Mapping[int, int], alike: Mapping[int, str]) -> Sequence[Sequence[int]]:

@@ -8,6 +8,7 @@ from io import BufferedIOBase, BufferedReader, TextIOWrapper
 from typing import cast
 
 from privateshare.sources.archive import UploadedFile
+from privateshare.sources.charsets import older_encoding
 
 MAX_LINE_BYTES = 64 * 1024
 
@@ -21,14 +22,24 @@ csv.field_size_limit(MAX_LINE_CHARACTERS)
 
 
 def encoding_of(start: bytes) -> str:
-    """Return the encoding of a text that begins with these bytes: UTF-16, UTF-8, or the older one of Windows."""
+    """Return the encoding of a text that begins with these bytes: UTF-16, UTF-8, or an older one of its language."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    if (wide := wide_encoding(start)) is not None:
+        return wide
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(start)  # It may end within a letter.
     invalid = text.count("\ufffd")
     # A damaged text in UTF-8 still has more valid letters than invalid ones.
     is_older = invalid > 0 and 2 * invalid > sum(1 for sign in text if sign > "\x7f")
-    return OLDER_ENCODING if is_older else "utf-8-sig"
+    return older_encoding(start) if is_older else "utf-8-sig"
+
+
+def wide_encoding(start: bytes) -> str | None:
+    """Return the form of UTF-16 without a byte order mark that a text has, in which every other byte is mostly zero."""
+    start = start[:2000]
+    if len(start) < 4 or start.count(0) * 4 < len(start):
+        return None
+    return "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
 
 
 def _in_older_encoding(error: UnicodeError) -> tuple[str, int]:

@@ -11,16 +11,29 @@ MAX_AMOUNT_CHARACTERS = 60
 MAX_WHOLE_DIGITS = 18  # A number with more digits before the decimal mark is not an amount of money.
 
 _SPACES = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u2060'’´`]+")
-_MINUS = str.maketrans({"−": "-", "–": "-", "—": "-", "\u2010": "-", "\u2011": "-", "﹣": "-", "－": "-", "＋": "+"})
+_MINUS = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "\u2010": "-", "\u2011": "-", "﹣": "-", "－": "-", "＋": "+", "￥": "¥", "，": ","}
+)
 _SYMBOLS = "£€$¥₹₽₺₴₩฿₫₪"
 _AMOUNT = re.compile(
     rf"(?P<open>\()?(?P<before>[A-Z]{{3}}|[{_SYMBOLS}]|[A-Z]{{1,2}}\$|KR\.?|R\$|FR\.?|RM|ZŁ)?(?P<sign>[+-])?"
     rf"(?P<between>[A-Z]{{3}}|[{_SYMBOLS}]|[A-Z]{{1,2}}\$|KR\.?|R\$|FR\.?)?(?P<digits>[\d.,]*\d[\d.,]*?)"
     rf"(?P<dash>,-|,--|\.-|\.--)?(?P<trailing>[+-])?"
-    rf"(?P<after>(?!CR$|DR$|DB$)[A-Z]{{3}}|[{_SYMBOLS}]|KR\.?|KČ|ZŁ|FT\.?|LEI|ЛВ\.?)?(?P<mark>CR|DR|DB|C|D|S|H)?(?P<close>\))?",
+    rf"(?P<after>(?!CR$|DR$|DB$)[A-Z]{{3}}|[{_SYMBOLS}]|KR\.?|KČ|ZŁ|FT\.?|LEI|ЛВ\.?|РУБ\.?|元|円|원)?(?P<mark>CR|DR|DB|C|D|S|H)?(?P<close>\))?",
     re.IGNORECASE,
 )
-_CURRENCY_OF = {"£": "GBP", "€": "EUR", "¥": "JPY", "₹": "INR", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₩": "KRW"}
+# The sign ¥ is that of the yen and of the yuan.
+_CURRENCY_OF = {
+    "£": "GBP",
+    "€": "EUR",
+    "₹": "INR",
+    "₽": "RUB",
+    "₺": "TRY",
+    "₴": "UAH",
+    "₩": "KRW",
+    "元": "CNY",
+    "円": "JPY",
+}
 _CREDIT_MARKS = frozenset({"CR", "C", "H"})
 
 

@@ -12,8 +12,8 @@ from lxml import etree
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.banks.booking import POSTED, SCHEDULED, BankAccount, Booking
 from privateshare.sources.banks.reasons import (
+    IS_INFORMATION,
     IS_PENDING,
-    IS_UNDONE,
     NO_AMOUNT,
     NO_DATE,
     NO_DIRECTION,
@@ -191,7 +191,7 @@ def _entry(entry: etree._Element, account: BankAccount, currency: str | None, da
     if status == "PDNG":
         return IS_PENDING
     if status == "INFO":
-        return IS_UNDONE
+        return IS_INFORMATION
     amount = _decimal(fields.first("Amt"))
     if amount is None:
         return NO_AMOUNT

@@ -9,10 +9,10 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.banks.account_numbers import account_number
 from privateshare.sources.banks.amounts import value_of, written_amount
 from privateshare.sources.banks.booking import Booking
-from privateshare.sources.banks.csv_conventions import DAY_ROLES, Conventions, amount_role, learn
+from privateshare.sources.banks.csv_conventions import DAY_ROLES, Conventions, amount_role, direction_in, learn
 from privateshare.sources.banks.csv_guess import guessed_columns
 from privateshare.sources.banks.csv_table import Row, form_of, has_header, sections_of
-from privateshare.sources.banks.csv_words import Role, direction_of, is_balance, is_pending, is_undone
+from privateshare.sources.banks.csv_words import Role, currency_code, direction_of, is_balance, is_pending, is_undone
 from privateshare.sources.banks.dates import read_date, read_moment, time_of_day
 from privateshare.sources.banks.reasons import (
     IS_PENDING,
@@ -115,7 +115,7 @@ def _amount(how: Conventions, row: Row) -> Decimal | Reason:
     if amount is None or written is None:
         return NO_AMOUNT
     if how.signs == "mark":
-        direction = direction_of(row.cell(Role.MARK) or row.cell(Role.KIND))
+        direction = direction_in(row)
         if direction > 0 and Role.IN_AMOUNT in row.columns.places:
             came_in = value(Role.IN_AMOUNT)
             return abs(came_in) if came_in is not None else NO_AMOUNT
@@ -159,7 +159,7 @@ def _booking(how: Conventions, row: Row, amount: Decimal, days: dict[Role, date 
     return Booking(
         account=account,
         amount=amount,
-        currency=currency.upper() if len(currency) == 3 else (written.currency if written else None) or how.currency,
+        currency=row.columns.currency or currency_code(currency) or (written and written.currency) or how.currency,
         booked=days[Role.BOOKED] or days[Role.DATE] or days[Role.MADE],
         made=_made(how, row),
         valued=days[Role.VALUED],
@@ -179,7 +179,7 @@ def _booking(how: Conventions, row: Row, amount: Decimal, days: dict[Role, date 
 
 def _code(text: str) -> str:
     """Return a currency from a column whose header can also mean the value date."""
-    return text if len(text) == 3 and text.isalpha() else ""
+    return text if len(text) == 3 and text.isalpha() and text.isascii() else ""
 
 
 def _made(how: Conventions, row: Row) -> date | datetime | None:

@@ -25,10 +25,11 @@ DAY_ROLES = (Role.BOOKED, Role.DATE, Role.MADE, Role.VALUED)
 
 _PAYMENT = re.compile(
     r"payment.{0,20}thank|thank you|autopay|payment received|zahlung erhalten|paiement recu|pago recibido"
-    r"|pagamento (?:recebido|ricevuto)|betaling ontvangen|innbetaling|inbetalning|indbetaling",
+    r"|pagamento (?:recebido|ricevuto)|betaling ontvangen|innbetaling|inbetalning|indbetaling|还款",
     re.IGNORECASE,
 )
 _CURRENCY_CODE = re.compile(r"\b(EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|AUD|NZD|CAD|SGD|HKD|INR|ZAR|BRL|JPY)\b")
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _CARD = re.compile(r"card|kaart|karte|carte|tarjeta|kort")
 _ACCOUNT_LABEL = re.compile(
     r"account|konto|rekening|compte|cuenta|conto|conta|rachunek|uctu|szamla|card|karte|kaart|carte|tarjeta|depot|kreditkarte"
@@ -95,7 +96,8 @@ def learn(file: UploadedFile, form: Form, headerless: TableColumns | None, today
     for section, row in sections_of(file, form, headerless):
         sections[section.number] = section
         _note_row(row, facts.setdefault(section.number, _Facts()), order, marks)
-    date_order, decimal_mark = order.decide(_usual_order(sections.values())), marks.of_amounts.decide()
+    date_order = order.decide(_usual_order(sections.values()))
+    decimal_mark = marks.of_amounts.decide("." if _are_east_asian(sections.values()) else None)
     mark_of_balances = marks.of_balances.decide(decimal_mark)
     return {
         number: Conventions(
@@ -135,7 +137,7 @@ def _note_row(row: Row, facts: _Facts, order: DateOrder, marks: _Marks) -> None:
     facts.known_kinds += direction_of(row.cell(Role.KIND)) != 0
     written = written_amount(row.cell(amount_role(row.columns)))
     if written is not None:
-        direction = direction_of(row.cell(Role.MARK) or row.cell(Role.KIND))
+        direction = direction_in(row)
         facts.fitting_marks += direction * (written.sign or 1) > 0
         facts.contrary_marks += direction * (written.sign or 1) < 0
         facts.negative += written.sign < 0
@@ -148,8 +150,22 @@ def _note_row(row: Row, facts: _Facts, order: DateOrder, marks: _Marks) -> None:
         facts.balances.append(written_amount(row.cell(Role.BALANCE)))
 
 
+def direction_in(row: Row) -> int:
+    """Return the direction that the marks of a row say: 1 if money came in, -1 if it went out, 0 if they do not say it.
+
+    A payment that was given back may have no mark but its status.
+    """
+    marks = (row.cell(Role.MARK) or row.cell(Role.KIND), *row.cells(Role.STATUS))
+    return next((direction for mark in marks if (direction := direction_of(mark))), 0)
+
+
 def amount_role(columns: TableColumns) -> Role:
     return Role.NET if Role.NET in columns.places else Role.AMOUNT
+
+
+def _are_east_asian(sections: Iterable[Section]) -> bool:
+    """Return whether the headers are of a language in which a comma is never a decimal mark."""
+    return any(_EAST_ASIAN.search(header) for section in sections for header in section.columns.headers)
 
 
 def _usual_order(sections: Iterable[Section]) -> str | None:

@@ -2,10 +2,11 @@
 
 import re
 import tomllib
-import unicodedata
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
+
+from privateshare.sources.charsets import without_accents
 
 
 class Role(StrEnum):
@@ -51,22 +52,67 @@ REPEATED = frozenset({Role.TEXT, Role.PARTY, Role.NOTE, Role.STATUS})
 
 MAX_HEADER_CHARACTERS = 100
 
+CURRENCIES = (
+    *(
+        "EUR",
+        "EURO",
+        "EUROS",
+        "EUROA",
+        "USD",
+        "GBP",
+        "CHF",
+        "SEK",
+        "NOK",
+        "DKK",
+        "PLN",
+        "CZK",
+        "HUF",
+        "RON",
+        "BGN",
+        "AUD",
+    ),
+    *(
+        "NZD",
+        "CAD",
+        "SGD",
+        "HKD",
+        "INR",
+        "ZAR",
+        "TRY",
+        "BRL",
+        "MXN",
+        "JPY",
+        "ISK",
+        "AED",
+        "SAR",
+        "ILS",
+        "THB",
+        "MYR",
+        "PHP",
+    ),
+    *("IDR", "KRW", "CNY", "UAH", "RSD", "RUB", "RUR", "BYN", "KZT"),
+)
 _CURRENCY = re.compile(
-    r"\s*(?:\b(?:in|en|i|w|v)\s+)?[(\[]?\b(EUR|EURO|EUROS|EUROA|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|AUD|NZD|CAD"
-    r"|SGD|HKD|INR|ZAR|TRY|BRL|MXN|JPY|ISK|AED|SAR|ILS|THB|MYR|PHP|IDR|KRW|CNY|UAH|RSD)\b\s*[)\]]?\s*$"
-    r"|\s*[(\[]\s*([£€$₹])\s*[)\]]\s*$|\s+([£€₹])\s*$",
+    rf"\s*(?:\b(?:in|en|i|w|v)\s+)?[(\[]?\b({'|'.join(CURRENCIES)})\b\s*[)\]]?\s*$"
+    r"|\s*[(\[（]\s*([£€$₹元円원])\s*[)\]）]\s*$|\s+([£€₹])\s*$",
     re.IGNORECASE,
 )
 _NAMED_CURRENCIES = {"EURO": "EUR", "EUROS": "EUR", "EUROA": "EUR", "£": "GBP", "€": "EUR", "₹": "INR", "$": ""}
-_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "ae", "ł": "l", "Ł": "l", "đ": "d", "ı": "i"})
+_NAMED_CURRENCIES |= {
+    "元": "CNY",
+    "円": "JPY",
+    "원": "KRW",
+    "RUR": "RUB",
+    "人民币": "CNY",
+    "日元": "JPY",
+    "美元": "USD",
+}
 
 
 @lru_cache(maxsize=1024)
 def plain(word: str) -> str:
     """Normalize a word for comparison: without case, accents and punctuation."""
-    decomposed = unicodedata.normalize("NFKD", word.translate(_LETTERS).casefold())
-    letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return " ".join(re.sub(r"\W|_", " ", letters).split())
+    return " ".join(re.sub(r"\W|_", " ", without_accents(word)).split())
 
 
 @cache
@@ -82,6 +128,20 @@ def _roles() -> dict[str, Role]:
 @cache
 def _words(table: str, name: str) -> frozenset[str]:
     return frozenset(plain(word) for word in _tables()[table][name]) - {""}
+
+
+def header_row() -> str:
+    """Return a regular expression for a row with a header of dates and one of amounts, without accents."""
+    return rf"(?m)^(?=.*{_header_of(DATES)})(?=.*{_header_of(AMOUNTS)})"
+
+
+def _header_of(roles: frozenset[Role]) -> str:
+    words = {plain(word) for role in roles for word in _tables()["columns"][role]}
+    patterns = sorted((r"[\W_]{1,3}".join(word.split()) for word in words), key=len, reverse=True)
+    currency = rf"(?:(?:in|en|i|w|v)\s)?[(\[]?(?:{'|'.join(CURRENCIES).lower()}|[£€$₹元円원])?\s?[)\]]?"
+    if AMOUNTS & roles:
+        patterns.append(r"[a-z]{3}\s?\$")
+    return rf"(?:^|[;,\t|])[\s\"']*(?:{'|'.join(patterns)})[\s,:.]*{currency}[\s\"']*(?:[;,\t|]|$)"
 
 
 @lru_cache(maxsize=1024)
@@ -105,6 +165,12 @@ def role_of(header: str) -> tuple[Role | None, str | None]:
         name = (found[1] or found[2] or found[3]).upper()
         return role, _NAMED_CURRENCIES.get(name, name) or None
     return _roles().get(plain(header)), None
+
+
+def currency_code(text: str) -> str | None:
+    """Return the code of a currency that a cell names; None if it names none."""
+    name = text.strip().upper()
+    return _NAMED_CURRENCIES.get(name, name if len(name) == 3 and name.isascii() else None) or None
 
 
 def direction_of(mark: str) -> int:

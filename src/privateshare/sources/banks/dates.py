@@ -16,7 +16,28 @@ FIRST_YEAR = 1950
 MAX_DATE_CHARACTERS = 60
 SHORTENED_LANGUAGES = frozenset({"en", "nl", "de", "es", "it", "pt"})  # Months are shortened to three letters.
 MONTH_LANGUAGES = (
-    *("nl", "de", "fr", "es", "it", "pt", "da", "nb", "sv", "fi", "pl", "cs", "hu", "ro", "tr", "el", "ca", "hr"),
+    *(
+        "nl",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "da",
+        "nb",
+        "sv",
+        "fi",
+        "pl",
+        "cs",
+        "hu",
+        "ro",
+        "tr",
+        "el",
+        "ca",
+        "hr",
+        "ru",
+        "uk",
+    ),
 )
 
 _NUMBERS = re.compile(r"(\d{1,4})\s*([./\-' ])\s*(\d{1,2})\s*[./\-' ]\s*'?(\d{1,4})\.?")
@@ -30,6 +51,7 @@ _TIME = re.compile(
     r"(?:T|,|\s|^)\s*(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:[.,]\d+)?\s*(AM|PM)?\s*(Z|[+-]\d\d:?\d\d|[A-Z]{3,4})?\s*$",
     re.IGNORECASE,
 )
+_EAST_ASIAN = str.maketrans({"年": "-", "月": "-", "日": "", "년": "-", "월": "-", "일": ""})
 _WEEKDAY = re.compile(r"^[^\W\d_]{2,10}[.,]{1,2}\s+(?=\d)")
 
 
@@ -64,7 +86,7 @@ def possible_dates(text: str) -> Mapping[str, date]:
     """
     if len(text) > MAX_DATE_CHARACTERS:
         return {}
-    text = _WEEKDAY.sub("", text.strip())
+    text = _WEEKDAY.sub("", text.strip()).translate(_EAST_ASIAN)
     if compact := _COMPACT.fullmatch(text):
         text = compact[1]
         return _by_order((text[:4], text[4:6], text[6:]), (text[:2], text[2:4], text[4:]))

@@ -46,6 +46,12 @@ IS_UNDONE = Reason(
     "%(num)s of %(total)s entries moved no money, such as declined payments.",
     Broken("No entry of the file moved any money. Choose a longer period at your bank."),
 )
+IS_INFORMATION = Reason(
+    "NotBooked",
+    "%(num)s of %(total)s entries is for information only, and was not booked.",
+    "%(num)s of %(total)s entries are for information only, and were not booked.",
+    Broken("The file only informs of transactions that were not booked. Choose a statement, such as CAMT.053."),
+)
 IS_INVESTMENT = Reason(
     "Investment",
     "%(num)s of %(total)s entries is a trade of securities, which is left out.",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.sources.banks.csv_words import header_row
 from privateshare.sources.banks.identity import account_key, account_name
 from privateshare.sources.banks.mapping import transaction
 from privateshare.sources.banks.sample import sample_bookings
@@ -27,10 +28,12 @@ from privateshare.sources.page_building import OwnedObjects, owned_pages, owner_
 
 STATEMENTS = "statements"  # All bank statements of a person belong to one account of the library.
 
-# Some of the words that banks call columns with amounts.
-_AMOUNT_WORDS = (
-    r"(?i)\b(amount|betrag|bedrag|montant|importe|importo|valor|quantia|belopp|bel[oø]b|kwota|[cč][aá]stka|suma|umsatz"
-    r"|soll|haben|debet|kredit|d[eé]bito?|cr[eé]dito?|saldo|balance|paid in|paid out|money in|money out|af bij)\b"
+_TABLES = r"\.(csv|tsv|tab|txt)$|^$"
+# A first line with a day and an amount, in a table without headers.
+_FIRST_ROW = (
+    r"\A(?:[^\n]*[;,\t|])?[\"']?"
+    r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]?\d\d[./-]?\d\d)(?:[ T][\d:]+)?[\"']?[;,\t|]"
+    r"[^\n]*(?<=[;,\t|])[\"' ]*[+-]?(?:[A-Z£€$]{1,3} ?)?\d[\d.,' ]*[.,]\d\d[+-]?[\"']?\s*(?:[;,\t|\r\n]|\Z)"
 )
 _UPLOAD = Upload(
     accept=".csv,.xml,.ofx,.qfx,.qif,.sta,.940,.942,.mt940,.txt,.tab,.zip",
@@ -41,7 +44,8 @@ _UPLOAD = Upload(
             r"(?s)\A[\s\ufeff]*<(\?xml\b|\?OFX\b|OFX>|Document\b|\w+:Document\b).*"
             r"(OFXHEADER|<OFX>|<(\w+:)?BkToCstmr|camt\.05[234])"
         ),
-        FileMark(_AMOUNT_WORDS, r"\.(csv|tsv|tab|txt)$|^$", is_weak=True),
+        FileMark(header_row(), _TABLES, is_weak=True, ignores_accents=True),
+        FileMark(_FIRST_ROW, _TABLES, is_weak=True),
     ),
     alike="banks",
     instructions=(

@@ -9,11 +9,14 @@ from typing import IO
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
+from privateshare.sources.charsets import older_encoding
+from privateshare.sources.text_files import wide_encoding
 
 CHUNK_BYTES = 256 * 1024
 SAMPLE_BYTES = 256 * 1024
 MAX_LINE_CHARACTERS = 64 * 1024
-LEGACY_ENCODINGS = ("cp1252", "cp1250", "mac_roman", "cp850", "iso8859_15")
+LATIN_ENCODINGS = ("cp1252", "cp1250", "mac_roman", "cp850", "iso8859_15", "cp1254", "cp1257")
+OTHER_ENCODINGS = ("cp1251", "gb18030", "cp932", "cp949", "cp1253", "cp866")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -40,17 +43,9 @@ def encoding_of(file: UploadedFile, likeness: Callable[[str], float] | None = No
     for mark, name in _MARKS:
         if sample.startswith(mark):
             return name
-    if (wide := _wide_encoding(sample)) is not None:
+    if (wide := wide_encoding(sample)) is not None:
         return wide
     return "utf-8" if _is_utf8(file) else _legacy_encoding(_non_ascii_sample(file), likeness)
-
-
-def _wide_encoding(sample: bytes) -> str | None:
-    """Detect UTF-16 without a byte order mark, in which every other byte of most texts is zero."""
-    start = sample[:2000]
-    if len(start) < 4 or start.count(0) * 4 < len(start):
-        return None
-    return "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
 
 
 def _is_utf8(file: UploadedFile) -> bool:
@@ -78,11 +73,16 @@ def _non_ascii_sample(file: UploadedFile) -> bytes:
 
 
 def _legacy_encoding(sample: bytes, likeness: Callable[[str], float] | None) -> str:
-    def score(name: str) -> tuple[float, float]:
-        text = sample.decode(name, errors="replace")
-        return (likeness(text) if likeness else 0, _plausibility(text))
+    usual = older_encoding(sample)
 
-    return max(LEGACY_ENCODINGS, key=score)  # The first one wins among equals.
+    def score(name: str) -> tuple[float, bool, float]:
+        text = sample.decode(name, errors="replace")
+        return (likeness(text) if likeness else 0, name == usual != LATIN_ENCODINGS[0], _plausibility(text))
+
+    candidates: tuple[str, ...] = LATIN_ENCODINGS
+    if usual in OTHER_ENCODINGS:
+        candidates += OTHER_ENCODINGS
+    return max(candidates, key=score)  # The first one wins among equals.
 
 
 def _plausibility(text: str) -> float:

@@ -4,8 +4,9 @@ import pytest
 
 from privateshare.sources import object_counts
 from privateshare.sources.entries import Entry
+from privateshare.sources.frames import EntryPage
 from privateshare.sources.identity import ObjectProvenance
-from privateshare.sources.object_counts import CountedObjects
+from privateshare.sources.object_counts import CountedObjects, ObjectCounts
 
 
 def counted(*ids: str) -> int:
@@ -18,6 +19,14 @@ def counted(*ids: str) -> int:
 def test_an_object_that_comes_again_is_counted_once() -> None:
     """A track of several playlists comes for each, and is stored once."""
     assert counted("a", "b", "a", "a", "c") == 3
+
+
+def test_what_comes_again_is_told_if_it_has_a_date() -> None:
+    """Two entries of one time are one. What others refer to, such as an artist, has no date, and may come often."""
+    counts = ObjectCounts()
+    for moments in ((5, 5, None), (6, 5, None)):
+        counts.add(EntryPage([(1, Entry(f"at {moment}", moment, None, b"{}")) for moment in moments]))
+    assert (counts.kinds[1].number, counts.repeated) == (3, 2)
 
 
 def test_objects_with_a_provenance_are_all_counted() -> None:

@@ -1,11 +1,14 @@
 """More CSV statements as banks write them, with values that add up: each loses or doubles something if it is misread."""
 
+import io
 from decimal import Decimal
 
 import pytest
 from tests.unit.sources.banks.statements import bookings, reasons
 
+from privateshare.sources.banks.source import SOURCES
 from privateshare.sources.failures import LeftOut
+from privateshare.sources.recognition import recognise
 
 # The text, its encoding, how many bookings there are, what they add up to, and what is left out.
 STATEMENTS = {
@@ -481,3 +484,28 @@ def test_statements_add_up(name: str) -> None:
     assert sum((booking.amount for booking in found), Decimal(0)) == Decimal(total)
     assert {str(booking.day)[:7] for booking in found} == {"2026-01"}
     assert reasons(left_out) == left
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_statements_are_recognised_without_their_names(name: str) -> None:
+    """As what they are, when a person uploads them without saying so: by their headers, or by their first row."""
+    text, encoding, *_ = STATEMENTS[name]
+    upload = SOURCES[0].info.upload
+    assert upload is not None
+    assert recognise(io.BytesIO(text.encode(encoding)), {348: upload.marks}).files
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Title,Author,Date Read,My Rating\nIn the Sun,A,2026/01/05,5\n",
+        "Date,Song,Artist\n2026-01-05,Total Eclipse,B\n2026-01-06,In,Out\n",
+        "Name,Email\nTotal,in@example.org\n",
+        "2026-01-05,Song,Artist\n2026-01-06,Other song,12.50 Dollars\n",
+    ],
+)
+def test_other_tables_are_not_recognised_as_statements(text: str) -> None:
+    """Not by one word that banks use too."""
+    upload = SOURCES[0].info.upload
+    assert upload is not None
+    assert not recognise(io.BytesIO(text.encode()), {348: upload.marks}).files

@@ -86,10 +86,12 @@ def test_camt_of_every_version_is_read(version: int, message: int, prefix: str) 
 
 
 def test_camt_entries_that_are_not_booked_are_told() -> None:
-    """Pending ones come again when they are booked; those for information moved nothing."""
+    """Pending ones come again when they are booked; those for information are never booked."""
     left_out = LeftOut()
     assert len(bookings(camt(statuses=("BOOK", "PDNG", "INFO")), left_out)) == 1
-    assert reasons(left_out) == {"Pending": 1, "NoMoneyMoved": 1}
+    assert reasons(left_out) == {"Pending": 1, "NotBooked": 1}
+    with pytest.raises(Broken, match=r"CAMT\.053"):
+        bookings(camt(statuses=("INFO", "INFO")))
 
 
 BALANCES = "<Bal><Dt><Dt>2026-01-{}</Dt></Dt></Bal><Bal><Dt><Dt>2026-01-{}</Dt></Dt></Bal>"
