@@ -22,7 +22,7 @@ def connections(platform: Platform, limit: int = 1, seconds: float = 5) -> State
         platform.database_url.get_secret_value().replace("+psycopg", ""),
         limit,
         timeout_seconds=seconds,
-        prepare_threshold=0,
+        keeps_prepared=True,
     )
 
 

@@ -62,7 +62,7 @@ class Database:
             _with_defaults(url).set(drivername="postgresql").render_as_string(hide_password=False),
             statement_connections(pool_size),
             timeout_seconds=POOL_TIMEOUT_SECONDS,
-            prepare_threshold=None if has_pooler else 0,
+            keeps_prepared=not has_pooler,
         )
 
     async def rows(self, statement: Runnable[ResultT], parameters: Mapping[str, object]) -> list[ResultT]:

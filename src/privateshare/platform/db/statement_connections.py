@@ -19,8 +19,8 @@ class StatementConnections:
     that is given back in a transaction, is closed.
     """
 
-    def __init__(self, url: str, limit: int, *, timeout_seconds: float, prepare_threshold: int | None) -> None:
-        self._url, self._timeout, self._prepare_threshold = url, timeout_seconds, prepare_threshold
+    def __init__(self, url: str, limit: int, *, timeout_seconds: float, keeps_prepared: bool) -> None:
+        self._url, self._timeout, self._keeps_prepared = url, timeout_seconds, keeps_prepared
         self._places = asyncio.Semaphore(limit)
         self._free: list[WatchedConnection] = []
         self._is_closed = False
@@ -38,9 +38,7 @@ class StatementConnections:
         if self._free:
             return self._free.pop()
         try:
-            return await WatchedConnection.connect(
-                self._url, autocommit=True, prepare_threshold=self._prepare_threshold
-            )
+            return await WatchedConnection.open(self._url, keeps_prepared=self._keeps_prepared)
         except BaseException:
             self._places.release()
             raise

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db import queries
 from privateshare.platform.db.slow_statements import note_statement
+from privateshare.platform.db.watched_connection import WatchedConnection
 
 # The connection was lost, or the server cannot do now what was asked. psycopg raises InternalError if a connection ends
 # between two results, and if a server that was the primary does not write any more.
@@ -105,9 +106,25 @@ async def run_statement(
     connection: AsyncConnection[Any], statement: Runnable[ResultT], parameters: Mapping[str, object]
 ) -> list[ResultT]:
     """Run a statement on a connection, and return its rows."""
-    cursor = connection.cursor(row_factory=args_row(statement.row))
+    make_row = statement.row
+    if isinstance(connection, WatchedConnection):
+        result = await connection.statements.run(statement.sql, parameters)
+        return connection.statements.rows(result, lambda columns: make_row(*columns))
+    cursor = connection.cursor(row_factory=args_row(make_row))
     await cursor.execute(statement.sql, parameters)
     return await cursor.fetchall()
+
+
+async def _run(
+    connection: AsyncConnection[Any], sql: bytes, parameters: Mapping[str, object] | None = None
+) -> bytes | None:
+    """Run a statement that returns no rows, and return PostgreSQL's word for what it did."""
+    if not isinstance(connection, WatchedConnection):
+        status = (await connection.cursor().execute(sql, parameters)).statusmessage
+        return status.encode() if status is not None else None
+    if parameters is None:
+        return (await connection.statements.command(sql)).command_status
+    return (await connection.statements.run(sql, parameters)).command_status
 
 
 @cache
@@ -198,8 +215,8 @@ class StatementTransaction:
         if self._session is not None:
             await self._session.commit()
         elif self._has_begun:
-            cursor = await self.connection.execute(b"COMMIT")
-            if cursor.statusmessage != "COMMIT":  # PostgreSQL answers a commit after an error with a rollback.
+            done = await _run(self.connection, b"COMMIT")
+            if done != b"COMMIT":  # PostgreSQL answers a commit after an error with a rollback.
                 raise InFailedSqlTransaction("the transaction failed before it was committed")
 
     async def rollback(self) -> None:
@@ -207,7 +224,7 @@ class StatementTransaction:
         if self._has_begun and not self._has_ended:
             self._has_ended = True
             with suppress(*CONNECTION_ERRORS):
-                await self.connection.execute(b"ROLLBACK")
+                await _run(self.connection, b"ROLLBACK")
 
     async def _write(self) -> None:
         writes, self._writes = self._writes, []
@@ -221,13 +238,13 @@ class StatementTransaction:
         """Run a statement. If its connection was lost, and nothing ran on it before, it runs on another one."""
         is_first, began = sql == b"BEGIN" or not self._has_begun, perf_counter()
         try:
-            await self.connection.cursor().execute(sql, parameters)
+            await _run(self.connection, sql, parameters)
             self._note(sql, began)
         except CONNECTION_ERRORS:
             if not is_first or not self.connection.closed or self._reconnect is None:
                 raise
             self.connection = await self._reconnect()
-            await self.connection.cursor().execute(sql, parameters)
+            await _run(self.connection, sql, parameters)
 
     def _note(self, sql: bytes, began: float) -> None:
         if self._slow_seconds is not None:

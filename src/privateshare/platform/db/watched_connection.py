@@ -14,6 +14,8 @@ from psycopg.errors import QueryCanceled
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready, Wait
 
+from privateshare.platform.db.prepared_statements import PreparedStatements
+
 CANCEL_SECONDS = 5.0
 CHECK_SECONDS = 1.0
 
@@ -27,8 +29,16 @@ class WatchedConnection(AsyncConnection[Any]):
     something that nobody waits for, such as the end of the connection.
     """
 
+    statements: PreparedStatements
     _watched: int | None = None
     _response: asyncio.Future[None] | None = None
+
+    @classmethod
+    async def open(cls, url: str, *, keeps_prepared: bool) -> "WatchedConnection":
+        """Open a connection that runs each statement without a transaction around it, unless one is begun."""
+        connection = await cls.connect(url, autocommit=True, prepare_threshold=None)
+        connection.statements = PreparedStatements(connection, are_kept=keeps_prepared)
+        return connection
 
     async def wait(  # These are the parameters of psycopg.
         self,
