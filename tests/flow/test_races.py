@@ -25,6 +25,7 @@ from privateshare.platform.db.tables import (
     BlobToDeleteRow,
     ConsentRow,
     LibraryRow,
+    SessionRow,
     StorageRow,
     SyncRow,
     TokenRow,
@@ -326,6 +327,33 @@ async def test_a_push_waits_for_an_erasure_that_is_taken_back(people: People, pl
         await waiting_for_locks(platform, 1)
     assert (await sending).status_code == 200
     assert len(blobs(platform, f"library/{library}")) == 1
+
+
+async def trigger_while(platform: Platform, wire: Wire, tokens: Tokens, change: Change) -> httpx2.Response:
+    """Start a session that fetches nothing, while a transaction that changes its consent is open."""
+    start = partial(wire.post, TRIGGER, access_token=tokens.access, body={"sourceFetch": False})
+    async with platform.database.transaction() as db:
+        await change(db, platform, await consent_of(db, tokens))
+        await db.flush()
+        starting = asyncio.create_task(asyncio.to_thread(start))
+        await waiting_for_locks(platform, 1)
+    return await starting
+
+
+@pytest.mark.protocol("5.1")
+@pytest.mark.parametrize(("change", "status", "sessions"), [(withdraw, 401, 0), (use, 202, 1)])
+async def test_a_session_that_starts_while_its_consent_changes(
+    people: People, platform: Platform, change: Change, status: int, sessions: int
+) -> None:
+    """It waits for the change, and starts under what that left."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    async with platform.database.transaction() as db:
+        of_consent = select(func.count()).where(SessionRow.consent_id == (await consent_of(db, tokens)).id)
+        before = await db.scalar(of_consent) or 0
+    assert (await trigger_while(platform, wire, tokens, change)).status_code == status
+    async with platform.database.transaction() as db:
+        assert await db.scalar(of_consent) == before + sessions
 
 
 @pytest.mark.protocol("2.3")

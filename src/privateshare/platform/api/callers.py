@@ -4,12 +4,14 @@ The checks below run in this order, and the first that fails makes the error res
 also declare `once: Once`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from psycopg.errors import NotNullViolation
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
@@ -78,6 +80,31 @@ class CallerForUser(Caller):
     """A contract that acts for a person, with that person's live consent."""
 
     consent: ConsentRow
+
+    def versions(self) -> Mapping[str, object]:
+        """Return what a statement needs to find out whether the caller's rows are as they were found before."""
+        return {
+            "contract_id": self.contract.id,
+            "library_id": self.consent.library_id,
+            "token_hash": self.names.token_hash,
+            "contract_version": self.found.contract_version,
+            "token_version": self.found.token_version,
+        }
+
+
+class CallerChanged(Exception):
+    """The contract, token or consent of a call has changed since they were found, or the library is being erased."""
+
+
+@contextmanager
+def noticing_change(table: str) -> Iterator[None]:
+    """Turn the failure to store a row without a contract, because the caller has changed, into CallerChanged."""
+    try:
+        yield
+    except NotNullViolation as error:
+        if (error.diag.table_name, error.diag.column_name) != (table, "contract_id"):
+            raise
+        raise CallerChanged from error
 
 
 SAME_CALLER = Statement("same_caller", NoRows)
@@ -167,14 +194,7 @@ async def require_same_user(caller: CallerForUser, sql: StatementTransaction) ->
     uses `same_caller` fails then. Raises what `require_user_again` raises.
     """
     user = _checked_again(caller, caller.found)
-    same = {
-        "contract_id": user.contract.id,
-        "library_id": user.consent.library_id,
-        "token_hash": user.names.token_hash,
-        "contract_version": user.found.contract_version,
-        "token_version": user.found.token_version,
-    }
-    await sql.write(SAME_CALLER, same)
+    await sql.write(SAME_CALLER, user.versions())
     return user
 
 

@@ -1,20 +1,19 @@
 """Pushing files to a person's library. Protocol 10.1."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
-from psycopg.errors import NotNullViolation
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
 from privateshare.platform.api.callers import (
+    CallerChanged,
     CallerForUser,
     authenticate,
+    noticing_change,
     require_reader,
     require_same_user,
     require_user_again,
@@ -73,10 +72,6 @@ async def push_to_library(
     return response
 
 
-class _CallerChanged(Exception):
-    """The contract, token or consent of a push has changed since it began, or the library is being erased."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Push:
     """A push whose file has arrived and is durable."""
@@ -93,9 +88,10 @@ class _Push:
         """
         database = self.user.platform.database
         try:
-            async with _noticing_change(), database.statements() as sql:
-                return await self._write(sql, await require_same_user(self.user, sql), INSERT_FILE_OF_CALLER)
-        except _CallerChanged:
+            with noticing_change(PushedFileRow.__tablename__):
+                async with database.statements() as sql:
+                    return await self._write(sql, await require_same_user(self.user, sql), INSERT_FILE_OF_CALLER)
+        except CallerChanged:
             async with database.statements() as sql:
                 await lock_library(sql, self.arrival.library.id)
                 return await self._write(sql, await require_user_again(self.user, sql), INSERT_PUSHED_FILE)
@@ -106,17 +102,6 @@ class _Push:
         await self.arrival.store(sql, user.contract, user.consent, received, user.now, insert)
         await record_push(sql, library, user.consent.id, user.contract, received.size)
         return await once.respond({})
-
-
-@asynccontextmanager
-async def _noticing_change() -> AsyncIterator[None]:
-    """Turn the failure to store a file, because `same_caller` found nothing, into _CallerChanged."""
-    try:
-        yield
-    except NotNullViolation as error:
-        if (error.diag.table_name, error.diag.column_name) != (PushedFileRow.__tablename__, "contract_id"):
-            raise
-        raise _CallerChanged from error
 
 
 async def record_push(

@@ -85,6 +85,9 @@ class ConsentBefore(NamedTuple):
 
 SESSION_ACCOUNTS = Statement("session_accounts", SessionAccount)
 INSERT_SESSION = Statement("insert_session", NoRows)
+INSERT_SESSION_OF_CALLER = Statement("insert_session_of_caller", NoRows)
+LOCK_CONSENT_OF_CALLER = Statement("lock_consent_of_caller", NoRows)
+NOTE_USE_OF_CONSENT = Statement("note_use_of_consent", NoRows)
 USE_CONSENT = Statement("use_consent", ConsentBefore)
 ACCOUNTS_TO_SYNC = Statement("accounts_to_sync", AccountToSync)
 INSERT_SYNC = Statement("insert_sync", _SyncId)
@@ -143,10 +146,13 @@ def make_session(contract: ContractRow, options: SessionOptions, now: datetime, 
 
 
 async def _insert_session(sql: StatementTransaction, row: SessionRow) -> None:
-    session = {
+    await sql.write(INSERT_SESSION, {**_columns(row), "contract_id": row.contract_id})
+
+
+def _columns(row: SessionRow) -> dict[str, object]:
+    return {
         "id": row.id,
         "key_hash": row.key_hash,
-        "contract_id": row.contract_id,
         "consent_id": row.consent_id,
         "library_id": row.library_id,
         "options": Jsonb(row.options.to_wire()),
@@ -155,7 +161,6 @@ async def _insert_session(sql: StatementTransaction, row: SessionRow) -> None:
         "started_at": row.started_at,
         "expires_at": row.expires_at,
     }
-    await sql.write(INSERT_SESSION, session)
 
 
 def session_criteria(session: SessionRow, key: str) -> list[Criterion]:
@@ -212,14 +217,47 @@ async def start_session(
     if isinstance(db, AsyncSession) and session in db:  # It waited for this consent, in no library. ADR 47.
         await db.delete(session)
         await db.flush()
-    session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
+    _place(session, consent, now)
     await _insert_session(sql, session)
-    if session.options.source_fetch is not False and contract.kind == "read":
+    if _fetches(session, contract):
         await _add_syncs(sql, platform, session, previews or {})
     if before.has_webhooks:
         await sql.write_now()  # The next statement reads what was written.
         # A session that has nothing to wait for is ready at once; otherwise the end of its last sync tells the app.
         await announce_ready(sql, platform, consent.library_id, [session.id], now)
+
+
+async def start_for_caller(
+    sql: StatementTransaction,
+    caller: Mapping[str, object],
+    session: SessionRow,
+    contract: ContractRow,
+    consent: ConsentRow,
+    now: datetime,
+) -> bool:
+    """Start a session that fetches nothing, with one statement at the end of the transaction. Return False if it must
+    be started with `start_session`: it fetches something, or the consent allows one read only.
+
+    `caller` are the versions of the caller's rows. If these have changed, or are being used, or apps are told what
+    happens under the contract, the statement fails as a whole, since the session would have no contract.
+    """
+    if _fetches(session, contract) or contract.once or consent.once:
+        return False
+    _place(session, consent, now)
+    await sql.write(LOCK_CONSENT_OF_CALLER, caller)
+    await sql.write(NOTE_USE_OF_CONSENT, {"library_id": consent.library_id, "now": now})
+    await sql.write(INSERT_SESSION_OF_CALLER, _columns(session))
+    return True
+
+
+def _place(session: SessionRow, consent: ConsentRow, now: datetime) -> None:
+    """Put a session that starts under a consent into the library of that consent."""
+    session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
+
+
+def _fetches(session: SessionRow, contract: ContractRow) -> bool:
+    """Return whether a session waits for new data of its accounts."""
+    return session.options.source_fetch is not False and contract.kind == "read"
 
 
 async def _add_syncs(
