@@ -25,7 +25,7 @@ test: check ## check, then run all tests except slow ones
 
 test-slow: $(READY) ## run the tests that take long: large files, crashes, each language, each example
 	@scripts/setup browser
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --hypothesis-profile explore
 
 check: $(READY) ## check formatting, lint, types, imports, generated files, container files
 	$(BIN)/ruff format --check .

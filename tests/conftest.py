@@ -22,9 +22,11 @@ for name in [name for name in os.environ if name.startswith(OF_PLATFORMS)]:
 # A platform of one process starts fastest. Those of several have tests of their own.
 os.environ["PRIVATESHARE_PROCESSES"] = "1"
 
-# A machine that does other work may need longer than 200 ms for an example that usually takes one.
-hypothesis.settings.register_profile("busy", deadline=None)
-hypothesis.settings.load_profile("busy")
+# A machine that does other work may need longer than 200 ms for an example that usually takes one, or to generate it.
+hypothesis.settings.register_profile("explore", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# Each run of a commit tries the same examples, so that it passes whenever it passed before. `make test-slow` explores.
+hypothesis.settings.register_profile("same", hypothesis.settings.get_profile("explore"), derandomize=True)
+hypothesis.settings.load_profile("same")
 
 # Whoever gives no limit waits as long as any test: on a busy machine an answer may take longer than five seconds.
 for limit in ("connect", "read", "write", "pool"):
