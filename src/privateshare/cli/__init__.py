@@ -1,5 +1,6 @@
 """The command line `privateshare …`, for operators and for reading one's own data. One module per group of commands."""
 
+import signal
 import sys
 
 INTERRUPTED_EXIT_CODE = 130  # Shells use 128 plus the number of the signal; SIGINT (Ctrl-C) is 2.
@@ -14,7 +15,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED_EXIT_CODE)
     try:
-        run()
+        try:
+            run()
+        finally:  # While Python ends, a further Ctrl-C ends it at once, without a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED_EXIT_CODE)
     except ModuleNotFoundError as error:
