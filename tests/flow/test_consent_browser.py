@@ -12,6 +12,7 @@ from tests.flow.consenting import Asking, ask, asking_contract, spotify_archive
 from tests.flow.example_apps import running, with_contract
 from tests.flow.people import People
 from tests.flow.wire import Wire
+from tests.patience import until
 
 CONTINUE, DECLINE = '[data-action="continue"]', '[data-action="decline"]'
 SPOTIFY_TILE, FHIR_TILE = '[data-source-id="16"]', '[data-source-id="9001"]'
@@ -53,8 +54,9 @@ def link(wire: Wire, landing: Landing, query: str = "", **claims: str) -> Asking
 
 
 async def at(page: Page, name: str) -> None:
-    """Waits until the browser is on a page of this name."""
+    """Wait until the browser is on a page of this name, with its style."""
     await expect(page.locator("body")).to_have_attribute("data-page", name)
+    await page.wait_for_load_state("load")
 
 
 async def to_consent(page: Page, url: str) -> None:
@@ -260,7 +262,7 @@ async def test_pages_cannot_be_framed(browser: Browser, wire: Wire, landing: Lan
     refused: list[str] = []
     page.on("console", lambda told: refused.append(told.text))
     await page.goto(landing.evil(f'<iframe src="{link(wire, landing).url}"></iframe>'))
-    assert any("frame-ancestors" in text for text in refused), refused
+    await until(lambda: any("frame-ancestors" in text for text in refused))
     assert await page.frame_locator("iframe").locator("body[data-page]").count() == 0
     await context.close()
 
@@ -296,7 +298,8 @@ async def test_a_german_browser_gets_german_pages(browser: Browser, wire: Wire, 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 async def test_pages_fit_a_phone_and_are_readable(browser: Browser, wire: Wire, landing: Landing, scheme: str) -> None:
     """At 360 pixels nothing overflows, buttons are large enough, and all text has enough contrast (AA)."""
-    async with visiting(browser, viewport=PHONE, color_scheme=scheme) as page:
+    # Without transitions, so that no colour is looked at while it changes.
+    async with visiting(browser, viewport=PHONE, color_scheme=scheme, reduced_motion="reduce") as page:
         await page.goto(link(wire, landing).url)
         for name, choice in (("pick-source", SPOTIFY_TILE), ("connect", SAMPLE), ("consent", None)):
             await at(page, name)

@@ -32,6 +32,7 @@ async def wire(people: People) -> Wire:
 async def is_arabic(page: Page, name: str) -> None:
     """Checks that the browser is on a page that is written from right to left and fits the phone."""
     await expect(page.locator("body")).to_have_attribute("data-page", name)
+    await page.wait_for_load_state("load")  # Without its style, a page is wider.
     await fits(page)
     # Nothing of the page is cut off at its left, where a right-to-left page grows.
     cut = await page.evaluate(

@@ -253,6 +253,7 @@ async def test_a_real_browser_goes_the_whole_way(
         await expect(page.locator("body")).to_have_attribute("data-page", "found")
         await page.click('[data-action="continue"]')
         await expect(page.locator("body")).to_have_attribute("data-page", "consent")
+        await page.wait_for_load_state("load")
         padding = await page.locator("[data-action=continue]").evaluate("e => getComputedStyle(e).paddingLeft")
         assert float(padding.removesuffix("px")) > 10
         await page.click('[data-action="continue"]')
