@@ -41,7 +41,8 @@ class Strava(ExportSource):
                     r"(?i)\A(activity id|aktivitäts-id|id de l.activité|activiteits-id|id de (la )?actividad"
                     r"|id da atividade|id attività|アクティビティ id|运动 id|活动 id)\s*,"
                 ),
-                FileMark(path=r"(^|/)activities\.csv$"),
+                # Other services have tables of this name too, but no activity's id in the first column.
+                FileMark(r'\A[^\n]+(\n"?\d+"?,|\s*\Z)', path=r"(^|/)activities\.csv$"),
             ),
             instructions=(
                 "Sign in at strava.com on a computer, and open Settings, “My Account”.",

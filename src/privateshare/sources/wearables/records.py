@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 from privateshare.sources.archive import UploadedFile
@@ -32,7 +32,18 @@ def plain(name: str) -> str:
     return _NOT_LETTERS.sub("_", name.casefold()).strip("_")
 
 
-def table_of(file: UploadedFile, export: UploadedExport, *, skipped_lines: int = 0) -> Iterator[Record]:
+def plain_names(header: list[str]) -> list[str]:
+    """Return the names of all columns as all layouts have them."""
+    return [plain(name) for name in header]
+
+
+def table_of(
+    file: UploadedFile,
+    export: UploadedExport,
+    *,
+    skipped_lines: int = 0,
+    names: Callable[[list[str]], list[str]] = plain_names,
+) -> Iterator[Record]:
     """Yield the rows of a table by the names of its columns. Damage is reported, and the rest is read.
 
     A row with more cells than there are columns is yielded without any: nobody knows which cell is of which column.
@@ -41,7 +52,7 @@ def table_of(file: UploadedFile, export: UploadedExport, *, skipped_lines: int =
     try:
         for number, row in enumerate(rows_of(file)):
             if number == skipped_lines:
-                header = [plain(name) for name in row]
+                header = names(row)
             elif header:
                 yield _record_of(header, row)
     except csv.Error:

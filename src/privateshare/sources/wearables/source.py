@@ -80,8 +80,11 @@ _WITHINGS = SourceInfo(
     upload=Upload(
         accept=".zip,.csv",
         marks=(
+            # Its headers are in the language of the account, with units that are not.
+            FileMark(r'(?i)\A"?[^,;"\n]{2,40}"?,"?[^,;"\n]{2,40} \((kg|lb)\)"?,"?[^,;"\n]{2,40} \((kg|lb)\)'),
             FileMark(r'(?i)\A"?date"?,"?weight \((kg|lb)'),
-            FileMark(r'(?i)\A"?from"?,"?to"?,("?(light|awake|rem|deep) \(s\)|"?from \(manual\))'),
+            FileMark(r'(?i)\A"?[^,;"\n]{1,40}"?,"?[^,;"\n]{1,40}"?(,"?[^,;"\n]{1,40} \(s\)"?){3}'),
+            FileMark(r'(?i)\A("?[^,;"\n]{1,40}"?,){7}"?GPS"?,'),
             FileMark(path=r"aggregates_(steps|distance|elevation|calories_\w+)\.csv$"),
         ),
         instructions=(

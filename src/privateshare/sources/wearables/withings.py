@@ -1,6 +1,11 @@
-"""Withings' export: one table for each kind of data, recognized by its columns."""
+"""Withings' export: one table for each kind of data.
+
+Columns are in the language of the account, or some of them are, so tables are recognised by the units in their headers,
+and columns found by their positions, which are the same in all languages.
+"""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
@@ -26,6 +31,7 @@ from privateshare.sources.wearables.records import (
     whole,
 )
 from privateshare.sources.workouts.recording import sport_name
+from privateshare.sources.written_dates import WrittenDates
 
 KILOGRAMS_PER_POUND = 0.45359237
 # The tables of sums by day, by the words of their names: their columns are only `date` and `value`.
@@ -36,6 +42,31 @@ _SUMS: Mapping[str, tuple[str, float]] = {
     "calories_earned": ("activitycalories", 1),
     "calories_passive": ("caloriesbmr", 1),
 }
+_MASS, _SECONDS = re.compile(r"\((kg|lb)\)$"), re.compile(r"\(s\)$")
+_MASSES = ("weight", "fat_mass", "bone_mass", "muscle_mass", "hydration")
+_FEWER_MASSES = _MASSES[:2]  # Older scales measured something else after the fat.
+_STAGES = ("light_s", "deep_s", "rem_s", "awake_s")
+_ACTIVITY = ("from", "to", "from_manual", "to_manual", "timezone", "activity_type", "data", "gps", "modified")
+_GPS = _ACTIVITY.index("gps")
+
+
+def names_of(header: list[str]) -> list[str]:
+    """Return the English names of the columns of a table in any language."""
+    columns = [name.strip().casefold() for name in header]
+    names = [plain(name) for name in columns]
+    masses = [found[1] for found in map(_MASS.search, columns) if found is not None]
+    if masses and _MASS.search(columns[1]):
+        known = _MASSES if len(masses) == len(_MASSES) else _FEWER_MASSES
+        units = zip(known, masses, strict=False)
+        return _renamed(names, ["date", *(f"{name}_{unit}" for name, unit in units)])
+    is_stage = [_SECONDS.search(name) is not None for name in columns[2 : 2 + len(_STAGES)]]
+    if is_stage and all(is_stage):
+        return _renamed(names, ["from", "to", *_STAGES])
+    return list(_ACTIVITY) if len(names) == len(_ACTIVITY) and names[_GPS] == "gps" else names
+
+
+def _renamed(names: list[str], first: list[str]) -> list[str]:
+    return [*first, *names[len(first) :]]
 
 
 class WithingsReader:
@@ -44,6 +75,7 @@ class WithingsReader:
     def __init__(self, export: UploadedExport) -> None:
         self._export, self._account = export, export.account
         self._days = CollectedDays()
+        self._dates = WrittenDates(export.now)
 
     def objects(self) -> Iterator[Mapped]:
         """Yield all objects. Raises Broken."""
@@ -52,7 +84,7 @@ class WithingsReader:
             if read is None:
                 self._export.left_out.name_other_file(file.path)
                 continue
-            for record in table_of(file, self._export):
+            for record in table_of(file, self._export, names=names_of):
                 try:
                     mapped = read(record)
                 except (ValueError, KeyError, OverflowError):
@@ -64,14 +96,14 @@ class WithingsReader:
         yield from self._days.objects(self._account)
 
     def _reader_for(self, file: UploadedFile) -> Callable[[Record], Mapped | None] | None:
-        header = [plain(name) for name in next(iter(first_rows(file, 1)), [])]
+        header = names_of(next(iter(first_rows(file, 1)), []))
         if header[:1] == ["date"] and any(name.startswith("weight") for name in header):
             return self._weighing
         if {"from", "to", "deep_s"} <= set(header):
             return self._sleep
         if {"from", "to", "activity_type"} <= set(header):
             return self._activity
-        if header == ["date", "value"]:
+        if len(header) == len(("date", "value")):
             name = plain(file.path)
             for words, (field, factor) in _SUMS.items():
                 if words in name:
@@ -79,7 +111,7 @@ class WithingsReader:
         return None
 
     def _weighing(self, record: Record) -> Mapped | None:
-        moment = moment_in(record["date"])
+        moment = self._moment(record["date"])
         factor = KILOGRAMS_PER_POUND if any(name.endswith("_lb") for name in record) else 1.0
         masses = {name.rpartition("_")[0]: number(record, name) for name in record if name.endswith(("_kg", "_lb"))}
         weight = masses.get("weight")
@@ -95,6 +127,11 @@ class WithingsReader:
             "muscleMass": positive(masses.get("muscle_mass"), factor),
         }
         return body_composition(self._account, moment, weight * factor, others)
+
+    def _moment(self, text: str) -> int | None:
+        """Read the time of a weighing, which older exports wrote as people do, such as `2014-02-13 6:04 AM`."""
+        found = moment_in(text)
+        return self._dates.read(text) if found is None and self._dates.learn(text) else found
 
     def _sleep(self, record: Record) -> Mapped | None:
         start, end = moment_in(record["from"]), moment_in(record["to"])
@@ -119,8 +156,9 @@ class WithingsReader:
             return None
         kind, offset = record.get("activity_type", ""), offset_in(record["from"][-6:])
         values = {name: number_of(data.get(name)) for name in ("distance", "calories", "steps", "hr_average", "hr_max")}
+        # One of several sports begins in the same second as its first part.
         return ObjectType.ACTIVITY, self._account.thing(
-            f"{start // 1000}",
+            f"{start // 1000}_{plain(kind)}",
             start,
             originalstartdate=start,
             starttimeoffset=round(offset.total_seconds() * 1000) if offset is not None else None,

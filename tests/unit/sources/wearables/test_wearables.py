@@ -12,6 +12,8 @@ from tests.object_schemas import check_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Connection, Page, Source
 from privateshare.sources.failures import LeftOut
+from privateshare.sources.recognition import recognise
+from privateshare.sources.strava.source import Strava
 from privateshare.sources.wearables.source import SOURCES
 
 SAMSUNG, OURA, WITHINGS = SOURCES
@@ -263,6 +265,61 @@ def test_withings_tables() -> None:
     pounds = 'Date,"Weight (lb)","Fat mass (lb)"\n"2026-03-04 07:00:00",176.37,35.274\n'
     (weighed,) = read(WITHINGS, {"weight.csv": pounds})[BODY]
     assert (weighed["weight"], weighed["bodyFat"]) == (80.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "sleeps", "activities"),
+    [
+        (
+            'Date,"Gewicht (kg)","Fettmasse (kg)","Knochenmasse (kg)","Muskelmasse (kg)","Wasseranteil (kg)",Kommentare',
+            'von,bis,"leicht (s)","tief (s)","rem (s)","wach (s)",Aufwachen,"Dauer des Schlafs (s)"',
+            'von,bis,"from (manual)","to (manual)",Timezone,"Activity type",Data,GPS,Modified',
+        ),
+        (
+            'Date,"Poids (kg)","Masse grasse (kg)","Masse osseuse (kg)","Masse musculaire (kg)","Hydratation (kg)",Notes',
+            'de,à,"léger (s)","profond (s)","rem (s)","éveillé (s)",Réveils,"Durée (s)"',
+            'de,à,"de (manuel)","à (manuel)","Fuseau horaire","Type",Données,GPS,Modifié',
+        ),
+        (
+            '日付,"体重 (kg)","体脂肪量 (kg)","骨量 (kg)","筋肉量 (kg)","水分量 (kg)",コメント',
+            '開始,終了,"浅い (s)","深い (s)","レム (s)","覚醒 (s)",覚醒回数,時間',
+            "開始,終了,開始 (手動),終了 (手動),タイムゾーン,種類,データ,GPS,変更",
+        ),
+    ],
+    ids=["de", "fr", "ja"],
+)
+def test_withings_tables_in_other_languages(weights: str, sleeps: str, activities: str) -> None:
+    """What a column is shows its position, since its name is in the language of the account."""
+    files = {
+        "weight.csv": weights + '\n"2026-03-04 07:00:00",80.00,16.0,3.2,58.1,40,\n',
+        "sleep.csv": sleeps + "\n2026-03-03T23:10:00+01:00,2026-03-04T06:40:00+01:00,18000,3600,1800,600,2,300\n",
+        "activities.csv": activities + "\n2026-03-04T10:00:00+01:00,2026-03-04T11:00:00+01:00,,,Europe/Paris,Walking,"
+        '"{""calories"":210,""distance"":5200}",,\n',
+    }
+    left_out = LeftOut()
+    found = read(WITHINGS, files, left_out)
+    (weighed,), (night,), (walk,) = found[BODY], found[SLEEP], found[ObjectType.ACTIVITY]
+    assert (weighed["weight"], weighed["bodyFat"], weighed["muscleMass"], weighed["bodyWater"]) == (80, 20, 58.1, 50)
+    assert (night["lightsleepdurationinseconds"], night["remsleepinseconds"]) == (18000, 1800)
+    assert (walk["distance"], walk["activityname"]) == (5.2, "Walking")
+    assert (left_out.count, left_out.unused) == (0, {})
+    for name, text in files.items():
+        for source in (WITHINGS, Strava()):
+            assert source.info.upload is not None
+            recognised = recognise(io.BytesIO(zipped({name: text.encode()})), {1: source.info.upload.marks}).files
+            assert bool(recognised) == (source is WITHINGS), (name, recognised)
+
+
+def test_withings_weighings_of_older_exports() -> None:
+    """Times were written as people do, and the third mass was another one."""
+    table = (
+        '"Date","Gewicht (kg)","Fettmasse (kg)","Fettfreier Anteil (kg)","Kommentare"\n'
+        '"2014-02-13 6:04 Uhr","94.00","23.5","68.43",""\n"2014-02-12 7:22 PM","94.89","","",""\n'
+    )
+    first, second = read(WITHINGS, {"weight.csv": table})[BODY]
+    assert (first["weight"], first["bodyFat"], first["createddate"]) == (94.0, 25.0, 1392271440000)
+    assert "boneMass" not in first
+    assert (second["weight"], second["createddate"]) == (94.89, 1392232920000)
 
 
 @pytest.mark.parametrize("odd", ["", "-1", "1e999", "NaN", "9" * 40, "2026-13-45", "x" * 3000, '"a,b"'])
