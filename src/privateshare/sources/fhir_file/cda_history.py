@@ -21,7 +21,7 @@ from privateshare.sources.object_building import stable_id
 
 def procedures(entry: Element, context: Context) -> Iterator[JsonObject]:
     """Map a procedure, or an observation or act in its place."""
-    code, time = context.concept(child(entry, "code")), child(entry, "effectiveTime")
+    code, time = context.code_of(entry), child(entry, "effectiveTime")
     if code is None or entry.get("moodCode") not in ("EVN", None):
         return
     done = {"completed": "completed", "aborted": "stopped", "cancelled": "not-done", "active": "in-progress"}
@@ -49,7 +49,7 @@ def encounters(entry: Element, context: Context) -> Iterator[JsonObject]:
     codes = [one for one in ([code, *children(code, "translation")] if code is not None else []) if one.get("code")]
     act = next((one.get("code") for one in codes if one.get("codeSystem") == "2.16.840.1.113883.5.4"), None)
     start = moment(time)
-    kind = context.concept(code)
+    kind = context.code_of(entry)
     places = children(entry, "participant", "participantRole", "playingEntity", "name")
     doctors = children(entry, "performer", "assignedEntity", "assignedPerson", "name")
     fields = {

@@ -30,7 +30,13 @@ _STATUSES: Mapping[str, str] = {
 
 
 def medications(entry: Element, context: Context) -> Iterator[JsonObject]:
-    """Map a substance administration: a request if it is intended, a statement if it happened."""
+    """Map a substance administration: a request if it is intended, a statement if it happened.
+
+    Those of an admission or a discharge are within an act.
+    """
+    if local(entry) == "act":
+        for inner in children(entry, "entryRelationship", "substanceAdministration"):
+            yield from medications(inner, context)
     if local(entry) != "substanceAdministration":
         return
     medication = _product(entry, context)

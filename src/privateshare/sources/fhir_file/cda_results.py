@@ -45,7 +45,7 @@ def results(entry: Element, context: Context) -> Iterator[JsonObject]:
 
 
 def _observation(entry: Element, context: Context) -> Iterator[JsonObject]:
-    code = context.concept(child(entry, "code"))
+    code = context.code_of(entry)
     values = _value(child(entry, "value"), context)
     if code is None or (values is None and context.category == "vital-signs"):
         return

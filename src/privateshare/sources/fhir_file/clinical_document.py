@@ -1,13 +1,14 @@
 """Clinical documents in C-CDA, as the portals of hospitals give them: XML, alone or in a zip or an XDM package."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 
 import orjson
 from lxml import etree
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.failures import DAMAGED, Broken, LeftOut, shown_name
+from privateshare.sources.failures import DAMAGED, Broken, LeftOut, NotTaken, shown_name
 from privateshare.sources.fhir_file.cda_context import Context, Mapper
 from privateshare.sources.fhir_file.cda_history import encounters, family_history, patient_of, procedures
 from privateshare.sources.fhir_file.cda_medications import immunizations, medications
@@ -15,6 +16,7 @@ from privateshare.sources.fhir_file.cda_problems import allergies, problems
 from privateshare.sources.fhir_file.cda_results import results
 from privateshare.sources.fhir_file.cda_values import Element, Narrative, child, children, local
 from privateshare.sources.json_records import FoundRecord
+from privateshare.sources.object_building import stable_id
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 START_BYTES = 16 * 1024
@@ -94,40 +96,69 @@ def _resources(root: Element, left_out: LeftOut) -> Iterator[JsonObject]:
     yield from patients
     # A document of several people is refused, because their Patients are not one person.
     subject = {"reference": f"Patient/{patients[0]['id']}"} if patients else {"display": "unknown"}
-    seen: set[str] = set()
+    distinct = _Distinct()
     for section in root.iter("{*}section"):
         code = child(section, "code")
         mapper, category = SECTIONS.get(code.get("code", "") if code is not None else "", (None, ""))
         entries = list(children(section, "entry"))
-        if mapper is None:
-            _name_section(section, entries, left_out)
+        if mapper is None or not entries:
+            _name_section(section, left_out)
             continue
-        context = Context(subject, Narrative(_texts(child(section, "text"))), category)
+        context = Context(subject, Narrative(_texts(child(section, "text"))), category, _title_of(section))
         for entry in entries:
-            for resource in _mapped(entry, mapper, context, left_out):
-                if resource["id"] not in seen:
-                    seen.add(resource["id"])
-                    yield resource
+            yield from distinct.of(_mapped(entry, mapper, context, left_out))
 
 
-def _mapped(entry: Element, mapper: Mapper, context: Context, left_out: LeftOut) -> Iterator[JsonObject]:
-    """Yield the resources of an entry; an entry that cannot be read is counted."""
-    for inner in entry:
-        try:
-            yield from list(mapper(inner, context))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            left_out.leave_out(DAMAGED)
+class _Distinct:
+    """Gives each resource of a document an id of its own, since some systems give one id to several entries."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+
+    def of(self, resources: list[JsonObject]) -> Iterator[JsonObject]:
+        """Yield the resources of an entry, without those that the document has already."""
+        renamed: dict[str, str] = {}
+        for resource in resources:
+            for result in resource.get("result", ()):
+                result["reference"] = renamed.get(result["reference"], result["reference"])
+            first_id, content = resource["id"], sha256(orjson.dumps(resource)).digest()
+            if self._contents.get(first_id, content) != content:
+                resource["id"] = stable_id(first_id, content.hex())
+                kind = resource["resourceType"]
+                renamed[f"{kind}/{first_id}"] = f"{kind}/{resource['id']}"
+            if resource["id"] not in self._contents:
+                self._contents[resource["id"]] = content
+                yield resource
 
 
-def _name_section(section: Element, entries: list[Element], left_out: LeftOut) -> None:
-    """Report a section with entries that have no place in the shared types."""
-    title = child(section, "title")
-    text = " ".join("".join(str(part) for part in title.itertext()).split()) if title is not None else ""
-    if entries and text:
-        name = shown_name(text.replace("/", " "))
+def _mapped(entry: Element, mapper: Mapper, context: Context, left_out: LeftOut) -> list[JsonObject]:
+    """Return the resources of an entry. An entry that cannot be read, or says nothing, is counted."""
+    found: list[JsonObject] = []
+    try:
+        for inner in entry:
+            found += mapper(inner, context)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        left_out.leave_out(DAMAGED)
+        return found
+    if not found:
+        left_out.pass_over(NotTaken(own_name=context.section))
+    return found
+
+
+def _name_section(section: Element, left_out: LeftOut) -> None:
+    """Report a section that has no place in the shared types, or only a text."""
+    name, text = _title_of(section), child(section, "text")
+    is_empty = text is None or not "".join(str(part) for part in text.itertext()).strip()
+    if name and not (is_empty and child(section, "entry") is None):
         left_out.name_unused(
             name, Broken("The section “%(name)s” of a document is not imported. It was not needed.", name=name)
         )
+
+
+def _title_of(section: Element) -> str:
+    title = child(section, "title")
+    text = " ".join("".join(str(part) for part in title.itertext()).split()) if title is not None else ""
+    return shown_name(text.replace("/", " ")) if text else ""
 
 
 def _texts(text: Element | None) -> Mapping[str, str]:

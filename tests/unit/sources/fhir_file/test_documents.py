@@ -285,3 +285,62 @@ def test_a_document_that_is_read_twice_has_the_same_ids() -> None:
     data = document(("48765-2", ALLERGY.format(negated="", substance=PENICILLIN))).encode()
     first, second = read(data), read(zipped({"renamed.xml": data}))
     assert first == second
+
+
+def vital(when: str, value: str, code: str = '<code code="39156-5" codeSystem="2.16.840.1.113883.6.1"/>') -> str:
+    return entry(
+        f'<organizer><component><observation><id root="c6f88321-67ad-11db-bd13-0800200c9a66"/>{code}'
+        f'<effectiveTime value="{when}"/><value xsi:type="PQ" value="{value}" unit="kg/m2"/></observation></component></organizer>'
+    )
+
+
+def test_entries_of_systems_that_give_all_one_id_are_kept() -> None:
+    """Measurements at other times, and others at the same time, are not the same; one that is written twice is."""
+    entries = [vital("20090315100000", "13.9"), vital("20090417100000", "14.5"), vital("20090417110000", "14.7")]
+    doubled = (*entries, vital("20090417110000", "14.8"), entries[0])
+    first = read(document(("8716-3", "".join(doubled))).encode())["Observation"]
+    assert sorted(one["valueQuantity"]["value"] for one in first) == [13.9, 14.5, 14.7, 14.8]
+    assert len({one["id"] for one in first}) == 4
+    later = read(document(("8716-3", "".join(entries[1:]))).encode())["Observation"]
+    assert {one["id"] for one in later} < {one["id"] for one in first}
+
+
+def test_a_report_refers_to_its_own_results() -> None:
+    """The results of two panels have one id; each panel lists its own."""
+    panels = [
+        f'<organizer><id root="1.2.3" extension="{n}"/><code code="24323-8" codeSystem="2.16.840.1.113883.6.1"/>'
+        '<statusCode code="completed"/><component><observation><id root="1.2.4"/><code code="2345-7" '
+        f'codeSystem="2.16.840.1.113883.6.1"/><value xsi:type="PQ" value="{n}" unit="mg/dL"/></observation></component></organizer>'
+        for n in (90, 91)
+    ]
+    found = read(document(("30954-2", "".join(map(entry, panels)))).encode())
+    values = {f"Observation/{one['id']}": one["valueQuantity"]["value"] for one in found["Observation"]}
+    assert sorted(values[one["result"][0]["reference"]] for one in found["DiagnosticReport"]) == [90, 91]
+
+
+def test_medications_of_a_discharge_are_within_an_act() -> None:
+    medication = (
+        '<substanceAdministration moodCode="INT"><id root="1.2.5"/><statusCode code="active"/><consumable><manufacturedProduct>'
+        '<manufacturedMaterial><code code="197361" codeSystem="2.16.840.1.113883.6.88"/></manufacturedMaterial>'
+        "</manufacturedProduct></consumable></substanceAdministration>"
+    )
+    act = entry(
+        f'<act><code code="10183-2"/><entryRelationship typeCode="SUBJ">{medication}</entryRelationship></act>'
+    )
+    (request,) = read(document(("10183-2", act)).encode())["MedicationRequest"]
+    assert request["medicationCodeableConcept"]["coding"][0]["code"] == "197361"
+
+
+def test_entries_that_say_nothing_and_texts_without_entries_are_told() -> None:
+    """What an entry refers to in the text names it; without a code and a text there is nothing to share."""
+    left_out = LeftOut()
+    named = entry(
+        '<encounter><code nullFlavor="UNK"/><text><reference value="#e1"/></text><effectiveTime nullFlavor="NI"/></encounter>'
+    )
+    silent = entry('<encounter nullFlavor="NI"><code nullFlavor="NI"/></encounter>')
+    text = '<content ID="e1">A visit at home</content>'
+    sections = (("46240-8", named + silent), ("8648-8", ""), ("8716-3", vital("20090315", "13.9")))
+    (visit,) = read(document(*sections, text=text).encode(), left_out)["Encounter"]
+    assert visit["type"] == [{"text": "A visit at home"}]
+    assert {kind.own_name: number for kind, number in left_out.not_taken.items()} == {"Section 46240-8": 1}
+    assert list(left_out.unused) == ["Section 8648-8"]
