@@ -4,6 +4,7 @@ Nothing is parsed, and a large archive is recognised within seconds. What is rec
 or empty when the source reads it.
 """
 
+import codecs
 import gzip
 import re
 import tarfile
@@ -48,6 +49,14 @@ MEDIA_ENDINGS = frozenset(
         *(".woff", ".woff2", ".ttf", ".exe", ".dmg"),
     )
 )
+# How XML and JSON begin in other encodings than UTF-8, and any text that has a mark. UTF-32 begins like UTF-16.
+_WIDE_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    **{sign.encode(name): name for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be") for sign in "<{["},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +277,8 @@ def _plain_readings(text: str) -> str:
 
 
 def _text(start: bytes) -> str:
-    return start.decode(encoding_of(start), "replace").lstrip()
+    wide = next((name for mark, name in _WIDE_ENCODINGS.items() if start.startswith(mark)), None)
+    return start.decode(wide or encoding_of(start), "replace").lstrip()
 
 
 def choices(files: Mapping[int, int], alike: Mapping[int, str]) -> Sequence[Sequence[int]]:

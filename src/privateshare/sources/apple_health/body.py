@@ -6,15 +6,29 @@ from typing import Any
 
 from privateshare.sources.apple_health.clock import Clock
 from privateshare.sources.apple_health.reader import QUANTITY, Attributes
-from privateshare.sources.apple_health.units import COUNT, KILOGRAMS, PERCENT, converted
+from privateshare.sources.apple_health.units import COUNT, KILOGRAMS, converted, percentage
+from privateshare.sources.fitness_objects import MAX_KILOGRAMS
 
 MAX_WEIGHINGS = 500_000
 
-_MEASURES: Mapping[str, tuple[str, Mapping[str, float]]] = {
-    "BodyMass": ("weight", KILOGRAMS),
-    "BodyFatPercentage": ("bodyFat", PERCENT),
-    "BodyMassIndex": ("bodyMassIndex", COUNT),
-    "LeanBodyMass": ("leanBodyMass", KILOGRAMS),
+_Converter = Callable[[str, str], float]
+
+
+def _within_a_body(factors: Mapping[str, float]) -> _Converter:
+    def convert(value: str, unit: str) -> float:
+        found = converted(value, unit, factors)
+        if not 0 < found < MAX_KILOGRAMS:
+            raise ValueError("a weight that nobody has")
+        return found
+
+    return convert
+
+
+_MEASURES: Mapping[str, tuple[str, _Converter]] = {
+    "BodyMass": ("weight", _within_a_body(KILOGRAMS)),
+    "BodyFatPercentage": ("bodyFat", percentage),
+    "BodyMassIndex": ("bodyMassIndex", _within_a_body(COUNT)),
+    "LeanBodyMass": ("leanBodyMass", _within_a_body(KILOGRAMS)),
 }
 
 
@@ -35,10 +49,10 @@ class Weighings:
         """Return what is to be called for each type of record."""
         return {QUANTITY + kind: self._adder(*measure) for kind, measure in _MEASURES.items()}
 
-    def _adder(self, name: str, factors: Mapping[str, float]) -> Callable[[Attributes], None]:
+    def _adder(self, name: str, convert: _Converter) -> Callable[[Attributes], None]:
         def add(record: Attributes) -> None:
             moment = self._clock.seconds(record["startDate"])
-            value = converted(record["value"], record.get("unit", ""), factors)
+            value = convert(record["value"], record.get("unit", ""))
             if len(self._weighings) >= MAX_WEIGHINGS:
                 raise ValueError("more than a life of weighings")
             weighing = self._weighings.setdefault((moment // 60, record.get("sourceName", "")), _Weighing())

@@ -5,6 +5,7 @@ needed. Without it there are no entities to expand and nothing to fetch. Charact
 Apple writes too, are removed.
 """
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -23,6 +24,15 @@ _ROOT = re.compile(rb"<(?:\w+:)?HealthData[\s>]")
 _CDA_ROOT = re.compile(rb"<(?:\w+:)?ClinicalDocument[\s>]")
 _DOCUMENT_TYPE = re.compile(rb"<!DOCTYPE.*?(?=<(?:\w+:)?(?:HealthData|ClinicalDocument)[\s>])", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"']")
+
+
+# How an export in UTF-16 begins, which programs write that people open it with: with a mark, or with "<" at once.
+_UTF_16 = {
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
 
 
 class Elements(Protocol):
@@ -51,6 +61,35 @@ class _Target:
 
     def close(self) -> None:
         """Return nothing: what was read, the elements know."""
+
+
+class Utf8Stream:
+    """A file as UTF-8, if it is in UTF-16, without a byte order mark and what is white before its first element.
+
+    XML allows nothing before its declaration. Files in other encodings are left as they are.
+
+    Attributes:
+        encoding: The encoding that the file is read in; None if its declaration names it.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        start = stream.read(READ_BYTES)
+        found = _UTF_16.get(start[:2])
+        self.encoding = "utf-8" if found is not None else None
+        self._stream, self._decoder = stream, codecs.getincrementaldecoder(found or "utf-8")("replace")
+        self._begin = self._converted(start).removeprefix(codecs.BOM_UTF8).lstrip()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes. Those of UTF-16 may become more than were asked for."""
+        found, self._begin = self._begin, b""
+        while not found and (piece := self._stream.read(size)):
+            found = self._converted(piece)
+        return found
+
+    def _converted(self, piece: bytes) -> bytes:
+        if self.encoding is None:
+            return piece
+        return self._decoder.decode(piece).encode("utf-8", "replace")
 
 
 def read_head(stream: ByteStream) -> bytes:
@@ -87,12 +126,13 @@ def read_elements(stream: ByteStream, elements: Elements) -> Iterator[int]:
         NotHealthData: It is another file.
         TooLargeElement: It holds an element that is larger than any that Apple writes.
     """
+    stream = Utf8Stream(stream)
     head = read_head(stream)
     if not is_health_data(head):
         raise NotHealthData
     parser = etree.XMLParser(
         target=_Target(elements),
-        encoding=_encoding(head),
+        encoding=stream.encoding or _encoding(head),
         recover=True,
         resolve_entities="internal",  # Only predefined ones such as &amp; remain, as the document type was removed.
         no_network=True,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from privateshare.sources.apple_health.electrocardiograms import is_electrocardiogram
-from privateshare.sources.apple_health.export_xml import is_clinical_document, is_health_data, read_head
+from privateshare.sources.apple_health.export_xml import Utf8Stream, is_clinical_document, is_health_data, read_head
 from privateshare.sources.apple_health.routes import route_key
 from privateshare.sources.archive import UploadedFile, opened_upload
 from privateshare.sources.failures import Broken, LeftOut, shown_name
@@ -51,13 +51,12 @@ def opened_export(archive: BinaryIO, left_out: LeftOut) -> Iterator[ExportFiles]
 
 def _sort(file: UploadedFile, found: ExportFiles, left_out: LeftOut) -> None:
     with file.open() as stream:
-        start = stream.read(START_BYTES)
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+        text = Utf8Stream(stream).read(START_BYTES)[:START_BYTES]
     if text.startswith(b"<"):
         _sort_xml(file, text, found, left_out)
     elif text.startswith((b"{", b"[")):
         found.clinical.append(file)
-    elif is_electrocardiogram(start.decode("utf-8", "replace")):
+    elif is_electrocardiogram(text.decode("utf-8", "replace")):
         found.electrocardiograms.append(file)
     else:
         left_out.name_other_file(file.path)
@@ -68,7 +67,7 @@ def _sort_xml(file: UploadedFile, start: bytes, found: ExportFiles, left_out: Le
         found.routes[route_key(file.path)] = file
         return
     with file.open() as stream:
-        head = read_head(stream)
+        head = read_head(Utf8Stream(stream))
     if is_health_data(head):
         found.main.append(file)
     elif is_clinical_document(head):

@@ -8,16 +8,13 @@ from typing import Any
 from privateshare.sources.apple_health.clock import Clock
 from privateshare.sources.apple_health.devices import device_of
 from privateshare.sources.apple_health.reader import QUANTITY, Attributes
-from privateshare.sources.apple_health.units import METRES, PER_MINUTE, converted
+from privateshare.sources.apple_health.units import METRES, PER_MINUTE, PERCENT, converted, percentage
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 VITAL_SIGNS, LABORATORY = "vital-signs", "laboratory"
 CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 SYSTOLIC, DIASTOLIC = f"{QUANTITY}BloodPressureSystolic", f"{QUANTITY}BloodPressureDiastolic"
 MAX_WAITING = 10_000  # Blood pressures of which only one of the two values has been read.
-
-_PERCENT = {"%": 100.0}
-_FRACTION_LIMIT = 1.5  # Apple writes 97 % as 0.97, but some apps write 97.
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ MEASURES: Mapping[str, Measure] = {
     f"{QUANTITY}HeartRate": Measure("8867-4", "Heart rate", "/min", PER_MINUTE),
     f"{QUANTITY}RestingHeartRate": Measure("40443-4", "Heart rate --resting", "/min", PER_MINUTE),
     f"{QUANTITY}RespiratoryRate": Measure("9279-1", "Respiratory rate", "/min", PER_MINUTE),
-    f"{QUANTITY}OxygenSaturation": Measure("59408-5", "Oxygen saturation by pulse oximetry", "%", _PERCENT),
+    f"{QUANTITY}OxygenSaturation": Measure("59408-5", "Oxygen saturation by pulse oximetry", "%", PERCENT),
     f"{QUANTITY}HeartRateVariabilitySDNN": Measure("80404-7", "R-R interval.standard deviation", "ms", {"ms": 1.0}),
     f"{QUANTITY}BodyTemperature": Measure(
         "8310-5", "Body temperature", "Cel", {"degC": 1.0, "degF": 5 / 9, "K": 1.0}, offset={"degF": -32, "K": -273.15}
@@ -93,10 +90,11 @@ class Observations:
 
 def _observation(record: Attributes, measure: Measure, clock: Clock) -> dict[str, Any]:
     unit = record.get("unit", "")
-    value = float(record["value"]) + (measure.offset or {}).get(unit, 0.0)
-    value = converted(repr(value), unit, measure.factors)
-    if measure.factors is _PERCENT and value > 100 * _FRACTION_LIMIT:
-        value /= 100
+    if measure.factors is PERCENT:
+        value = percentage(record["value"], unit)
+    else:
+        value = float(record["value"]) + (measure.offset or {}).get(unit, 0.0)
+        value = converted(repr(value), unit, measure.factors)
     found = _base(record["startDate"], record["endDate"], clock, measure.code, measure.name, measure.category)
     found["valueQuantity"] = _quantity(value, measure.unit)
     found["device"] = {"display": _display(record)}

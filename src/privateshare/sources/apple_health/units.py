@@ -10,7 +10,8 @@ KILOGRAMS: Mapping[str, float] = {"kg": 1.0, "g": 0.001, "lb": 0.45359237, "st":
 KILOMETRES_PER_HOUR: Mapping[str, float] = {"km/hr": 1.0, "km/h": 1.0, "m/s": 3.6, "mi/hr": 1.609344, "mph": 1.609344}
 COUNT: Mapping[str, float] = {"count": 1.0, "": 1.0}
 PER_MINUTE: Mapping[str, float] = {"count/min": 1.0, "bpm": 1.0, "count/s": 60.0}
-PERCENT: Mapping[str, float] = {"%": 100.0, "": 100.0}  # Apple writes percentages as fractions, such as 0.23.
+PERCENT: Mapping[str, float] = {"%": 100.0, "": 100.0}
+FRACTION_LIMIT = 1.5  # Apple writes 97 % as 0.97, but some apps write 97.
 
 
 def converted(value: str, unit: str, factors: Mapping[str, float]) -> float:
@@ -36,3 +37,16 @@ def quantity(text: str, factors: Mapping[str, float]) -> float:
     """
     value, _, unit = text.strip().partition(" ")
     return converted(value, unit, factors)
+
+
+def percentage(value: str, unit: str) -> float:
+    """Convert a share, which is written as a fraction or in percent.
+
+    Raises:
+        ValueError: It is none, or in a unit that is not known.
+    """
+    percent = converted(value, unit, PERCENT)
+    percent = percent / 100 if percent > 100 * FRACTION_LIMIT else percent
+    if not 0 <= percent <= 100:
+        raise ValueError("no share")
+    return percent

@@ -4,6 +4,7 @@ import gzip
 import io
 import time
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,9 +17,12 @@ from privateshare.sources.apple_health.files import opened_export
 from privateshare.sources.apple_health.source import AppleHealth
 from privateshare.sources.contract import Connection
 from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.recognition import recognise
 
 STEP = record("StepCount", "03-02 10:00", "03-02 10:10", 1000)
 MORE = record("StepCount", "03-03 10:00", "03-03 10:10", 500)
+RATE = record("HeartRate", "03-02 10:00", "03-02 10:00", 61, "count/min")
+DAY, BODY = ObjectType.DAILY_ACTIVITY_SUMMARY, ObjectType.BODY_COMPOSITION_SUMMARY
 CDA = b'<?xml version="1.0"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3"><title>Health Data Export</title></ClinicalDocument>'
 GPX = b"""<?xml version="1.0" encoding="UTF-8"?>
 <gpx version="1.1" creator="Apple Health Export" xmlns="http://www.topografix.com/GPX/1/1"><trk><name>Route</name><trkseg>
@@ -95,6 +99,58 @@ def test_malformed_parts_do_not_affect_other_records(fault: str) -> None:
     """The records before and after them are read."""
     after = fault if fault != "<Correlation>" else fault + "</Correlation>"
     assert days_of(xml(STEP, after, MORE)) == 2
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace("UTF-8", "UTF-16").encode("utf-16-le"),
+        lambda text: text.encode("utf-16-be"),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: ("\r\n  \n" + text).encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("UTF-8", "ISO-8859-1").replace("’", "é").encode("iso-8859-1"),
+    ],
+    ids=["UTF-16", "UTF-16 without mark", "big-endian", "mark", "lines before it", "carriage returns", "Latin-1"],
+)
+@pytest.mark.parametrize("is_zipped", [True, False])
+def test_exports_in_any_encoding_are_read_whole(encode: Callable[[str], bytes], is_zipped: bool) -> None:
+    """Programs that people open an export with write it in other encodings, and add lines before its declaration."""
+    text = xml(
+        *(record("StepCount", f"03-0{1 + n % 9} 10:0{n % 7}", f"03-0{1 + n % 9} 10:1{n % 7}", 10) for n in range(3000))
+    )
+    left_out = LeftOut()
+    data = encode(text.decode())
+    found = read({"export.xml": data} if is_zipped else data, left_out)
+    assert len(found[DAY]) == 9
+    assert (left_out.read, left_out.is_partial, left_out.unused) == (3000, False, {})
+    upload = AppleHealth().info.upload
+    assert upload is not None
+    assert recognise(io.BytesIO(data), {260: upload.marks}).files == {260: 1}
+
+
+@pytest.mark.parametrize(("value", "fat"), [("0.185", 18.5), ("18.5", 18.5), ("1", 100), ("185", None), ("-0.1", None)])
+def test_shares_are_fractions_or_percent_and_never_more_than_the_whole(value: str, fat: float | None) -> None:
+    """Apple writes fractions, some apps that hand their values to it write percent."""
+    left_out = LeftOut()
+    elements = (record("BodyFatPercentage", "03-01 10:00", "03-01 10:00", value, "%"), STEP)
+    found = read(xml(*elements), left_out)
+    assert [one["bodyFat"] for one in found.get(BODY, ())] == ([] if fat is None else [fat])
+    saturation = (record("OxygenSaturation", "03-01 10:00", "03-01 10:00", value, "%"), RATE)
+    measured = read(xml(*saturation), records=True)[ObjectType.OBSERVATION]
+    assert [one["valueQuantity"]["value"] for one in measured[:-1]] == ([] if fat is None else [fat])
+    assert left_out.count == (fat is None)
+
+
+@pytest.mark.parametrize("kind", ["BodyMass", "LeanBodyMass", "BodyMassIndex"])
+@pytest.mark.parametrize("value", ["-3", "0", "1e9"])
+def test_weights_that_nobody_has_are_counted(kind: str, value: str) -> None:
+    left_out = LeftOut()
+    unit = "count" if kind == "BodyMassIndex" else "kg"
+    found = read(xml(record(kind, "03-01 10:00", "03-01 10:00", value, unit), STEP), left_out)
+    assert BODY not in found
+    assert (left_out.read, left_out.count) == (1, 1)
 
 
 def test_damage_is_reported() -> None:

@@ -324,9 +324,7 @@ def test_medications_of_a_discharge_are_within_an_act() -> None:
         '<manufacturedMaterial><code code="197361" codeSystem="2.16.840.1.113883.6.88"/></manufacturedMaterial>'
         "</manufacturedProduct></consumable></substanceAdministration>"
     )
-    act = entry(
-        f'<act><code code="10183-2"/><entryRelationship typeCode="SUBJ">{medication}</entryRelationship></act>'
-    )
+    act = entry(f'<act><code code="10183-2"/><entryRelationship typeCode="SUBJ">{medication}</entryRelationship></act>')
     (request,) = read(document(("10183-2", act)).encode())["MedicationRequest"]
     assert request["medicationCodeableConcept"]["coding"][0]["code"] == "197361"
 
