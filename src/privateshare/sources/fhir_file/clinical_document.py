@@ -1,5 +1,6 @@
 """Clinical documents in C-CDA, as the portals of hospitals give them: XML, alone or in a zip or an XDM package."""
 
+import codecs
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
@@ -82,7 +83,7 @@ def _parsed(file: UploadedFile) -> Element:
     if len(data) > MAX_DOCUMENT_BYTES:
         raise NotADocument
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data.removeprefix(codecs.BOM_UTF8).lstrip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise NotADocument from error
     if root is None or local(root) != _ROOT.decode():

@@ -100,12 +100,20 @@ class FitRecordings:
 
     def recordings(self) -> list[Recording]:
         """Return the workouts: one for each session, or one of the points if a damaged file has no sessions left."""
-        sessions = [(session, span) for session in self._sessions if (span := _span(session)) is not None]
+        sessions = self._dated_sessions()
         if not sessions:
             points = self._points
             points.device, points.offset = self._device, self._offset
             return [points] if points.start is not None and points.end != points.start else []
         return [self._of_session(session, span, is_only=len(sessions) == 1) for session, span in sessions]
+
+    @property
+    def timeless(self) -> int:
+        """How many sessions a device recorded that did not know the time."""
+        return len(self._sessions) - len(self._dated_sessions())
+
+    def _dated_sessions(self) -> list[tuple[Message, tuple[int, int]]]:
+        return [(session, span) for session in self._sessions if (span := _span(session)) is not None]
 
     def _of_session(self, session: Message, span: tuple[int, int], *, is_only: bool) -> Recording:
         start, end = span

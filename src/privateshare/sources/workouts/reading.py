@@ -14,6 +14,7 @@ TRACK_ENDINGS = (".fit", ".gpx", ".tcx", ".kml", ".fit.gz", ".gpx.gz", ".tcx.gz"
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 TIMELESS = NotTaken("Tracks without times, such as planned routes")
+WAYPOINTS = NotTaken("Waypoints")
 
 
 def recordings_of(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
@@ -46,9 +47,10 @@ def _of_fit(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
         except FitFault:
             is_damaged = True
     recordings = found.recordings()
+    left_out.pass_over(TIMELESS, found.timeless)
     if is_damaged:
         left_out.name_damaged_file(file.path)
-    elif not recordings:
+    elif not recordings and not found.timeless:
         left_out.name_other_file(file.path)
     yield from recordings
 
@@ -69,7 +71,8 @@ def _of_xml(file: UploadedFile, left_out: LeftOut) -> Iterator[Recording]:
             yield from tracks.ready
             tracks.ready = []
     left_out.pass_over(TIMELESS, tracks.timeless)  # No workout was lost.
+    left_out.pass_over(WAYPOINTS, tracks.waypoints)
     if is_damaged and (tracks.is_track_file or file.path.lower().endswith(TRACK_ENDINGS) or not file.path):
         left_out.name_damaged_file(file.path)
-    elif not count and not tracks.timeless:
+    elif not count and not tracks.timeless and not tracks.waypoints:
         left_out.name_other_file(file.path)

@@ -1,5 +1,6 @@
 """The source of workouts by file."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -54,9 +55,14 @@ class WorkoutFiles(UnnamedExportSource):
     def read(self, export: UploadedExport) -> Iterator[Mapped]:
         """Yield all objects. Raises Broken."""
         for file in export.files:
+            number_at: Counter[int] = Counter()
             for recording in recordings_of(file, export.left_out):
                 export.left_out.read += 1
-                yield from objects_of(recording, export.account)
+                second = (recording.start or 0) // 1000
+                number_at[second] += 1
+                # Two workouts of one file are two, although the same workout in another file has the same id.
+                own_id = f"{second}-{number_at[second]}" if number_at[second] > 1 else None
+                yield from objects_of(recording, export.account, own_id)
         if export.left_out.not_taken[TIMELESS]:
             export.left_out.check(
                 Broken(

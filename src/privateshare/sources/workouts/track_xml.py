@@ -1,5 +1,6 @@
 """GPX, TCX and KML files of any size as a stream of elements, with everything of XML off that can do harm."""
 
+import codecs
 from collections.abc import Iterator, Mapping
 from typing import IO, Protocol
 
@@ -76,9 +77,12 @@ def read_elements(stream: IO[bytes], elements: XmlElements) -> Iterator[None]:
         remove_pis=True,
     )
     try:
-        while piece := stream.read(READ_BYTES):
+        # Strava hands out files with spaces before the XML declaration, where XML allows nothing.
+        piece = stream.read(READ_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
+        while piece:
             parser.feed(piece)
             yield
+            piece = stream.read(READ_BYTES)
         parser.close()
     except (etree.XMLSyntaxError, ValueError, AssertionError) as error:
         raise XmlFault from error

@@ -11,7 +11,6 @@ from privateshare.sources.workouts.recording import Recording, is_moment
 
 MAX_PLACES_IN_TEXT = 500_000
 MAX_LAP_SECONDS = 400 * 86_400
-MAX_LAP_SECONDS = 400 * 86_400
 # Strava's numbers of sports, which it writes into GPX files.
 GPX_SPORTS = {"1": "Ride", "2": "AlpineSki", "4": "Hike", "9": "Run", "10": "Walk", "16": "Swim"}
 TCX_MEASURES = {"DistanceMeters": ("distance", 0.001), "Calories": ("calories", 1.0)}
@@ -35,12 +34,13 @@ class Tracks:
     Attributes:
         ready: The recordings that the file has been read to the end of. Take them out.
         timeless: The number of tracks without times, such as planned routes.
+        waypoints: The number of places that the person marked.
         is_track_file: Whether the file is GPX, TCX or KML.
     """
 
     def __init__(self) -> None:
         self.ready: list[Recording] = []
-        self.timeless = 0
+        self.timeless = self.waypoints = 0
         self.is_track_file = False
         self._current: Recording | None = None
         self._creator = ""
@@ -119,6 +119,7 @@ class _GpxFormat:
         self.starts: Starts = {
             "trk": self._track,
             "rte": self._planned,
+            "wpt": self._waypoint,
             "trkseg": self._segment,
             "trkpt": self._begin_point,
         }
@@ -135,6 +136,9 @@ class _GpxFormat:
             "name": self._name,
             "type": self._type,
         }
+
+    def _waypoint(self, _path: list[str], _attributes: Mapping[str, str]) -> None:
+        self._tracks.waypoints += 1
 
     def _track(self, _path: list[str], _attributes: Mapping[str, str]) -> None:
         self._tracks.begin()

@@ -295,3 +295,35 @@ def test_impossible_values_of_a_file_are_left_out(seconds: str) -> None:
     (activity,) = read(data)[ObjectType.ACTIVITY]
     assert activity["duration"] == 600_000
     assert not {"distance", "calories", "speed"} & activity.keys()
+
+
+@pytest.mark.parametrize("before", [b"          ", b"\r\n\n", b"\xef\xbb\xbf \n"])
+def test_spaces_before_the_declaration_do_no_harm(before: bytes) -> None:
+    """XML allows nothing there, and Strava writes ten spaces."""
+    left_out = LeftOut()
+    found = read(before + gpx(gpx_point(0, 52) + gpx_point(9, 52.001)), left_out)
+    assert (len(found[ObjectType.ACTIVITY]), left_out.is_partial) == (1, False)
+
+
+def test_workouts_of_one_file_that_begin_at_once_are_two() -> None:
+    """The same workout in another file is still the same activity."""
+    track = gpx(gpx_point(0, 52) + gpx_point(9, 52.001))
+    inner = track[track.index(b"<trk>") : track.index(b"</gpx>")]
+    both = track.replace(b"</gpx>", inner.replace(b"52", b"51") + b"</gpx>")
+    found = read(zipped({"both.gpx": both, "first.gpx": track}))
+    assert len({one["entityid"] for one in found[ObjectType.ACTIVITY]}) == 2
+    assert len({one["activityentityid"] for one in found[ObjectType.ROUTE]}) == 2
+
+
+def test_waypoints_and_sessions_without_a_date_are_counted() -> None:
+    """A watch whose clock was never set counts from when it was switched on."""
+    left_out = LeftOut()
+    places = b'<gpx><wpt lat="1" lon="2"><name>Hut</name></wpt><wpt lat="1" lon="3"/></gpx>'
+    undated = fit_files.fit([fit_files.file_id(), fit_files.session(datetime(1989, 12, 31, 1, tzinfo=UTC), 60)])
+    files = {"places.gpx": places, "run.gpx": gpx(gpx_point(0, 52) + gpx_point(9, 52.001)), "undated.fit": undated}
+    assert len(read(zipped(files), left_out)[ObjectType.ACTIVITY]) == 1
+    assert {kind.name: number for kind, number in left_out.not_taken.items()} == {
+        "Waypoints": 2,
+        "Tracks without times, such as planned routes": 1,
+    }
+    assert left_out.unused == {}
