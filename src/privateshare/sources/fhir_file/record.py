@@ -12,6 +12,7 @@ from privateshare.sources.failures import OF_OTHERS, LeftOut, Reason
 from privateshare.sources.fhir_file.clinical_document import START_BYTES, document_records, is_clinical_document
 from privateshare.sources.fhir_file.conversion import converted
 from privateshare.sources.fhir_file.digits import parse_exactly, write_exactly
+from privateshare.sources.fhir_file.fhir_xml import is_fhir_xml, json_file
 from privateshare.sources.fhir_file.health_cards import card_files, is_health_card
 from privateshare.sources.fhir_file.history import deleted_resource
 from privateshare.sources.fhir_file.mapping import DEFINITIONS, OBJECT_TYPES
@@ -69,13 +70,16 @@ def found_resources(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterato
 
 
 def _records(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterator[FoundRecord]:
-    """Yield the records of all files: JSON, clinical documents, and health cards."""
+    """Yield the records of all files: JSON, XML, clinical documents, and health cards."""
     upload = UploadReader(shape_of, left_out)
     for file in files:
         with file.open() as stream:
             start = stream.read(START_BYTES)
         if is_clinical_document(start):
             yield from document_records(file, left_out)
+        elif is_fhir_xml(start):
+            for written in json_file(file, left_out):
+                yield from upload.records_of(written)
         elif is_health_card(start):
             for bundle in card_files(file, left_out):
                 yield from upload.records_of(bundle)

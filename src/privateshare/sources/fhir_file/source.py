@@ -52,6 +52,7 @@ class FhirFile:
             marks=(
                 FileMark(r'"resourceType"\s*:\s*"', is_weak=True),
                 FileMark(r"(?s)\A[\s\ufeff]*<([?!].*<)?(\w+:)?ClinicalDocument\b", is_weak=True),
+                FileMark(r"(?s)\A[\s\ufeff]*<.*\bxmlns(:\w+)?\s*=\s*[\"']http://hl7\.org/fhir[\"']", is_weak=True),
                 FileMark(r'"verifiableCredential"\s*:|\Ashc:/'),
             ),
             instructions=(
