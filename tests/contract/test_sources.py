@@ -7,7 +7,7 @@ import re
 import tarfile
 import tracemalloc
 import zipfile
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
@@ -646,6 +646,37 @@ def test_a_byte_order_mark_is_ignored(source: Source) -> None:
     with zipfile.ZipFile(io.BytesIO(good_archive(source))) as plain:
         marked = {name: b"\xef\xbb\xbf" + plain.read(name) for name in plain.namelist()}
     assert uploaded(source, zipped(marked)) == uploaded(source, good_archive(source))
+
+
+def in_another_form(content: bytes, form: Callable[[bytes], bytes]) -> bytes:
+    """Return a file in another form, if it is a text; but XML says itself which form it has."""
+    is_text = content.isascii() or not {0, 0x1F} & set(content[:100])
+    if not is_text or content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
+        return content
+    try:
+        content.decode()
+    except UnicodeError:
+        return content
+    return form(content)
+
+
+FORMS: Mapping[str, Callable[[bytes], bytes]] = {
+    "lines of old Macs": lambda content: content.replace(b"\r\n", b"\n").replace(b"\n", b"\r"),
+    "lines of Windows": lambda content: content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
+    "blank lines before": lambda content: b"\r\n\r\n" + content,
+    "UTF-16": lambda content: content.decode("utf-8-sig").encode("utf-16"),
+    "UTF-16 without a mark": lambda content: content.decode("utf-8-sig").encode("utf-16-le"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("source", UPLOADS)
+def test_texts_in_other_forms_are_read(source: Source, form: str) -> None:
+    """As programs write and people save them: with other ends of lines, blank lines before, and in other encodings."""
+    with zipfile.ZipFile(io.BytesIO(good_archive(source))) as plain:
+        files = {name: in_another_form(plain.read(name), FORMS[form]) for name in plain.namelist()}
+    assert source.info.id in {id_ for group in recognised(zipped(files)) for id_ in group}
+    assert uploaded(source, zipped(files)) == uploaded(source, good_archive(source))
 
 
 def only_broken(source: Source, data: bytes) -> None:

@@ -21,7 +21,7 @@ def rows_of(file: UploadedFile) -> Iterator[list[str]]:
     """
     with opened_text(file) as text:
         lines = table_lines(text)
-        first = next(lines, "")
+        first = next((line for line in lines if line.strip()), "")
         delimiter = max(DELIMITERS, key=first.count)
         for row in whole_rows(chain([first], lines), delimiter):
             cells = [cell.strip() for cell in row]

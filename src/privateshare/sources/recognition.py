@@ -278,7 +278,8 @@ def _plain_readings(text: str) -> str:
 
 def _text(start: bytes) -> str:
     wide = next((name for mark, name in _WIDE_ENCODINGS.items() if start.startswith(mark)), None)
-    return start.decode(wide or encoding_of(start), "replace").lstrip()
+    text = start.decode(wide or encoding_of(start), "replace").lstrip()
+    return text if "\n" in text else text.replace("\r", "\n")  # Lines may end as on old Macs.
 
 
 def choices(files: Mapping[int, int], alike: Mapping[int, str]) -> Sequence[Sequence[int]]:

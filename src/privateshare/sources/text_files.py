@@ -5,7 +5,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase, BufferedReader, TextIOWrapper
-from typing import cast
+from typing import IO, cast
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.charsets import older_encoding
@@ -70,19 +70,39 @@ def opened_text(file: UploadedFile) -> Iterator[TextIOWrapper]:
 
 
 def byte_lines(file: UploadedFile) -> Iterator[bytes]:
-    """Yield the lines of a file, without its byte order mark; UTF-16 becomes UTF-8. Long lines are split."""
+    """Yield the lines of a file, without its byte order mark; UTF-16 becomes UTF-8. Long lines are split.
+
+    Lines that end as on old Macs end with a line feed.
+    """
     with file.open() as stream:
-        start = stream.read(len(codecs.BOM_UTF16_LE))
-    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        start = stream.read(SAMPLE_BYTES)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or wide_encoding(start) is not None:
         with opened_text(file) as text:
             while written := text.readline(MAX_LINE_BYTES):
-                yield written.encode("utf-8", "replace")
+                yield (f"{written[:-1]}\n" if written.endswith("\r") else written).encode("utf-8", "replace")
         return
+    is_of_old_mac = b"\r" in start and b"\n" not in start
     with file.open() as stream:
-        line = stream.readline(MAX_LINE_BYTES).removeprefix(codecs.BOM_UTF8)
+        reader = _LinesOfOldMac(stream) if is_of_old_mac else stream
+        line = reader.readline(MAX_LINE_BYTES).removeprefix(codecs.BOM_UTF8)
         while line:
             yield line
-            line = stream.readline(MAX_LINE_BYTES)
+            line = reader.readline(MAX_LINE_BYTES)
+
+
+class _LinesOfOldMac:
+    """A file whose lines end with a carriage return, which becomes a line feed."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._held = stream, b""
+
+    def readline(self, size: int) -> bytes:
+        """Return the next line, or a part of it."""
+        if len(self._held) < size:
+            self._held += self._stream.read(2 * size).replace(b"\r", b"\n")
+        end = self._held.find(b"\n", 0, size) + 1 or size
+        line, self._held = self._held[:end], self._held[end:]
+        return line
 
 
 def table_lines(text: TextIOWrapper) -> Iterator[str]:

@@ -5,7 +5,7 @@ import pytest
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.upload_notes import MAX_KINDS_SHOWN, left_out_words
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.failures import DELETED, OTHERS, LeftOut, NotTaken
+from privateshare.sources.failures import DELETED, OTHERS, REPEATED, LeftOut, NotTaken
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,10 @@ def test_a_name_of_a_kind_is_no_template() -> None:
     left_out = LeftOut()
     left_out.pass_over(NotTaken("%(app)999999999s"))
     assert "%(app)999999999s" in left_out_words(Translator("en"), left_out)[0]
+
+
+def test_what_comes_again_is_told_as_kept_once() -> None:
+    """It is no loss, and nothing of it is left out."""
+    left_out = LeftOut(read=5)
+    left_out.pass_over(REPEATED, 3)
+    assert left_out_words(Translator("en"), left_out) == ["Repetitions of the same entry (3): each entry is kept once."]

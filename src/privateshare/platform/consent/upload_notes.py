@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from privateshare.platform.consent.translation import N_, Translator, isolated_text
-from privateshare.sources.failures import OTHERS, LeftOut
+from privateshare.sources.failures import OTHERS, REPEATED, LeftOut
 
 MAX_KINDS_SHOWN = 8
 
@@ -51,12 +51,17 @@ def _not_taken(words: Translator, left_out: LeftOut) -> list[str]:
     """Say of which kinds nothing is taken, and how many entries they have, the most frequent first."""
     named: Counter[str] = Counter()
     for kind, number in left_out.not_taken.items():
-        named[words.not_taken(kind)] += number
+        if kind != REPEATED:
+            named[words.not_taken(kind)] += number
     shown = Counter(dict(named.most_common(MAX_KINDS_SHOWN)))
     if len(named) > len(shown):
         shown[words.not_taken(OTHERS)] += named.total() - shown.total()
     text = N_("%(kind)s (%(num)s): nothing of this is taken.")
-    return [words.say(text, kind=kind, num=words.number(number)) for kind, number in shown.items()]
+    told = [words.say(text, kind=kind, num=words.number(number)) for kind, number in shown.items()]
+    if repeated := left_out.not_taken[REPEATED]:
+        text = N_("%(kind)s (%(num)s): each entry is kept once.")
+        told.append(words.say(text, kind=words.not_taken(REPEATED), num=words.number(repeated)))
+    return told
 
 
 def _skipped(words: Translator, left_out: LeftOut) -> list[str]:

@@ -1,6 +1,7 @@
 """The tables of Letterboxd and IMDb."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -35,9 +36,11 @@ class LetterboxdReader(DeclaredReader):
         super().__init__(*arguments)
         self._in_diary: set[Film] = set()
         self._others: dict[Film, JsonObject] = {}
+        self._equal: Counter[str] = Counter()
 
     def objects_of_file(self, file: UploadedFile) -> Iterator[Mapped]:
         """Yield the objects of one file. What the person deleted is in folders of its own, and is left out."""
+        self._equal.clear()  # A review repeats an entry of the diary.
         if not NOT_KEPT & {part.casefold() for part in file.path.split("/")[:-1]}:
             yield from super().objects_of_file(file)
             return
@@ -52,9 +55,10 @@ class LetterboxdReader(DeclaredReader):
         moment = watched if watched is not None else row.needed_moment("date")
         if len(self._in_diary) < MAX_FILMS:
             self._in_diary.add(film)
-        review = row.text("review")
+        review, own_id = row.text("review"), f"{moment}_{stable_id(*film)}"
+        self._equal[own_id] += 1  # A film may be watched twice on a day.
         thing = self.account.thing(
-            f"{moment}_{stable_id(*film)}",
+            own_id if self._equal[own_id] == 1 else f"{own_id}-{self._equal[own_id]}",
             moment,
             title=film[0],
             year=_whole(row, "year"),

@@ -1,17 +1,17 @@
 """The files that mail is exported as: mbox files, and files with one message each."""
 
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import PurePosixPath
-from typing import IO
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.mail_file.headers import Headers
 from privateshare.sources.mail_file.message import MessageBuilder
+from privateshare.sources.text_files import byte_lines
 
 START_BYTES = 64 * 1024
-MAX_LINE_BYTES = 64 * 1024
+START_LINES = 1000
 MAX_SEPARATOR_BYTES = 1000  # The time to look for a date grows with the square of the length.
 OUTLOOK_FOLDERS = b"!BDN"
 OUTLOOK_MESSAGE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -40,10 +40,9 @@ def messages_of(file: UploadedFile) -> Iterator[MessageBuilder]:
         OutlookFile: It is a file of Outlook.
     """
     with file.open() as stream:
-        start = stream.read(START_BYTES).removeprefix(BOM_UTF8)
-    if start.startswith((OUTLOOK_FOLDERS, OUTLOOK_MESSAGE)):
-        raise OutlookFile
-    start = start.lstrip(b"\r\n")
+        if stream.read(START_BYTES).startswith((OUTLOOK_FOLDERS, OUTLOOK_MESSAGE)):
+            raise OutlookFile
+    start = b"".join(islice(byte_lines(file), START_LINES))[:START_BYTES].lstrip(b"\r\n")
     if (apple := _APPLE.match(start)) is not None and _is_message(start[apple.end() :]):
         yield from _single(file, int(apple.group()), is_apple=True)
     elif _starts_mbox(start):
@@ -86,24 +85,16 @@ def _is_message(start: bytes) -> bool:
     return "from" in headers and any(name in headers for name in ("date", "subject", "message-id", "received"))
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    line = stream.readline(MAX_LINE_BYTES).removeprefix(BOM_UTF8)
-    while line:
-        yield line
-        line = stream.readline(MAX_LINE_BYTES)
-
-
 def _single(file: UploadedFile, size: int, *, is_apple: bool) -> Iterator[MessageBuilder]:
     builder, begun, left = MessageBuilder(), False, size
-    with file.open() as stream:
-        for line in _lines(stream):
-            if not begun and (not line.strip() or (is_apple and _APPLE.fullmatch(line))):
-                continue
-            begun = True
-            builder.add(line[:left] if is_apple else line)
-            left -= len(line)
-            if is_apple and left <= 0:  # Mail of macOS writes its own notes behind the message.
-                break
+    for line in byte_lines(file):
+        if not begun and (not line.strip() or (is_apple and _APPLE.fullmatch(line))):
+            continue
+        begun = True
+        builder.add(line[:left] if is_apple else line)
+        left -= len(line)
+        if is_apple and left <= 0:  # Mail of macOS writes its own notes behind the message.
+            break
     builder.finish()
     yield builder
 
@@ -111,22 +102,21 @@ def _single(file: UploadedFile, size: int, *, is_apple: bool) -> Iterator[Messag
 def _of_mbox(file: UploadedFile) -> Iterator[MessageBuilder]:
     builder: MessageBuilder | None = None
     separator, is_after_blank = b"", True
-    with file.open() as stream:
-        for line in _lines(stream):
-            if separator:  # The line before may begin a message: that depends on this one.
-                if _HEADER.match(line.lstrip(b">")) is not None:
-                    if builder is not None:
-                        builder.finish()
-                        yield builder
-                    builder = MessageBuilder(separator)
-                elif builder is not None:
-                    builder.add(separator)
-                separator = b""
-            if line.startswith(b"From ") and _may_separate(line, is_after_blank=is_after_blank):
-                separator = line
+    for line in byte_lines(file):
+        if separator:  # The line before may begin a message: that depends on this one.
+            if _HEADER.match(line.lstrip(b">")) is not None:
+                if builder is not None:
+                    builder.finish()
+                    yield builder
+                builder = MessageBuilder(separator)
             elif builder is not None:
-                builder.add(line)
-            is_after_blank = line in (b"\n", b"\r\n")
+                builder.add(separator)
+            separator = b""
+        if line.startswith(b"From ") and _may_separate(line, is_after_blank=is_after_blank):
+            separator = line
+        elif builder is not None:
+            builder.add(line)
+        is_after_blank = line in (b"\n", b"\r\n")
     if builder is not None:
         builder.finish()
         yield builder

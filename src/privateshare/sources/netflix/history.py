@@ -5,20 +5,18 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from io import TextIOWrapper
 from itertools import islice
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources import csv_rows
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.failures import LeftOut, NotTaken
 from privateshare.sources.object_building import Mapped, SourceAccount, exact_moment, stable_id
-from privateshare.sources.text_files import opened_text, whole_rows
 from privateshare.sources.written_dates import WrittenDates
 
 TRAILER = NotTaken("Trailers and previews")
 SHORT_COLUMNS = 2
 LEARNED_ROWS = 200
-MAX_LINE_CHARACTERS = 64 * 1024
 MIDNIGHT = " 00:00"  # The short history has days only, and dates are read with a time.
 SECONDS_OF_UNITS = (3600, 60, 1)
 
@@ -53,27 +51,15 @@ def rows_of(file: UploadedFile, account: SourceAccount, now: datetime, left_out:
 
 
 def _header(file: UploadedFile) -> list[str]:
-    with opened_text(file) as text:
-        try:
-            found = next(csv.reader(_lines(text)), [])
-        except csv.Error as error:
-            raise NotNetflix from error
-    return [name.strip().casefold() for name in found]
+    try:
+        found = next(csv_rows.rows_of(file), [])
+    except csv.Error as error:
+        raise NotNetflix from error
+    return [name.casefold() for name in found]
 
 
 def _table(file: UploadedFile) -> Iterator[list[str]]:
-    with opened_text(file) as text:
-        for number, row in enumerate(whole_rows(_lines(text))):
-            if number and any(row):
-                yield row
-
-
-def _lines(text: TextIOWrapper) -> Iterator[str]:
-    """Yield the lines of a table. Raises csv.Error if one is longer than any of Netflix."""
-    while line := text.readline(MAX_LINE_CHARACTERS):
-        if len(line) == MAX_LINE_CHARACTERS:
-            raise csv.Error("the line is too long")
-        yield line.replace("\0", "")
+    return islice(csv_rows.rows_of(file), 1, None)
 
 
 def _activity(

@@ -1,6 +1,7 @@
 """The files of an archive, which are JavaScript: JSON that is assigned to a variable."""
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from privateshare.sources.archive import Opener, UploadedFile
+from privateshare.sources.text_files import encoding_of
 
 START_BYTES = 4096
 SKIPPED_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".mp4", ".mov", ".svg", ".woff2", ".css"})
@@ -24,10 +26,18 @@ def is_skipped(path: str) -> bool:
 def as_json(file: UploadedFile) -> UploadedFile:
     """Return a file without the assignment at its beginning."""
     with file.open() as stream:
-        found = _ASSIGNMENT.match(stream.read(START_BYTES))
-    if found is None:
-        return file
-    return UploadedFile(file.path, partial(_opened, file.open, found.end()), file.size - found.end())
+        length = _assignment_bytes(stream.read(START_BYTES))
+    return UploadedFile(file.path, partial(_opened, file.open, length), file.size - length) if length else file
+
+
+def _assignment_bytes(start: bytes) -> int:
+    """Return the length of the assignment at the beginning of a file; 0 if there is none."""
+    if not encoding_of(start).startswith("utf-16"):
+        found = _ASSIGNMENT.match(start)
+        return found.end() if found is not None else 0
+    mark = len(BOM_UTF16_LE) if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else 0
+    found = _ASSIGNMENT.match(start[mark:].replace(b"\0", b""))
+    return mark + 2 * found.end() if found is not None else 0
 
 
 @contextmanager

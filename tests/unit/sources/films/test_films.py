@@ -60,6 +60,17 @@ MOVIE = {"title": "Kite", "year": 2022, "ids": {"trakt": 7, "imdb": "tt7", "slug
 RATED = {"title": "Rated", "year": 2001, "ids": {"trakt": 8}}
 
 
+def test_a_film_that_was_watched_twice_on_a_day_is_there_twice() -> None:
+    """Its review belongs to the first of them."""
+    row = "2026-01-05,Heat,1995,https://boxd.it/1,4,,{0},2026-01-04\n"
+    files: dict[str, str | bytes] = {
+        "diary.csv": ENTRY + 2 * row.format(""),
+        "reviews.csv": REVIEW + row.format("Good.,"),
+    }
+    found = {thing["id"]: thing for thing in read_files(LETTERBOXD, files, LeftOut())[ObjectType.WATCH]}
+    assert sorted(thing.get("review", "") for thing in found.values()) == ["", "Good."]
+
+
 def test_an_export_of_trakt_is_read() -> None:
     """Ratings belong to what was watched; what was only rated stands alone."""
     left_out = LeftOut()
