@@ -13,10 +13,12 @@ from privateshare.sources.apple_health.units import (
     KILOMETRES,
     MINUTES,
     PER_MINUTE,
+    amount,
     converted,
 )
 
 MAX_HEART_RATE = 1000
+MAX_STAND_HOURS = 25  # A day may have an hour more when clocks are set back.
 
 STEPS, FLIGHTS = "StepCount", "FlightsClimbed"
 ACTIVE_ENERGY, BASAL_ENERGY = "ActiveEnergyBurned", "BasalEnergyBurned"
@@ -89,7 +91,10 @@ class Days:
     def _add_resting(self, record: Attributes) -> None:
         day = record["startDate"][:10]
         midnight_utc(day)
-        self._resting[day] = converted(record["value"], record.get("unit", ""), PER_MINUTE)
+        rate = converted(record["value"], record.get("unit", ""), PER_MINUTE)
+        if not 0 < rate < MAX_HEART_RATE:
+            raise ValueError("a rate that no heart has")
+        self._resting[day] = rate
 
     def add_rings(self, item: Item) -> None:
         """Add a day's activity rings.
@@ -157,7 +162,7 @@ class Days:
         }
         known = {name: round(goal, 1) for name, goal in goals.items() if goal}
         stood = _number(rings.get("appleStandHours"), "", COUNT)
-        if stood:
+        if stood and stood <= MAX_STAND_HOURS:
             found["standhours"] = round(stood)
         return found | ({"goals": known} if known else {})
 
@@ -176,6 +181,6 @@ class Days:
 
 def _number(text: str | None, unit: str, factors: Mapping[str, float]) -> float | None:
     try:
-        return converted(text or "", unit, factors)
+        return amount(text or "", unit, factors)
     except ValueError:
         return None

@@ -11,6 +11,7 @@ KILOMETRES_PER_HOUR: Mapping[str, float] = {"km/hr": 1.0, "km/h": 1.0, "m/s": 3.
 COUNT: Mapping[str, float] = {"count": 1.0, "": 1.0}
 PER_MINUTE: Mapping[str, float] = {"count/min": 1.0, "bpm": 1.0, "count/s": 60.0}
 PERCENT: Mapping[str, float] = {"%": 100.0, "": 100.0}
+MAX_NUMBER = 1e9
 FRACTION_LIMIT = 1.5  # Apple writes 97 % as 0.97, but some apps write 97.
 
 
@@ -18,25 +19,37 @@ def converted(value: str, unit: str, factors: Mapping[str, float]) -> float:
     """Convert a value.
 
     Raises:
-        ValueError: It is no number, or in a unit that is not known.
+        ValueError: It is no number, larger than anything that is measured, or in a unit that is not known.
     """
     factor = factors.get(unit)
     if factor is None:
         raise ValueError("an unknown unit")
-    number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
-        raise ValueError("no finite number")
-    return number * factor
+    number = float(value) * factor
+    if not -MAX_NUMBER <= number <= MAX_NUMBER:
+        raise ValueError("no number, or a value that nobody reaches")
+    return number
+
+
+def amount(value: str, unit: str, factors: Mapping[str, float]) -> float:
+    """Convert a value that is never negative, such as a distance.
+
+    Raises:
+        ValueError: It is negative, no number, larger than anything that is measured, or in a unit that is not known.
+    """
+    number = converted(value, unit, factors)
+    if number < 0:
+        raise ValueError("less than nothing")
+    return number
 
 
 def quantity(text: str, factors: Mapping[str, float]) -> float:
     """Convert a value that stands with its unit, such as "1234 cm".
 
     Raises:
-        ValueError: It is no number, or in a unit that is not known.
+        ValueError: It is negative, no number, or in a unit that is not known.
     """
     value, _, unit = text.strip().partition(" ")
-    return converted(value, unit, factors)
+    return amount(value, unit, factors)
 
 
 def percentage(value: str, unit: str) -> float:

@@ -17,7 +17,7 @@ from privateshare.sources.apple_health.units import (
     METRES,
     MINUTES,
     PER_MINUTE,
-    converted,
+    amount,
     quantity,
 )
 
@@ -87,7 +87,7 @@ class Workouts:
 def _duration(workout: Attributes, seconds: int) -> int:
     """Return how long a workout lasted without its pauses, in milliseconds."""
     try:
-        minutes = converted(workout["duration"], workout.get("durationUnit", "s"), MINUTES)
+        minutes = amount(workout["duration"], workout.get("durationUnit", "s"), MINUTES)
     except (KeyError, ValueError):
         return seconds * 1000
     return round(minutes * 60_000)
@@ -151,7 +151,7 @@ def _statistic(values: Attributes | None, name: str, factors: Mapping[str, float
     if values is None or not values.get(name):
         return None
     try:
-        return converted(values[name], values.get("unit", ""), factors)
+        return amount(values[name], values.get("unit", ""), factors)
     except ValueError:
         return None
 
@@ -160,7 +160,7 @@ def _attribute(workout: Attributes, name: str, factors: Mapping[str, float]) -> 
     if not workout.get(name):
         return None
     try:
-        return converted(workout[name], workout.get(f"{name}Unit", ""), factors)
+        return amount(workout[name], workout.get(f"{name}Unit", ""), factors)
     except ValueError:
         return None
 

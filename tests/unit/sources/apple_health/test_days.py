@@ -134,3 +134,14 @@ def test_records_inside_of_a_correlation_are_not_counted_twice() -> None:
     correlation = f'<Correlation type="HKCorrelationTypeIdentifierFood" sourceName="x" startDate="{inner[-60:-41]}">{inner}</Correlation>'
     assert steps(correlation, inner) == 1000
     assert steps(correlation.replace("10:0", "11:0"), inner) == 1000
+
+
+def test_impossible_values_of_rings_and_of_the_heart_are_left_out() -> None:
+    """A day keeps what it has besides."""
+    rings = '<ActivitySummary dateComponents="2026-03-02" activeEnergyBurned="1e300" activeEnergyBurnedUnit="kcal" appleExerciseTime="-35" appleStandHours="{}"/>'
+    resting = record("RestingHeartRate", "03-02 00:00", "03-02 23:00", "1e300", "count/min")
+    (day,) = days(rings.format("1e300"), resting, record(STEPS, "03-02 10:00", "03-02 10:10", 1000)).values()
+    assert (day["steps"], day.keys() & {"activitycalories", "veryactiveminutes", "standhours", "restingheartrate"}) == (
+        1000,
+        set(),
+    )

@@ -239,6 +239,20 @@ def test_workouts_of_new_and_old_exports() -> None:
     assert route["geometry"]["coordinates"][0] == [5.1214, 52.0907, 3.0]
 
 
+@pytest.mark.parametrize("value", ["1e300", "-1e300", "-5", "nan", "many"])
+def test_impossible_values_of_a_workout_are_left_out(value: str) -> None:
+    """The workout itself is shared, with the time between its start and its end."""
+    workout = (
+        f'<Workout workoutActivityType="HKWorkoutActivityTypeRunning" duration="{value}" durationUnit="min" totalDistance="{value}" '
+        f'totalDistanceUnit="km" totalEnergyBurned="{value}" totalEnergyBurnedUnit="kcal" sourceName="Watch" '
+        f'startDate="{dated("03-02 10:00")}" endDate="{dated("03-02 10:30")}"><MetadataEntry key="HKElevationAscended" value="{value} cm"/>'
+        f'<WorkoutStatistics type="HKQuantityTypeIdentifierStepCount" sum="{value}" unit="count"/></Workout>'
+    )
+    (run,) = read(xml(workout))[ObjectType.ACTIVITY]
+    assert run["duration"] == 1_800_000
+    assert not run.keys() & {"distance", "calories", "elevationgain", "steps"}
+
+
 def test_a_repeated_workout_counts_once() -> None:
     """Unless another app wrote it: the Health app then shows both too."""
     assert len(read(xml(NEW_WORKOUT, NEW_WORKOUT))[ObjectType.ACTIVITY]) == 1
