@@ -62,7 +62,7 @@ class FitReader:
                 self._export.left_out.read += 1
                 yield from mapped
         upload.estimate()
-        yield from self._totals.objects(self._account)
+        yield from self._totals.objects(self._account, self._export.now)
 
     def _map(self, thing: JsonObject) -> Iterator[Mapped]:
         if "dataTypeName" in thing:

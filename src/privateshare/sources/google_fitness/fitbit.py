@@ -52,6 +52,7 @@ class FitbitReader:
         self._days = LocalDays()
         self._tables = FitbitTables(export, self._totals, self._days)
         self._kind = ""
+        self._exercise_minutes: set[int] = set()
 
     def objects(self) -> Iterator[Mapped]:
         """Yield all objects. Raises Broken."""
@@ -67,7 +68,8 @@ class FitbitReader:
             else:
                 yield from self._tables.objects(file)
         upload.estimate()
-        yield from self._totals.objects(self._account)
+        yield from self._tables.exercises(self._exercise_minutes)
+        yield from self._totals.objects(self._account, self._export.now)
 
     def _checked(self, map_one: Callable[[JsonObject], Iterator[Mapped]], thing: JsonObject) -> Iterator[Mapped]:
         try:
@@ -150,6 +152,7 @@ class FitbitReader:
         lasted = number_of(thing.get("activeDuration")) or number_of(thing.get("duration"))
         if lasted is None or lasted < 0:
             raise ValueError("an exercise without a duration")
+        self._exercise_minutes.add(start // 60_000)
         name = text_of(thing.get("activityName"))
         unit = KILOMETRES_OF_MILE if text_of(thing.get("distanceUnit")).casefold().startswith("mile") else 1.0
         device = text_of(dict_of(thing.get("source")).get("name"))

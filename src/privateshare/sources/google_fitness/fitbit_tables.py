@@ -3,9 +3,10 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 
+from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.csv_rows import rows_of
 from privateshare.sources.export_source import UploadedExport
@@ -14,10 +15,12 @@ from privateshare.sources.google_fitness.fitbit_times import LocalDays, moment_o
 from privateshare.sources.google_fitness.totals import CollectedTotals
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.wearables.records import UNREADABLE, Record, number, offset_in, plain, positive, whole
+from privateshare.sources.workouts.recording import sport_name
 
 MINUTE = 60
+KILOMETRES_PER_MILLIMETRE = 1e-6
 MAX_HEART_RATE = 300
-MAX_NIGHTS = 100_000
+MAX_NIGHTS = MAX_EXERCISES = 100_000
 ROUNDING = 0.1  # Of kilograms.
 _UNREADABLE_ERRORS = (ValueError, KeyError, OverflowError)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
@@ -49,6 +52,7 @@ class FitbitTables:
         self._lasted: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._nights: set[int] = set()
         self._weighings: defaultdict[str, list[float]] = defaultdict(list)
+        self._exercises: list[tuple[set[int], Mapped]] = []
         self._is_resting = False
         for beginning in ("profile", "userexercise", "usersleep", "weight"):  # The days of weighings need the others.
             for file in export.files_if(partial(_begins, beginning)):
@@ -75,6 +79,16 @@ class FitbitTables:
             return
         if not is_known:
             self._export.left_out.name_other_file(file.path)
+
+    def exercises(self, minutes: Container[int]) -> Iterator[Mapped]:
+        """Yield the exercises of the tables that no other file has.
+
+        Args:
+            minutes: When those of other files began, in minutes since the epoch of the person's clock or of UTC.
+        """
+        for own_minutes, mapped in self._exercises:
+            if not any(minute in minutes for minute in own_minutes):
+                yield mapped
 
     def has_night(self, start: int) -> bool:
         """Return whether the tables have the night that began at this time of the person's clock."""
@@ -152,6 +166,8 @@ class FitbitTables:
             return self._heart_rate
         if {"timestamp", "weight_grams"} <= names:
             return self._grams
+        if {"exercise_id", "exercise_start", "exercise_end"} <= names:
+            return self._exercise
         if {"sleep_start", "sleep_end", "minutes_asleep"} <= names or {"start_time", "minutes_asleep"} <= names:
             return self._night
         return self._old_day if {"date", "steps", "minutes_very_active"} <= names else None
@@ -200,6 +216,36 @@ class FitbitTables:
             lasted["awakedurationinseconds"] = whole(positive(number(record, "minutes_awake"), MINUTE))
         return sleep(self._account, start, end, utc_day(waking), lasted)
 
+    def _exercise(self, record: Record) -> None:
+        """Take an exercise. Whether another file has it too is known at the end."""
+        if record.get("deletion_reason"):
+            return
+        start, end = moment_of(record["exercise_start"]), moment_of(record["exercise_end"])
+        if end < start or len(self._exercises) >= MAX_EXERCISES:
+            raise ValueError("it ends before it begins, or there are more than a life has")
+        offset = offset_in(record.get("utc_offset", ""))
+        there = round(offset.total_seconds() * 1000) if offset is not None else 0
+        name = record.get("activity_name", "")
+        mapped = self._account.thing(
+            record["exercise_id"] or f"{start // 1000}",
+            start,
+            originalstartdate=start,
+            starttimeoffset=there if offset is not None else None,
+            activityname=sport_name(name),
+            activitytypeid=name or "unknown",
+            title=name,
+            duration=end - start,
+            distance=_measured(record, "distance_mm", KILOMETRES_PER_MILLIMETRE),
+            calories=_measured(record, "calories"),
+            steps=whole(_measured(record, "steps")),
+            averageheartrate=positive(number(record, "tracker_avg_heart_rate")),
+            maxheartrate=positive(number(record, "tracker_peak_heart_rate")),
+            elevationgain=positive(number(record, "tracker_total_altitude_mm"), 0.001),
+            logtype="manual" if record.get("log_type", "").upper() == "MANUAL" else "device",
+        )
+        around = {(moment // 60_000) + more for moment in (start, start + there) for more in (-1, 0, 1)}
+        self._exercises.append((around, (ObjectType.ACTIVITY, mapped)))
+
     def _old_day(self, record: Record) -> None:
         fields = {
             "steps": whole(number(record, "steps")),
@@ -215,6 +261,12 @@ class FitbitTables:
         for name, value in fields.items():
             if value is not None:
                 self._totals.set(day[:10], name, value)
+
+
+def _measured(record: Record, name: str, factor: float = 1.0) -> float | None:
+    """Return what a device measured of an exercise, or else what the person entered."""
+    measured = positive(number(record, f"tracker_total_{name}"), factor)
+    return measured or positive(number(record, f"manually_logged_total_{name}"), factor)
 
 
 def _begins(beginning: str, path: str) -> bool:

@@ -27,7 +27,7 @@ _FITBIT = SourceInfo(
         marks=(
             FileMark(r'"(dateOfSleep|activityTypeId|badgeType)"\s*:'),
             FileMark(r'"logId"\s*:\s*\d+\s*,\s*"weight"'),
-            FileMark(r"Minutes Very Active|\Atimestamp,steps,|\Asleep_id,.*sleep_start"),
+            FileMark(r"Minutes Very Active|\Atimestamp,steps,|\Asleep_id,.*sleep_start|\Aexercise_id,exercise_start"),
             FileMark(r"\Atimestamp,(weight grams|beats per minute|distance|light,moderate,very),data source"),
             FileMark(
                 r'"dateTime"\s*:\s*"\d\d/\d\d/\d\d ',

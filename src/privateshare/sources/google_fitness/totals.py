@@ -4,6 +4,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from privateshare.sources.fitness_objects import day_summary, midnight_of
@@ -76,8 +77,9 @@ class CollectedTotals:
             raise ValueError("more than a life of days")
         self._days.add(day)
 
-    def objects(self, account: SourceAccount) -> Iterator[Mapped]:
-        """Yield the summaries, oldest first."""
+    def objects(self, account: SourceAccount, now: datetime) -> Iterator[Mapped]:
+        """Yield the summaries, oldest first. Fitbit fills the weeks to come with days on which nothing was counted."""
+        tomorrow = f"{now + timedelta(days=1):%Y-%m-%d}"
         for day in sorted(self._days):
             fields: dict[str, Any] = self._of_devices(day) | self._sums.get(day, {})
             fields = {name: _rounded(name, value) for name, value in fields.items()} | self._known.get(day, {})
@@ -86,7 +88,7 @@ class CollectedTotals:
             if (rates := self._heart_rates.get(day)) is not None:
                 fields |= {"heartrate": round(rates.total / rates.number, 1), "minheartrate": rates.least}
                 fields["maxheartrate"] = rates.most
-            if fields:
+            if fields and (day <= tomorrow or any(fields.values())):
                 yield day_summary(account, day, fields)
 
     def _of_devices(self, day: str) -> dict[str, float]:

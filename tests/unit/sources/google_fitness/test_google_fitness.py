@@ -3,7 +3,7 @@
 import io
 import json
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -311,6 +311,47 @@ def test_nights_of_tables_have_their_stages_and_the_day_of_the_person() -> None:
     assert (night["lightsleepdurationinseconds"], night["remsleepinseconds"]) == (14_400, 6600)
     assert (night["awakedurationinseconds"], night["durationinseconds"]) == (600, 21_000)
     assert utc(nap) == "2025-03-04 14:00:00"
+
+
+def test_exercises_of_tables_come_if_no_file_has_them() -> None:
+    """Files have the time of the person's clock, and tables UTC with an offset. Deleted ones stay away."""
+    header = (
+        "exercise_id,exercise_start,exercise_end,utc_offset,activity_name,log_type,tracker_total_calories,tracker_total_steps,"
+        "tracker_total_distance_mm,tracker_avg_heart_rate,manually_logged_total_calories,activity_type_probabilities,deletion_reason\n"
+    )
+    rows = (
+        '1,2026-10-04T12:54:29Z,2026-10-04T14:03:06Z,+02:00,Bike,AUTO_DETECTED,520,0,18250500,128,,"a,b",\n'
+        "2,2026-10-05T05:22:23Z,2026-10-05T05:52:23Z,+02:00,Outdoor Walk,MANUAL,0,3000,0,0,150,,\n"
+        "3,2026-10-06T05:22:23Z,2026-10-06T05:52:23Z,+02:00,Run,AUTO_DETECTED,1,1,1,1,,,USER_DELETED\n"
+        "4,2026-10-07T05:22:23Z,2026-10-07T04:52:23Z,+02:00,Run,AUTO_DETECTED,1,1,1,1,,,\n"
+    )
+    logged = {"logId": 7, "activityName": "Walk", "startTime": "10/05/26 07:22:23", "duration": 1_800_000}
+    folder = "Takeout/Google Health"
+    tables = {f"{folder}/Health Fitness Data_GoogleData/UserExercises_2026-05-12.csv": header + rows}
+    left_out = LeftOut()
+    found = read(FITBIT, tables | {f"{folder}/Global Export Data/exercise-0.json": [logged]}, left_out)
+    walk, ride = found[ObjectType.ACTIVITY]
+    assert (walk["id"], ride["id"], ride["activityname"]) == ("7", "1", "Bike")
+    assert (ride["distance"], ride["calories"], ride["averageheartrate"], ride["duration"]) == (
+        18.25,
+        520,
+        128,
+        4_117_000,
+    )
+    assert (utc(ride), ride["starttimeoffset"]) == ("2026-10-04 12:54:29", 7_200_000)
+    assert (left_out.count, left_out.unused) == (1, {})
+    alone = read(FITBIT, tables)[ObjectType.ACTIVITY]
+    assert [(one["id"], one["logtype"]) for one in alone] == [("1", "device"), ("2", "manual")]
+    assert (alone[1]["calories"], alone[1]["steps"]) == (150, 3000)
+
+
+def test_days_to_come_on_which_nothing_was_counted_are_left_out() -> None:
+    """Fitbit writes minutes of weeks to come, all zero."""
+    now = datetime.now(UTC)
+    days = [now + timedelta(days=number) for number in (-1, 5)]
+    file = values(*((f"{day:%m/%d/%y} 00:00:00", "0") for day in days))
+    found = read(FITBIT, {"very_active_minutes-2026-10-01.json": file})[DAY]
+    assert [one["id"] for one in found] == [f"{days[0]:%Y-%m-%d}"]
 
 
 def test_a_weighing_that_files_and_tables_have_comes_once() -> None:
