@@ -182,6 +182,8 @@ def _in_unit(name: str, value: float) -> float:
 def _role_of(thing: JsonObject, _: str) -> ObjectRole:
     if "dataTypeName" in thing and "fitValue" in thing:
         return ObjectRole.RECORD if thing["dataTypeName"] == WEIGHT else ObjectRole.WRAPPER
+    if "Data Source" in thing:
+        return ObjectRole.WRAPPER  # A file of data points, which begins with their source.
     is_session = "fitnessActivity" in thing and "startTime" in thing
     return ObjectRole.RECORD if is_session else ObjectRole.UNKNOWN
 

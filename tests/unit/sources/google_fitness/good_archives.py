@@ -19,7 +19,7 @@ def weights(number: int) -> bytes:
     """An export of Google Fit with so many weights."""
     value = {"dataTypeName": "com.google.weight", "fitValue": [{"value": {"fpVal": 70.5}}]}
     points = [value | {"startTimeNanos": (1_780_000_000 + one) * 10**9} for one in range(number)]
-    return _takeout("Fit/All Data/weight.json", {"Data Points": points})
+    return _takeout("Fit/All Data/weight.json", {"Data Source": "derived:com.google.weight", "Data Points": points})
 
 
 def _takeout(path: str, content: Any) -> bytes:
