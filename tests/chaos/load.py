@@ -6,11 +6,12 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import httpx2
 from examples.walking import Browser, consent
@@ -24,7 +25,6 @@ from tests.flow.wire import Tokens, Wire, unb64, unsealed
 WITHDRAWN_WORKS_AFTER_SECONDS = 1.0
 PAUSE_SECONDS = 0.3
 PATIENCE_SECONDS = 30.0
-MAX_PEOPLE = 12  # For each actor: reading all of them again at the end takes time.
 GZIP = {"accept": {"compression": "gzip"}}
 ACCOUNTS = "permission-access/accounts"
 TEMPORARY = {429, 500, 502, 503, 504}
@@ -53,13 +53,24 @@ class PatientClient(httpx2.Client):
 
 @dataclass
 class Person:
-    """Somebody who shared a sample with the reading app, and what is known about it."""
+    """Somebody who agreed to a contract, and what is known about it."""
 
+    wire: Wire
     tokens: Tokens
     files: dict[str, tuple[int, str]] = field(default_factory=dict)
     ended: str = ""  # "withdrawn" or "erased", once the platform said so.
     ended_at: float = 0.0
     unsure: bool = False  # It was asked to end this person's consent, and did not answer.
+
+    @property
+    def stays(self) -> bool:
+        """Return whether the consent was not asked to end."""
+        return not self.ended and not self.unsure
+
+    @property
+    def consent_id(self) -> UUID:
+        """Return the id of the consent."""
+        return UUID(self.tokens.claims["consentid"])
 
 
 @dataclass
@@ -77,7 +88,6 @@ class Counts:
     """What happened, for the report. What was slow is no violation: other programs may have used the machine."""
 
     done: dict[str, int] = field(default_factory=dict)
-    unanswered: int = 0
     violations: list[str] = field(default_factory=list)
     slow: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -135,7 +145,7 @@ def _failures_are_no_answers() -> Iterator[None]:
 
 
 class Actor:
-    """One thread of calls, with people of its own."""
+    """Two threads of calls, with people and inboxes of its own."""
 
     def __init__(
         self, apps: Apps, inboxes: list["Inbox"], seed: int, counts: Counts, withdraw: Callable[[Person], None]
@@ -151,36 +161,43 @@ class Actor:
         return self._apps.reading
 
     def run(self, until: float) -> None:
-        """Do one thing after another until a time."""
-        actions = (self.share, self.fetch, self.fetch, self.refresh, self.refresh, self.push, self.withdraw, self.erase)
+        """Let people share a sample, and an app read it, until a time."""
+        self._run(until, self._apps.reading, (self.share, self.fetch))
+
+    def run_pushes(self, until: float) -> None:
+        """Let people agree to get files, and an app push some, until a time. Nothing of it waits for a sync."""
+        self._run(until, self._apps.pushing, (self.share, self.push, self.push))
+
+    def _run(self, until: float, wire: Wire, uses: Sequence[Callable[[Wire], None]]) -> None:
+        """Let as many people come as go. Everything happens once in a random order before anything happens again."""
+        left: list[Callable[[Wire], None]] = []
         while time.monotonic() < until:
-            action = self._chance.choice(actions) if self.living() else self.share
+            if not left:
+                left = [*uses, self.share, self.refresh, self.refresh, self.withdraw, self.erase]
+                self._chance.shuffle(left)
+            action = left.pop() if self.living(wire) else self.share
             try:
-                action()
+                action(wire)
             except NoAnswer:
-                self._counts.unanswered += 1
+                self._counts.count("calls without an answer")
                 time.sleep(PAUSE_SECONDS)
 
-    def living(self) -> list[Person]:
-        """Return the people whose consent was not asked to end."""
-        return [person for person in self.people if not person.ended and not person.unsure]
+    def living(self, wire: Wire) -> list[Person]:
+        """Return the people of a contract whose consent was not asked to end."""
+        return [person for person in self.people if person.wire is wire and person.stays]
 
-    def share(self) -> None:
-        """Let a new person share a sample on the pages. A journey that is interrupted is left behind."""
-        if len(self.people) >= MAX_PEOPLE:
-            self.fetch()
-            return
-        wire = self._apps.reading
+    def share(self, wire: Wire) -> None:
+        """Let a new person agree on the pages. A journey that is interrupted is left behind."""
+        sources = {SPOTIFY: "small"} if wire is self._apps.reading else {}
         with _failures_are_no_answers(), PatientClient(timeout=60) as http:
             asking = ask(Wire(wire.origin, wire.application_id, wire.contract_id, wire.key, http=http))
-            returned = consent(Browser(http), asking.url, {SPOTIFY: "small"})
-            self.people.append(Person(asking.tokens(returned)))
+            returned = consent(Browser(http), asking.url, sources)
+            self.people.append(Person(wire, asking.tokens(returned)))
         self._counts.count("consents")
 
-    def fetch(self) -> None:
+    def fetch(self, wire: Wire) -> None:
         """Begin a session, wait for its end, and read everything."""
-        person = self._chance.choice(self.living())
-        self.check_files(person)
+        self.check_files(self._chance.choice(self.living(wire)))
 
     def check_files(self, person: Person) -> bool:
         """Read all files of a person, and compare them with those that were read first: none lost, torn or twice."""
@@ -239,10 +256,9 @@ class Actor:
                 raise NoAnswer
             time.sleep(PAUSE_SECONDS)
 
-    def refresh(self) -> None:
+    def refresh(self, wire: Wire) -> None:
         """Refresh a person's tokens. Without an answer the old token must still work, for some seconds."""
-        person = self._chance.choice(self.living())
-        wire = self._apps.reading
+        person = self._chance.choice(self.living(wire))
         answer = until_answered(lambda: wire.refresh(person.tokens.refresh), seconds=20)
         if answer.status_code == 200:
             with _failures_are_no_answers():
@@ -252,11 +268,10 @@ class Actor:
             person.unsure = True
             self._counts.count("grants lost by unanswered refreshes")
 
-    def push(self) -> None:
+    def push(self, wire: Wire) -> None:
         """Push a file, with the same request until it is answered."""
         inbox = self._chance.choice(self.inboxes)
         content = os.urandom(self._chance.choice((10, 5_000, 200_000)))
-        wire = self._apps.pushing
         headers, token = descriptor(wire), wire.jwt(access_token=inbox.pushing.access)
         inbox.tried.append(sha256(content).hexdigest())
         answer = until_answered(lambda: wire.post(IMPORT, jwt=token, content=content, headers=headers), seconds=30)
@@ -283,9 +298,9 @@ class Actor:
         if len(set(found)) != len(found) or set(found) - set(inbox.tried):
             self._counts.report("a pushed file is there twice, or was never pushed")
 
-    def withdraw(self) -> None:
+    def withdraw(self, wire: Wire) -> None:
         """Withdraw a consent, and look a second later whether anything can be read."""
-        person = self._chance.choice(self.living())
+        person = self._chance.choice(self.living(wire))
         person.unsure = True
         try:
             self._withdraw_now(person)
@@ -296,11 +311,10 @@ class Actor:
         time.sleep(WITHDRAWN_WORKS_AFTER_SECONDS)
         self.check_ended(person)
 
-    def erase(self) -> None:
+    def erase(self, wire: Wire) -> None:
         """Erase a person by the app's request, which is repeated until it is answered."""
-        person = self._chance.choice(self.living())
+        person = self._chance.choice(self.living(wire))
         person.unsure = True
-        wire = self._apps.reading
         token = wire.jwt(access_token=person.tokens.access)
         answer = until_answered(lambda: wire.call("DELETE", "user", jwt=token), seconds=30)
         if answer.status_code not in (200, 204, 401, 403):
@@ -310,14 +324,23 @@ class Actor:
         time.sleep(WITHDRAWN_WORKS_AFTER_SECONDS)
         self.check_ended(person)
 
+    def check(self, person: Person) -> None:
+        """Look at a person when nothing fails: all data of who stays is there, and nothing of who ended it."""
+        if person.ended:
+            self.check_ended(person)
+        elif person in self.living(self._apps.reading) and not any(self.check_files(person) for _ in range(3)):
+            self._counts.report("a session ends without all data although nothing fails")
+
     def check_ended(self, person: Person) -> None:
         """Check that the tokens of somebody who ended it are refused."""
-        wire = self._apps.reading
-        for call in (
-            lambda: wire.get(ACCOUNTS, access_token=person.tokens.access),
-            lambda: wire.post(TRIGGER, access_token=person.tokens.access, body={}),
-            lambda: wire.refresh(person.tokens.refresh),
-        ):
+        wire, access = person.wire, person.tokens.access
+        calls = [lambda: wire.refresh(person.tokens.refresh)]
+        if wire is self._apps.pushing:
+            calls += [lambda: wire.post(IMPORT, access_token=access, content=b"x", headers=descriptor(wire))]
+        else:
+            calls += [lambda: wire.get(ACCOUNTS, access_token=access)]
+            calls += [lambda: wire.post(TRIGGER, access_token=access, body={})]
+        for call in calls:
             answer = until_answered(call)
             if answer.status_code < 400:
                 self._counts.report(f"a token works after its person was {person.ended}: {answer.status_code}")
