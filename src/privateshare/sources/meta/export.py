@@ -18,9 +18,10 @@ from privateshare.sources.meta.messages import message, people_of
 from privateshare.sources.meta.pages import blocks_of, entry_of_block, is_page
 from privateshare.sources.meta.reasons import UNREADABLE
 from privateshare.sources.meta.text import repaired
-from privateshare.sources.object_building import Mapped, SourceAccount
+from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
 from privateshare.sources.upload_records import UploadReader
 
+MAX_KNOWN_MESSAGES = 200_000
 # Other objects have ids that no two of them can have in common.
 _REPEATABLE = frozenset({ObjectType.COMMENT, ObjectType.LIKE, ObjectType.MESSAGE})
 START_BYTES = 64 * 1024
@@ -65,6 +66,7 @@ class MetaExportReader:
         self._people: list[str] = []
         self._moment: int | None = None
         self._repeated: Counter[str] = Counter()
+        self._conversations: dict[int, int] = {}
         self._now = datetime.now(UTC)
 
     def objects(self, files: Iterable[UploadedFile]) -> Iterator[Mapped]:
@@ -114,6 +116,8 @@ class MetaExportReader:
         Pages have times without seconds, and people write the same twice. Entries are sorted by time, so only those of
         the same time are remembered.
         """
+        if object_type == ObjectType.MESSAGE:
+            thing = self._of_conversation(thing)
         if object_type not in _REPEATABLE or "createddate" not in thing or post_code(thing.get("link", "")):
             return thing
         if self._moment != (moment := thing["createddate"]):
@@ -125,6 +129,16 @@ class MetaExportReader:
         if number == 1:
             return thing
         return thing | {"id": f"{thing['id']}-{number}", "entityid": f"{own_id}-{number}"}
+
+    def _of_conversation(self, thing: JsonObject) -> JsonObject:
+        """Return a message with an id of its own if it was sent to another conversation too, at the same moment."""
+        own, conversation = hash(thing["entityid"]), hash(thing.get("conversationid"))
+        if len(self._conversations) < MAX_KNOWN_MESSAGES:
+            self._conversations.setdefault(own, conversation)
+        if self._conversations.get(own, conversation) == conversation:
+            return thing
+        mark = stable_id(*sorted(self._people)) if self._people else stable_id(thing.get("conversationid"))
+        return thing | {"id": f"{thing['id']}-{mark}", "entityid": f"{thing['entityid']}-{mark}"}
 
     def _objects_of(self, kind: MetaKind, thing: JsonObject) -> Iterator[Mapped]:
         if kind is not MetaKind.MESSAGE:

@@ -123,6 +123,7 @@ FACEBOOK_FILES: Mapping[str, MetaKind] = {
     "who_you_ve_followed": MetaKind.FOLLOWING,
     "profile_information": MetaKind.PROFILE,
 }
+COMMENT_TEXTS = 3  # The comment, whose post it is of, and when it was written.
 _OLD_PICTURES = frozenset({"photos", "videos", "stories", "profile"})
 _VERSION = re.compile(r"_v\d+$")
 _PART = re.compile(r"(?:[ _-]?\(\d+\)|[ _-]\d+|[ _-]copy)+$")
@@ -173,8 +174,7 @@ class Layout:
             return kind
         kind = self.files.get(file_key(file))
         if kind is None:
-            is_post = isinstance(thing.get("media"), list) and "creation_timestamp" in thing
-            return MetaKind.POST if is_post and self.keys is INSTAGRAM_KEYS else None
+            return _instagram_kind(thing, has_name=bool(file)) if self.keys is INSTAGRAM_KEYS else None
         has_date = any(name in thing for name in ("timestamp", "creation_timestamp", "media", "uri"))
         return kind if has_date or is_labelled(thing) else None
 
@@ -219,6 +219,26 @@ def _kind_by_content(thing: Mapping[str, Any]) -> MetaKind | None:
     if "comment" in names:
         return MetaKind.COMMENT
     return MetaKind.POST if "post" in names else None
+
+
+def _instagram_kind(thing: Mapping[str, Any], *, has_name: bool) -> MetaKind | None:
+    """Return the kind of an entry in a plain list, by what it has.
+
+    Args:
+        thing: The entry.
+        has_name: Whether the file has a name, which says that it is none of those that are known.
+    """
+    media = thing.get("media")
+    if isinstance(media, list):
+        dated = (thing, *(one for one in media[:1] if isinstance(one, dict)))
+        return MetaKind.POST if any("creation_timestamp" in one for one in dated) else None
+    if has_name or "media_list_data" not in thing:
+        return None
+    texts = thing.get("string_map_data")
+    if isinstance(texts, dict) and len(texts) == COMMENT_TEXTS:
+        return MetaKind.COMMENT
+    # Lists of other people, such as those whom one follows, have a name around them.
+    return MetaKind.FOLLOWER if thing.get("title") == "" and "string_list_data" in thing else None
 
 
 def _old_kind(thing: Mapping[str, Any], key: str) -> MetaKind | None:

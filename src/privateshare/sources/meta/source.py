@@ -100,6 +100,7 @@ _INSTAGRAM = SourceInfo(
             FileMark(
                 r'"(string_list_data|string_map_data|profile_user|relationships_\w+|likes_\w+|ig_\w+|media_likes|media_comments)"'
             ),
+            FileMark(r'\A\s*\[\s*\{\s*"(media|uri)"\s*:(?s:.*)"creation_timestamp"\s*:'),
             FileMark(r'"sender_?[nN]ame"\s*:|"participants"\s*:'),
         ),
         alike="meta",

@@ -1,5 +1,6 @@
 """Exports of Instagram in the layouts of all years, in several languages, and damaged."""
 
+import io
 import json
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.unit.sources.meta.exports import (
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.recognition import recognise
 
 MARCH = 1_678_000_000
 PHOTO = {"uri": "media/posts/202303/334_17900000000000001_n.jpg", "creation_timestamp": MARCH, "title": "Käse 🧀"}
@@ -315,3 +317,39 @@ def test_equal_comments_of_one_minute_are_two() -> None:
     first, second = (read(INSTAGRAM, {"comments/post_comments.html": twice})[ObjectType.COMMENT] for _ in range(2))
     assert len({one["entityid"] for one in first}) == 3
     assert first == second
+
+
+def test_a_message_that_was_sent_to_several_people_is_there_for_each() -> None:
+    """All of them have one moment and one text. An equal message of the same conversation in another part is no double."""
+    sent = {"sender_name": "Mira", "timestamp_ms": MARCH * 1000, "content": "You sent an attachment."}
+    files = {
+        f"messages/inbox/{name}_1/message_{part}.json": {
+            "participants": [{"name": name}, {"name": "Mira"}],
+            "messages": [sent],
+        }
+        for name, part in (("jo", 1), ("al", 1), ("jo", 2))
+    }
+    found = {one["id"]: one["recipientnames"] for one in read(INSTAGRAM, files)[ObjectType.MESSAGE]}
+    assert sorted(found.values()) == [["al"], ["jo"]]
+    again = {one["id"] for one in read(INSTAGRAM, files)[ObjectType.MESSAGE]}
+    assert again == found.keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "object_type"),
+    [
+        ([string_list("jo.a", "https://www.instagram.com/jo.a", MARCH) | {"media_list_data": []}], 15),
+        (
+            [string_map(Comment="Yes", Media_Owner="jo", Time=MARCH) | {"media_list_data": [{"uri": ""}]}],
+            7,
+        ),
+        ([{"media": [PHOTO]}], 2),
+    ],
+)
+def test_a_single_file_without_its_name_is_known_by_what_it_has(content: Any, object_type: int) -> None:
+    """A person may unpack the export, and upload what they want of it."""
+    data = json.dumps(content).encode()
+    upload = INSTAGRAM.info.upload
+    assert upload is not None
+    assert recognise(io.BytesIO(data), {420: upload.marks}).files
+    assert len(read(INSTAGRAM, data)[object_type]) == 1
