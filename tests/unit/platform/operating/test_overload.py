@@ -6,6 +6,7 @@ import math
 import random
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 
@@ -50,6 +51,7 @@ class Simulation:
         self._arrivals: list[tuple[float, str]] = []
         self._waiting: dict[str, deque[tuple[Turn, float]]] = {}  # Of each caller who waits.
         self._ends: list[tuple[float, int, str]] = []
+        self._numbers = count()  # Of two that end at the same time, the one that began first comes first.
         self._stalled = (0.0, 0.0)
         self._open: dict[str, tuple[float, float]] = {}  # Of those who wait for answers: until when, and the pause.
 
@@ -114,7 +116,7 @@ class Simulation:
         end = self.clock.now + PLACES / SERVED * self.chance.uniform(0.5, 1.5)
         if self._stalled[0] <= end < self._stalled[1]:
             end = self._stalled[1]
-        heapq.heappush(self._ends, (end, id(turn), caller))
+        heapq.heappush(self._ends, (end, next(self._numbers), caller))
         until, pause = self._open.get(caller, (0.0, 0.0))
         if end < until:
             stalled = self.chance.random() < 0.002  # The client does something else, and goes on later.
