@@ -48,7 +48,7 @@ from privateshare.sources.trial import try_source
 
 Archive = Callable[[int], bytes]
 
-EXAMPLES = 6  # For each source. Each run makes other ones.
+EXAMPLES = 6  # For each source.
 MANY_EXAMPLES = 100
 ROOT = Path(__file__).parents[2]
 OBJECTS = 40

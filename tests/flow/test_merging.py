@@ -309,8 +309,8 @@ async def test_nobody_else_merges(platform: Platform, wire: Wire, other_wire: Wi
     prove_other(here, there)
     page = merge_page(here, home)
     shown = {entry.name: entry.value for entry in page.page.form("merge").inputs}  # type: ignore[union-attr]
-    fields = {"sure": "yes"} | shown
-    for wrong in ({"proof": proof[:-1] + "A"}, {"proof": ""}, {"token": ""}):
+    fields, changed = {"sure": "yes"} | shown, shown["proof"][:-1] + ("E" if shown["proof"].endswith("A") else "A")
+    for wrong in ({"proof": changed}, {"proof": ""}, {"token": ""}):
         assert here.http.post(f"{home}/merge", data=fields | wrong).status_code == 403
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
         assert here.http.post(f"{home}/merge", data=fields, headers=headers).status_code == 403
