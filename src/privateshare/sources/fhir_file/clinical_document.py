@@ -157,8 +157,10 @@ def _name_section(section: Element, left_out: LeftOut) -> None:
 
 
 def _title_of(section: Element) -> str:
-    title = child(section, "title")
+    title, code = child(section, "title"), child(section, "code")
     text = " ".join("".join(str(part) for part in title.itertext()).split()) if title is not None else ""
+    if not text and code is not None:
+        text = code.get("displayName") or code.get("code") or ""
     return shown_name(text.replace("/", " ")) if text else ""
 
 

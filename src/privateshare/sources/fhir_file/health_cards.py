@@ -9,7 +9,7 @@ import re
 import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import orjson
 
@@ -35,6 +35,9 @@ class NotACard(Exception):
     """A text that cannot be read as a card."""
 
 
+_CARD_ERRORS = (NotACard, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
 def is_health_card(start: bytes) -> bool:
     """Return whether a file holds health cards, by its first bytes."""
     plain = start.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -50,11 +53,15 @@ def card_files(file: UploadedFile, left_out: LeftOut) -> Iterator[UploadedFile]:
         data = stream.read(MAX_FILE_BYTES + 1)
     try:
         cards = [] if len(data) > MAX_FILE_BYTES else _cards_in(data)
-        bundles = [_bundle_in(card) for card in cards]
-    except (NotACard, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        bundles = []
-    if not bundles:
+    except _CARD_ERRORS:
+        cards = []
+    bundles = []
+    for card in cards:
+        with suppress(*_CARD_ERRORS):
+            bundles.append(_bundle_in(card))
+    if len(bundles) < max(1, len(cards)):
         left_out.name_damaged_file(file.path)
+    if not bundles:
         return
     for bundle in bundles:
         yield UploadedFile(file.path, lambda content=bundle: nullcontext(io.BytesIO(content)), len(bundle))  # type: ignore[misc]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
@@ -12,7 +13,7 @@ from privateshare.sources.fitness_objects import body_composition, sleep
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.object_building import JsonObject, Mapped, milliseconds, number_of
 from privateshare.sources.upload_records import UploadReader
-from privateshare.sources.wearables.days import CollectedDays
+from privateshare.sources.wearables.days import MAX_DAYS, CollectedDays
 from privateshare.sources.wearables.records import (
     UNREADABLE,
     Record,
@@ -50,6 +51,7 @@ class SamsungReader:
     def __init__(self, export: UploadedExport) -> None:
         self._export, self._account = export, export.account
         self._days = CollectedDays()
+        self._pedometer: dict[str, dict[str, Any]] = {}
         self._stages: dict[str, list[_Stage]] = {}
         self._number_of_stages = 0
 
@@ -74,6 +76,9 @@ class SamsungReader:
                 self._export.left_out.read += 1
                 if mapped is not None:
                     yield mapped
+        for day, fields in self._pedometer.items():
+            if self._days.most(day, "steps") < 0:
+                self._days.add(day, fields)
         yield from self._days.objects(self._account)
 
     def _reader_for(self, file: UploadedFile) -> Callable[[Record], Mapped | None] | None:
@@ -85,6 +90,7 @@ class SamsungReader:
             "sleep_stage": _nothing,
             "weight": self._weighing,
             "step_daily_trend": self._day,
+            "pedometer_day_summary": self._day_of_pedometer,
             "activity.day_summary": self._activity_day,
         }
         return readers.get(found[1]) if found is not None else None
@@ -173,17 +179,17 @@ class SamsungReader:
         day, steps = _day_in(record), number(record, "count", "step_count")
         if steps is None:
             raise ValueError("a day without steps")
-        if record.get("source_type") != MERGED_DEVICES and steps <= self._days.most(day, "steps"):
-            return
-        far = positive(number(record, "distance"), 0.001)
-        self._days.add(
-            day,
-            {
-                "steps": round(steps),
-                "activitycalories": positive(number(record, "calorie")),
-                "distances": [{"activity": "walking and running", "distance": far}] if far else None,
-            },
-        )
+        if record.get("source_type") == MERGED_DEVICES or steps > self._days.most(day, "steps"):
+            self._days.add(day, _walked(record, steps))
+
+    def _day_of_pedometer(self, record: Record) -> None:
+        """Take the steps of a day that the other table lacks: both have a row for each device and one for all."""
+        day, steps = _day_in(record), number(record, "step_count")
+        if steps is None:
+            raise ValueError("a day without steps")
+        is_known = day in self._pedometer
+        if (len(self._pedometer) < MAX_DAYS or is_known) and steps > self._pedometer.get(day, {}).get("steps", -1):
+            self._pedometer[day] = _walked(record, steps)
 
     def _activity_day(self, record: Record) -> None:
         minutes = positive(number(record, "active_time"), 1 / 60_000)
@@ -229,6 +235,15 @@ def _day_in(record: Record) -> str:
     if moment is None:
         raise ValueError("a record of no day")
     return day_at(moment, timedelta())
+
+
+def _walked(record: Record, steps: float) -> dict[str, Any]:
+    far = positive(number(record, "distance"), 0.001)
+    return {
+        "steps": round(steps),
+        "activitycalories": positive(number(record, "calorie")),
+        "distances": [{"activity": "walking and running", "distance": far}] if far else None,
+    }
 
 
 def _milliseconds(offset: timedelta | None) -> int | None:

@@ -113,3 +113,11 @@ def test_a_card_that_inflates_without_end_is_refused() -> None:
     text = f"{encoded(json.dumps({'zip': 'DEF'}).encode())}.{encoded(bomb)}.{encoded(b's')}"
     with pytest.raises(Broken, match="damaged"):
         read(text.encode())
+
+
+def test_a_damaged_card_beside_others_is_told() -> None:
+    """The others are read."""
+    left_out = LeftOut()
+    found = read(json.dumps({"verifiableCredential": ["eyJub3QiOiJhIn0.cut.off", GOOD]}).encode(), left_out)
+    assert found
+    assert left_out.damaged

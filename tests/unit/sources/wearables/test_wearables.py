@@ -128,6 +128,21 @@ def test_samsung_days_are_those_of_all_devices_together() -> None:
     assert (left_out.count, list(left_out.unused)) == (1, ["c.csv"])
 
 
+def test_samsung_days_of_the_pedometer_fill_gaps() -> None:
+    """Its table repeats the other one, and is the only one of some phones."""
+    pedometer = (
+        "com.samsung.shealth.tracker.pedometer_day_summary,6307003,7\nstep_count,day_time,distance,calorie\n"
+        "980,1791072000000,719.4,35.1\n700,1791072000000,500,20\n4000,1791158400000,3000,120\nx,1791158400000,1,1\n"
+    )
+    trend = "com.samsung.shealth.step_daily_trend,1,6\nday_time,count,source_type\n1791158400000,3900,-2\n"
+    left_out = LeftOut()
+    for names in (("a.csv", "b.csv"), ("b.csv", "a.csv")):
+        first, second = read(SAMSUNG, dict(zip(names, (pedometer, trend), strict=True)), left_out)[DAY]
+        assert (first["steps"], first["activitycalories"], first["distances"][0]["distance"]) == (980, 35.1, 0.719)
+        assert (second["steps"], second.get("distances")) == (3900, None)
+    assert (left_out.count, left_out.unused) == (2, {})
+
+
 def test_samsung_sleeps_have_the_stages_of_their_own_table() -> None:
     """Whatever the order of the files."""
     prefix = "com.samsung.health.sleep."
