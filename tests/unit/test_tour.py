@@ -22,7 +22,7 @@ def test_every_file_in_the_list_exists():
 
 def test_every_path_with_a_folder_in_the_text_exists():
     """Paths in the text are relative to src/privateshare, to the repository, or to a folder that the text named."""
-    files = [str(path.relative_to(ROOT)) for path in ROOT.glob("s*/**/*.py")]
+    files = [str(path.relative_to(ROOT)) for folder in ("s*", "tests") for path in ROOT.glob(f"{folder}/**/*.py")]
     for name in re.findall(r"`([a-z_]+/[\w/]+\.py)`", TOUR):
         assert any(file.endswith(f"/{name}") or file == name for file in files), name
 
