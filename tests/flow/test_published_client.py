@@ -9,8 +9,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from privateshare.platform.app import create_app
-from privateshare.platform.consent.pages.sign_in_page import exchange_for_account
-from privateshare.platform.consent.pending_sign_in import prepare_sign_in
+from privateshare.platform.consent.pending_sign_in import exchange_for_account, prepare_sign_in
 from privateshare.platform.runtime import Platform
 from privateshare.sources.bluesky.configuration import Settings
 from privateshare.sources.bluesky.signing_in import SignedInBluesky, client_id_of

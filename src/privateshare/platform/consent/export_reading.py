@@ -13,12 +13,23 @@ from time import monotonic
 
 import structlog
 
+from privateshare.errors import NotFound
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
+from privateshare.platform.consent.drop_zone import (
+    INCOMPLETE,
+    DroppedFile,
+    SortedFiles,
+    SourceQuestion,
+    close_unused_files,
+    kept_files,
+    sort_files,
+    uploaded_files,
+)
 from privateshare.platform.consent.export_cards import DROP, INTERRUPTED
-from privateshare.platform.consent.translation import N_
+from privateshare.platform.consent.translation import N_, Translator
+from privateshare.platform.consent.uploads import UploadForm
 from privateshare.platform.library.dropped_files import DroppedFiles
 from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.read_exports import reading_export
@@ -34,6 +45,61 @@ PATIENCE_SECONDS, POLL_SECONDS = 1.5, 0.1
 MISSING = N_("These sources do not exist on this platform. Their data stays in your file: %(sources)s")
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """Why no file of a form is being read: what is wrong, or what is asked first about files that are kept so long."""
+
+    problems: Sequence[str]
+    questions: Sequence[SourceQuestion] = ()
+    files: Sequence[DroppedFile] = ()
+
+
+async def read_dropped_files(
+    form: UploadForm,
+    dropped: DroppedFiles,
+    waiting: WaitingExports,
+    known: KnownUploads,
+    words: Translator,
+    offered: Mapping[int, Source],
+) -> NotRead | None:
+    """Recognise the files of a form, and begin to read them. Raises InvalidRequest or RequestTooLarge.
+
+    Args:
+        form: The form, with the whole file that it holds, and the names of those that came in parts.
+        dropped: Where the files were stored that came in parts.
+        waiting: Where the exports wait.
+        known: Recognises files that were uploaded before.
+        words: The person's language.
+        offered: The sources that can be connected.
+
+    Returns:
+        None if they are being read.
+    """
+    try:
+        folder = waiting.platform.settings.data
+        files = await uploaded_files(dropped, folder, form.fields, form.file, form.file_name)
+    except NotFound:
+        return NotRead([words.say(INCOMPLETE)])
+    if not files:
+        return NotRead([words.say(N_("Choose the file to upload."))])
+    in_use: Sequence[tuple[Source, DroppedFile]] = ()
+    try:
+        async with place_given_up():
+            found = await sort_files(waiting.platform, words, files, offered, form.fields)
+        problems = [problem.say(words) for problem in found.problems]
+        if found.questions:
+            return NotRead(problems, found.questions, await kept_files(dropped, files))
+        if not found.found:
+            return NotRead(problems)
+        await begin_reading(dropped, waiting, known, found)
+        in_use = found.found
+    finally:
+        close_unused_files(files, in_use)
+    if any(not file.id for _, file in in_use):
+        form.take_file()
+    return None
 
 
 async def begin_reading(

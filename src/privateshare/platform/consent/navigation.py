@@ -5,7 +5,7 @@ from privateshare.platform.consent import connections, outcome, shareable_accoun
 from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.previews import start_preview
 from privateshare.platform.consent.source_choice import allowed_sources, asks_for_sources, source_on_device
-from privateshare.platform.consent.visit import REVIEWED, Visit, require_kind
+from privateshare.platform.consent.visit import CONNECTING, REVIEWED, Visit, require_kind
 from privateshare.platform.db.tables import AccountRow
 from privateshare.sources.contract import AskingSource, SignInSource, Source
 
@@ -98,7 +98,7 @@ def _wanted_sample(visit: Visit, source: Source) -> str | None:
 
 async def offered_source(visit: Visit, source_id: int) -> Source:
     """Return a source that may be connected on this journey. Raises NotFound."""
-    require_kind(visit, *REVIEWED, "onboard", "reauthorize")
+    require_kind(visit, *CONNECTING)
     source = allowed_sources(visit).get(source_id)
     account = await account_of_journey(visit)
     if source is None or (account is not None and account.source_id != source_id):

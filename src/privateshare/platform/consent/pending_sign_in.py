@@ -11,16 +11,29 @@ from uuid import UUID
 
 import orjson
 
+from privateshare.platform.consent.connections import identify_signed_in
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.keys.secrets import new_secret
 from privateshare.platform.keys.wrapping import open_value, seal_value
+from privateshare.platform.library.credentials import NOT_GRANTED, revoke_token
 from privateshare.platform.library.server_clients import forget_client, with_client
 from privateshare.platform.library.source_calls import call_source
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.pkce import new_verifier
 from privateshare.sources import oauth
-from privateshare.sources.contract import AskingSource, ClientForgotten, JsonObject, RegisteringSource, SignInSource
+from privateshare.sources.contract import (
+    AskingSource,
+    Broken,
+    ClientForgotten,
+    GrantingSource,
+    Identity,
+    JsonObject,
+    RegisteringSource,
+    SignInSource,
+    SourceFailure,
+)
+from privateshare.sources.sign_in import SignIn
 
 PURPOSE = "sign-in under way"
 OWN_PAGES = "me-"  # The tag of a sign-in on the pages of a person begins with this, and ends with the browser.
@@ -116,6 +129,35 @@ def take_pending(visit: Visit, state: str) -> PendingSignIn | None:
         return None
     visit.journey.sealed_sign_in = None
     return pending
+
+
+async def exchange_for_account(
+    platform: Platform, source: SignInSource, pending: PendingSignIn, code: str, issuer: str | None
+) -> tuple[JsonObject, Identity]:
+    """Fetch the source's token, and identify its account. Raises TryLater, NeedsLogin or Broken."""
+    sign_in = await call_source(source.sign_in, pending.known)
+    _check_issuer(sign_in, issuer)
+    try:
+        issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, code, pending.verifier)
+    except ClientForgotten:
+        async with platform.database.transaction() as db:
+            await forget_client(db, source, pending.known)
+        raise
+    token = oauth.merged(pending.known, issued)
+    try:
+        if isinstance(source, GrantingSource):
+            token[NOT_GRANTED] = [int(kind) for kind in await call_source(source.not_granted, token)]
+        return token, await identify_signed_in(source, token)
+    except SourceFailure:
+        await revoke_token(platform.sources, source.info.id, token)
+        raise
+
+
+def _check_issuer(sign_in: SignIn, issuer: str | None) -> None:
+    """Raise Broken if another authorization server sent the browser here. RFC 9207."""
+    is_missing = issuer is None and sign_in.names_issuer
+    if is_missing or (issuer is not None and sign_in.issuer is not None and issuer != sign_in.issuer):
+        raise Broken("The source could not complete the sign-in. Try again later, or choose another source.")
 
 
 def browser_of(state: str) -> UUID | None:

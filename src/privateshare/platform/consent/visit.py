@@ -1,7 +1,7 @@
 """The journey that a request belongs to: loading it, and checking its browser and its forms."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, cast
@@ -45,6 +45,8 @@ from privateshare.platform.runtime import Platform
 
 # The journeys that end with the person's consent.
 REVIEWED: tuple[JourneyKind, ...] = ("authorize", "user-reauth")
+# The journeys on which the person connects sources.
+CONNECTING: tuple[JourneyKind, ...] = (*REVIEWED, "onboard", "reauthorize")
 MAX_FORM_FIELDS = 10_000  # A person may have many accounts, of a hundred kinds of data each.
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 
@@ -145,6 +147,25 @@ async def lock_visit(request: Request, db: AsyncSession, tag: str) -> Visit:
     """
     cookie, now = require_cookie(request, tag), datetime.now(UTC)
     return await visit_of(request, db, cookie, await _find(request, db, cookie, now, lock=True), now, binds=True)
+
+
+async def view_unfinished(request: Request, db: AsyncSession, kinds: Sequence[JourneyKind]) -> Visit:
+    """Load the journey of a request as `view_visit` does, if it is of these kinds.
+
+    Raises RedirectInstead also if the journey is finished, and NotFound if it is of another kind.
+    """
+    return _checked(await view_visit(request, db, request.path_params["tag"]), kinds)
+
+
+async def lock_unfinished(request: Request, db: AsyncSession, kinds: Sequence[JourneyKind]) -> Visit:
+    """Load the journey of a request as `lock_visit` does, with the checks of `view_unfinished`."""
+    return _checked(await lock_visit(request, db, request.path_params["tag"]), kinds)
+
+
+def _checked(visit: Visit, kinds: Sequence[JourneyKind]) -> Visit:
+    check_unfinished(visit)
+    require_kind(visit, *kinds)
+    return visit
 
 
 async def resume_visit(request: Request, db: AsyncSession, tag: str) -> Visit:

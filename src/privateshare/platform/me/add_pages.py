@@ -14,10 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse, Response
 
-from privateshare.errors import NotFound, RequestTooLarge
 from privateshare.platform.consent import drop_zone
 from privateshare.platform.consent.connections import keep_export
-from privateshare.platform.consent.drop_zone import DroppedFile, SourceQuestion
 from privateshare.platform.consent.export_cards import (
     DECIDE_FIRST,
     FoundExport,
@@ -27,11 +25,15 @@ from privateshare.platform.consent.export_cards import (
     is_being_read,
     page_values,
 )
-from privateshare.platform.consent.export_reading import add_wanted, begin_reading, exports_read_by_now
+from privateshare.platform.consent.export_reading import (
+    NotRead,
+    add_wanted,
+    exports_read_by_now,
+    read_dropped_files,
+)
 from privateshare.platform.consent.known_accounts import KnownAccounts, known_accounts
 from privateshare.platform.consent.rendering import PageRoute, redirect
-from privateshare.platform.consent.translation import N_
-from privateshare.platform.consent.uploads import UploadForm, read_form
+from privateshare.platform.consent.uploads import UploadForm, form_or_problem
 from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here
 from privateshare.platform.db.tables import AccountRow, SyncRow
 from privateshare.platform.http.requests import platform_of
@@ -43,7 +45,6 @@ from privateshare.platform.library.dropped_files import MAX_FILES, PART_BYTES, D
 from privateshare.platform.library.known_uploads import KnownUploads
 from privateshare.platform.library.waiting_exports import WaitingExport, WaitingExports
 from privateshare.platform.me.visitor import MyPage, Visitor, check_token, find_visitor
-from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.platform.sync.sessions import sync_for_person
 from privateshare.sources.contract import Source
@@ -101,10 +102,12 @@ async def add_files(request: Request, browser_id: UUID) -> Response:
         accounts = await _own_accounts(db, visitor)
     form = await read_upload(request, visitor)
     if isinstance(form, str):
-        return _page(visitor, [form], status=TOO_LARGE)
+        return _page(visitor, NotRead([form]), status=TOO_LARGE)
     try:
         known = KnownUploads(platform, visitor.library.id, [account.id for account in accounts])
-        return await _add(visitor, form, known)
+        dropped, waiting = dropped_files(visitor), waiting_exports(visitor)
+        not_read = await read_dropped_files(form, dropped, waiting, known, visitor.words, _offered(visitor))
+        return _page(visitor, not_read) if not_read is not None else redirect(visitor.address("found"))
     finally:
         form.close()
 
@@ -115,39 +118,7 @@ async def read_upload(request: Request, visitor: Visitor) -> UploadForm | str:
     def admit(fields: dict[str, str]) -> None:
         check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
 
-    settings = visitor.platform.settings
-    try:
-        return await read_form(request, settings.data, settings.max_upload_bytes, admit)
-    except RequestTooLarge:
-        limit = visitor.words.size(settings.max_upload_bytes)
-        return visitor.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
-
-
-async def _add(visitor: Visitor, form: UploadForm, known: KnownUploads) -> Response:
-    dropped, words, platform = dropped_files(visitor), visitor.words, visitor.platform
-    try:
-        files = await drop_zone.uploaded_files(dropped, platform.settings.data, form.fields, form.file, form.file_name)
-    except NotFound:
-        return _page(visitor, [words.say(drop_zone.INCOMPLETE)])
-    is_reading = False
-    try:
-        if not files:
-            return _page(visitor, [words.say(N_("Choose the file to upload."))])
-        async with place_given_up():
-            found = await drop_zone.sort_files(platform, words, files, _offered(visitor), form.fields)
-        problems = [problem.say(visitor.words) for problem in found.problems]
-        if found.questions:
-            kept = await drop_zone.kept_files(dropped, files)
-            return _page(visitor, problems, found.questions, kept)
-        if not found.found:
-            return _page(visitor, problems)
-        await begin_reading(dropped, waiting_exports(visitor), known, found)
-        is_reading = True
-    finally:
-        drop_zone.close_unused_files(files, found.found if is_reading else ())
-    if any(not file.id for _, file in found.found):
-        form.take_file()
-    return redirect(visitor.address("found"))
+    return await form_or_problem(request, visitor.platform, visitor.words, admit)
 
 
 async def added_sources(visitor: Visitor, accounts: str) -> Sequence[AddedSource]:
@@ -285,9 +256,7 @@ def dropped_files(visitor: Visitor) -> DroppedFiles:
 
 def _page(
     visitor: Visitor,
-    problems: list[str] | None = None,
-    questions: list[SourceQuestion] | None = None,
-    files: list[DroppedFile] | None = None,
+    not_read: NotRead | None = None,
     *,
     added: object = (),
     refresh: int = 0,
@@ -295,9 +264,9 @@ def _page(
 ) -> Response:
     limit = visitor.platform.settings.max_upload_bytes
     values = {
-        "problems": problems or [],
-        "questions": questions or [],
-        "uploaded": drop_zone.named_files(files) if files else "",
+        "problems": not_read.problems if not_read else (),
+        "questions": not_read.questions if not_read else (),
+        "uploaded": drop_zone.named_files(not_read.files) if not_read and not_read.files else "",
         "added": added,
         "refresh": refresh,
         "offered": _offered_names(visitor),
@@ -306,4 +275,4 @@ def _page(
         "max_bytes": limit,
         "max_size": visitor.words.size(limit),
     }
-    return visitor.page("me-add.html", values, status if problems else 200)
+    return visitor.page("me-add.html", values, status if values["problems"] else 200)

@@ -20,7 +20,6 @@ from privateshare.platform.consent import pending_sign_in
 from privateshare.platform.consent.connections import identify_signed_in
 from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
-from privateshare.platform.consent.pages.sign_in_page import exchange_for_account
 from privateshare.platform.consent.pending_sign_in import PendingSignIn
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_answers import (
@@ -214,7 +213,7 @@ async def come_back_to_own_pages(request: Request, browser_id: UUID, way: str) -
     source, address = returned.source, visitor.address(f"connect/{returned.pending.source_id}")
     try:
         async with place_given_up():
-            token, identity = await exchange_for_account(
+            token, identity = await pending_sign_in.exchange_for_account(
                 platform, source, returned.pending, returned.code, returned.issuer
             )
     except TryLater:

@@ -7,17 +7,15 @@ stored encrypted, as tokens are, and never shown again.
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from privateshare.errors import RequestTooLarge
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent import connections, navigation, pending_sign_in
 from privateshare.platform.consent.drop_zone import DroppedFile, SortedFiles
 from privateshare.platform.consent.export_reading import begin_reading
+from privateshare.platform.consent.journey_files import dropped_files, known_uploads, read_upload, waiting_exports
 from privateshare.platform.consent.known_browser import sender_address
 from privateshare.platform.consent.marks import draw_mark
-from privateshare.platform.consent.pages.drop_page import dropped_files, known_uploads, waiting_exports
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_answers import (
     ANSWER,
@@ -29,17 +27,15 @@ from privateshare.platform.consent.source_answers import (
 )
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.translation import N_, isolated_text
-from privateshare.platform.consent.uploads import UploadForm, read_form
+from privateshare.platform.consent.uploads import UploadForm
 from privateshare.platform.consent.visit import (
-    TOKEN_FIELD,
+    CONNECTING,
     UnfinishedVisit,
     Visit,
-    check_form_token,
     check_sent_from_here,
-    check_unfinished,
     journey_page,
-    lock_visit,
-    view_visit,
+    lock_unfinished,
+    view_unfinished,
 )
 from privateshare.platform.db.tables import ProviderRow
 from privateshare.platform.http.requests import platform_of, public_address
@@ -78,21 +74,14 @@ async def show_connect(visit: UnfinishedVisit, source_id: int, problem: str = ""
 async def connect(request: Request, source_id: int) -> Response:
     """Connect a source with the method that was chosen; if any step fails, nothing is stored."""
     check_sent_from_here(request)
-    settings = platform_of(request).settings
     visit, source = await _current(request, source_id)
-
-    def admit(fields: dict[str, str]) -> None:
-        check_form_token(visit.browser, fields.get(TOKEN_FIELD))
-
-    try:
-        form = await read_form(request, settings.data, settings.max_upload_bytes, admit)
-    except RequestTooLarge:
-        limit = visit.words.size(settings.max_upload_bytes)
-        problem = visit.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
-        return _show_methods(visit, source, problem, TOO_LARGE, chosen=UPLOAD)
+    form = await read_upload(request, visit)
+    if isinstance(form, str):
+        return _show_methods(visit, source, form, TOO_LARGE, chosen=UPLOAD)
     try:
         async with platform_of(request).database.transaction() as db:
-            visit = await _lock(request, db)  # Bind the journey to this browser even if the form has mistakes.
+            # Bind the journey to this browser even if the form has mistakes.
+            visit = await lock_unfinished(request, db, CONNECTING)
             known = await known_uploads(visit)
         return await _connect_chosen(request, visit, source, form, known)
     finally:
@@ -118,7 +107,7 @@ async def _connect_chosen(
 async def _connect_sample(request: Request, source: Source, sample: str) -> Response:
     identity = await connections.identify_sample(source, sample)
     async with platform_of(request).database.transaction() as db:
-        visit = await _lock(request, db)
+        visit = await lock_unfinished(request, db, CONNECTING)
         if not await connections.is_expected(visit, identity):
             return _another_account(visit, source)
         account = await connections.connect_sample(visit, source, identity, sample)
@@ -156,12 +145,12 @@ async def _begin_sign_in(
         begun = pending_sign_in.find_pending(visit)
         pending = await pending_sign_in.make_sign_in(platform, source, visit.cookie.tag, origin, known, begun)
         async with platform.database.transaction() as db:
-            visit = await _lock(request, db)
+            visit = await lock_unfinished(request, db, CONNECTING)
             pending_sign_in.begin_sign_in(visit, pending)
             return redirect(visit.address(f"sign-in/{source.info.id}"))
     identity = await connections.identify_signed_in(source, known)
     async with platform.database.transaction() as db:
-        visit = await _lock(request, db)
+        visit = await lock_unfinished(request, db, CONNECTING)
         await connections.prove_by_sign_in(visit, source, identity)
         if not await connections.is_expected(visit, identity, signed_in=True):
             return _another_account(visit, source)
@@ -183,15 +172,8 @@ async def _current(request: Request, source_id: int) -> tuple[Visit, Source]:
     """Load the journey and the source. The transaction ends here, so that none is open during an upload."""
     async with platform_of(request).database.transaction() as db:
         # Nothing may be written yet, since the token of the form has not been checked.
-        visit = await view_visit(request, db, request.path_params["tag"])
-        check_unfinished(visit)
+        visit = await view_unfinished(request, db, CONNECTING)
         return visit, await navigation.offered_source(visit, source_id)
-
-
-async def _lock(request: Request, db: AsyncSession) -> Visit:
-    visit = await lock_visit(request, db, request.path_params["tag"])
-    check_unfinished(visit)
-    return visit
 
 
 def _needs_sign_in(visit: Visit) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.platform.consent import connections, outcome, previews
@@ -19,32 +18,29 @@ from privateshare.platform.consent.export_cards import (
     page_values,
 )
 from privateshare.platform.consent.export_reading import add_wanted, exports_read_by_now
+from privateshare.platform.consent.journey_files import offered_names, waiting_exports
 from privateshare.platform.consent.known_accounts import KnownAccounts, known_accounts
-from privateshare.platform.consent.pages.drop_page import UNPROCESSABLE, offered_names, waiting_exports
 from privateshare.platform.consent.rendering import PageRoute, RedirectInstead, redirect
 from privateshare.platform.consent.shareable_accounts import visible_accounts
 from privateshare.platform.consent.visit import (
+    CONNECTING,
     MAX_FORM_FIELDS,
     REVIEWED,
     TOKEN_FIELD,
     Visit,
     check_form_token,
     check_sent_from_here,
-    check_unfinished,
     journey_page,
-    lock_visit,
-    require_kind,
-    view_visit,
+    lock_unfinished,
+    view_unfinished,
 )
 from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.grants.journeys import JourneyKind
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.waiting_exports import WaitingExport
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 
-# The journeys on which a person may upload files.
-WITH_FILES: tuple[JourneyKind, ...] = (*REVIEWED, "onboard", "reauthorize")
+UNPROCESSABLE = 422
 
 router = APIRouter(route_class=PageRoute)
 
@@ -100,7 +96,7 @@ async def _add(request: Request, visit: Visit, export: WaitingExport, decision: 
     platform, source = visit.platform, visit.platform.sources.connectable[export.source]
     objects = waiting_exports(visit).objects(export)
     async with platform.database.transaction() as db:
-        visit = await _locked_visit(request, db)
+        visit = await lock_unfinished(request, db, CONNECTING)
         if not await connections.is_expected(visit, export.summary.identity):
             raise RedirectInstead(redirect(visit.address(f"connect/{source.info.id}?problem=another")))
         library = await outcome.journey_library(visit)
@@ -108,7 +104,7 @@ async def _add(request: Request, visit: Visit, export: WaitingExport, decision: 
     was_read = export.known_in is None
     kept = await connections.keep_export(platform, library, export.read_file, objects, was_read=was_read)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
-        visit = await _locked_visit(request, db)
+        visit = await lock_unfinished(request, db, CONNECTING)
         await waiting_exports(visit).take(export)
         account = chosen_account(decision)
         upload = await connections.connect_archive(visit, source, kept, account)
@@ -120,7 +116,7 @@ async def _add(request: Request, visit: Visit, export: WaitingExport, decision: 
 async def _share(request: Request) -> str:
     """Share what was connected under the consent that the person gave before; return where the browser goes."""
     async with platform_of(request).database.transaction() as db:
-        visit = await _locked_visit(request, db)
+        visit = await lock_unfinished(request, db, CONNECTING)
         ids = sorted(connections.connected_here(visit))
         accounts = [await db.get_one(AccountRow, (visit.journey.library_id, id_)) for id_ in ids]
         return await outcome.add_accounts(visit, accounts)
@@ -129,24 +125,11 @@ async def _share(request: Request) -> str:
 async def _visit_and_accounts(request: Request) -> tuple[Visit, KnownAccounts]:
     """Load the journey, and the accounts that an export could belong to."""
     async with platform_of(request).database.transaction() as db:
-        visit = await view_visit(request, db, request.path_params["tag"])
-        _check(visit)
+        visit = await view_unfinished(request, db, CONNECTING)
         if visit.journey.library_id is None:
             return visit, KnownAccounts()
         library = await open_library(db, visit.platform, visit.journey.library_id)
         return visit, known_accounts(library, await visible_accounts(visit), visit.journey.account_id)
-
-
-async def _locked_visit(request: Request, db: AsyncSession) -> Visit:
-    """Load the journey for a change. It is locked until the transaction ends."""
-    visit = await lock_visit(request, db, request.path_params["tag"])
-    _check(visit)
-    return visit
-
-
-def _check(visit: Visit) -> None:
-    check_unfinished(visit)
-    require_kind(visit, *WITH_FILES)
 
 
 def _found_page(visit: Visit, source: int | None) -> str:

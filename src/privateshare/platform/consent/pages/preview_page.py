@@ -10,10 +10,8 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.visit import (
     REVIEWED,
     Visit,
-    check_unfinished,
     journey_page,
-    require_kind,
-    view_visit,
+    view_unfinished,
 )
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.operating.admission import current_request, place_given_up
@@ -54,7 +52,5 @@ async def _wait_for_preview(visit: Visit, give_up: float) -> None:
 
 async def _look(request: Request) -> tuple[Visit, bool]:
     async with platform_of(request).database.transaction() as db:
-        visit = await view_visit(request, db, request.path_params["tag"])
-        check_unfinished(visit)
-        require_kind(visit, *REVIEWED)
+        visit = await view_unfinished(request, db, REVIEWED)
         return visit, await is_preview_running(visit)

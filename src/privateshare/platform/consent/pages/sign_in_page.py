@@ -14,24 +14,14 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import isolated_text
 from privateshare.platform.consent.visit import UnfinishedVisit, Visit, check_unfinished, journey_page, resume_visit
 from privateshare.platform.http.requests import base_path, platform_of, public_address
-from privateshare.platform.library.credentials import NOT_GRANTED, revoke_token
-from privateshare.platform.library.server_clients import forget_client
-from privateshare.platform.library.source_calls import call_source
+from privateshare.platform.library.credentials import revoke_token
 from privateshare.platform.operating.admission import place_given_up
-from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
-from privateshare.sources import oauth
 from privateshare.sources.contract import (
     Broken,
-    ClientForgotten,
-    GrantingSource,
-    Identity,
-    JsonObject,
     NeedsLogin,
     PublishedClientSource,
-    SignIn,
     SignInSource,
-    SourceFailure,
     TryLater,
 )
 
@@ -39,7 +29,7 @@ router = APIRouter(route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class ReturnedBrowser:
     """A browser that returned from the sign-in that it started."""
 
     visit: Visit
@@ -76,7 +66,7 @@ async def come_back(request: Request) -> Response:
     """Answer the redirect URIs of all sources. A state of another browser, or a used one, connects nothing."""
     platform = platform_of(request)
     if (browser := pending_sign_in.browser_of(request.query_params.get("state", ""))) is not None:
-        way, query = request.url.path.rpartition("/")[2], request.url.query
+        way, query = _last_segment(request), request.url.query
         return redirect(f"{base_path(request)}/me/{browser}/connected/{way}?{query}")
     async with platform.database.transaction() as db:
         returned = await _take_return(request, db)
@@ -84,7 +74,7 @@ async def come_back(request: Request) -> Response:
         return returned
     try:
         async with place_given_up():
-            token, identity = await exchange_for_account(
+            token, identity = await pending_sign_in.exchange_for_account(
                 platform, returned.source, returned.pending, returned.code, returned.issuer
             )
     except TryLater:
@@ -122,7 +112,7 @@ async def describe_client(request: Request, source_id: int) -> Response:
     return JSONResponse(document)
 
 
-async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
+async def _take_return(request: Request, db: AsyncSession) -> ReturnedBrowser | Response:
     """Read what the browser returned with, which works once; or return the response that it gets instead."""
     query = request.query_params
     state = query.get("state", "")
@@ -133,40 +123,14 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
         return redirect(await navigation.first_page(visit))
     source = await navigation.offered_source(visit, pending.source_id)
     assert isinstance(source, SignInSource)
-    returned = Return(visit, source, pending, query.get(pending.code_parameter, ""), query.get("iss"))
-    if not pending.redirect_uri.endswith(
-        f"/{request.url.path.rpartition('/')[2]}"
-    ):  # Another source sent the browser here.
+    returned = ReturnedBrowser(visit, source, pending, query.get(pending.code_parameter, ""), query.get("iss"))
+    if not pending.redirect_uri.endswith(f"/{_last_segment(request)}"):  # Another source sent the browser here.
         return returned.to_connect_page("failed")
     if "error" in query or not returned.code:
         return returned.to_connect_page("declined" if query.get("error") == "access_denied" else "failed")
     return returned
 
 
-async def exchange_for_account(
-    platform: Platform, source: SignInSource, pending: PendingSignIn, code: str, issuer: str | None
-) -> tuple[JsonObject, Identity]:
-    """Fetch the source's token, and identify its account. Raises TryLater, NeedsLogin or Broken."""
-    sign_in = await call_source(source.sign_in, pending.known)
-    _check_issuer(sign_in, issuer)
-    try:
-        issued = await call_source(oauth.exchange_code, sign_in, pending.redirect_uri, code, pending.verifier)
-    except ClientForgotten:
-        async with platform.database.transaction() as db:
-            await forget_client(db, source, pending.known)
-        raise
-    token = oauth.merged(pending.known, issued)
-    try:
-        if isinstance(source, GrantingSource):
-            token[NOT_GRANTED] = [int(kind) for kind in await call_source(source.not_granted, token)]
-        return token, await connections.identify_signed_in(source, token)
-    except SourceFailure:
-        await revoke_token(platform.sources, source.info.id, token)
-        raise
-
-
-def _check_issuer(sign_in: SignIn, issuer: str | None) -> None:
-    """Raise Broken if another authorization server sent the browser here. RFC 9207."""
-    is_missing = issuer is None and sign_in.names_issuer
-    if is_missing or (issuer is not None and sign_in.issuer is not None and issuer != sign_in.issuer):
-        raise Broken("The source could not complete the sign-in. Try again later, or choose another source.")
+def _last_segment(request: Request) -> str:
+    """Return the end of the path, which tells the two redirect URIs apart."""
+    return request.url.path.rpartition("/")[2]
