@@ -19,6 +19,7 @@ from privateshare.platform.db.tables import (
     ConsentRow,
     ContractRow,
     TokenRow,
+    live_consents,
 )
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keystore.journal import Ended
@@ -120,8 +121,7 @@ async def live_consent(
         ConsentRow.library_id == library_id,
         ConsentRow.unproven.is_(False),
         ConsentRow.once.is_(False),
-        ConsentRow.revoked_at.is_(None),
-        ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
+        live_consents(now),
     )
     if linked is not None:
         query = query.where(ConsentRow.sub.is_not_distinct_from(linked.sub))
@@ -152,12 +152,11 @@ async def accounts_shared_before(
     agreed = (ConsentRow.library_id == library_id, ConsentRow.unproven.is_(False), ConsentRow.revoked_at.is_(None))
     last = select(ConsentRow.id).where(*agreed, ConsentRow.contract_id == contract.id)
     last_id = await db.scalar(last.order_by(ConsentRow.created_at.desc()).limit(1))
-    live = ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now)
     of_partner = (
         select(ConsentRow.id)
         .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
         .join(ApplicationRow, ApplicationRow.id == ContractRow.application_id)
-        .where(*agreed, live, ApplicationRow.partner_id == contract.application.partner_id)
+        .where(*agreed, live_consents(now), ApplicationRow.partner_id == contract.application.partner_id)
     )
     which = ConsentAccountRow.consent_id == last_id if last_id else ConsentAccountRow.consent_id.in_(of_partner)
     shared = select(ConsentAccountRow.account_id).where(ConsentAccountRow.library_id == library_id, which)

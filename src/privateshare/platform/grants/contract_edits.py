@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.tables import ConsentRow, ContractRow
+from privateshare.platform.db.tables import ConsentRow, ContractRow, live_consents
 from privateshare.platform.grants.contracts import check_document, check_registrable
 from privateshare.protocol import jwt
 from privateshare.protocol.contract_changes import Difference, differences, grown_subjects
@@ -95,9 +95,6 @@ def _next_revision(document: ContractDocument) -> str:
 
 async def _people_to_ask(db: AsyncSession, contract: ContractRow, document: ContractDocument, now: datetime) -> int:
     """Count the live consents that are for less than the document asks for."""
-    live = ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now)
-    query = select(ConsentRow.document, func.count()).where(
-        ConsentRow.contract_id == contract.id, ConsentRow.revoked_at.is_(None), live
-    )
+    query = select(ConsentRow.document, func.count()).where(ConsentRow.contract_id == contract.id, live_consents(now))
     agreed = await db.execute(query.group_by(ConsentRow.document))
     return sum(number for seen, number in agreed if grown_subjects(seen, document, now))

@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 
 from privateshare.errors import InvalidToken
 from privateshare.platform.blobs.sealed import UnreadableBlob
-from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, StorageRow
+from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, StorageRow, live_consents
 from privateshare.platform.grants.contracts import usable_contracts
 from privateshare.platform.library.unreadable_files import unreadable_error
 from privateshare.platform.operating.admission import current_request
@@ -108,8 +108,7 @@ class ConsentIsLive:
             .where(
                 ConsentRow.library_id == self.library_id,
                 ConsentRow.id == self.consent_id,
-                ConsentRow.revoked_at.is_(None),
-                ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
+                live_consents(now),
                 usable_contracts(now),
             )
         )

@@ -15,7 +15,15 @@ from sqlalchemy import String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.store import BlobStore
-from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow, ConsentRow, FileRow, JourneyRow
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ArchiveRow,
+    ConsentAccountRow,
+    ConsentRow,
+    FileRow,
+    JourneyRow,
+    live_consents,
+)
 from privateshare.platform.library.account_identities import account_identity
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
@@ -156,8 +164,7 @@ async def _compared(db: AsyncSession, library: OpenLibrary, row: AccountRow, now
         .where(
             ConsentAccountRow.library_id == library.id,
             ConsentAccountRow.account_id == row.id,
-            ConsentRow.revoked_at.is_(None),
-            ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
+            live_consents(now),
         )
     )
     return ComparedAccount(library, row, list(await db.scalars(files)), list(await db.scalars(consents)))

@@ -16,7 +16,14 @@ from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.shareable_accounts import sample_name
 from privateshare.platform.consent.translation import N_
-from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, ContractRow, SyncRow
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ConsentAccountRow,
+    ConsentRow,
+    ContractRow,
+    SyncRow,
+    live_consents,
+)
 from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.http.requests import base_path, public_address
@@ -229,13 +236,12 @@ async def _apps(visitor: Visitor, account: AccountRow) -> Sequence[str]:
 
 
 async def _live_consents(visitor: Visitor, account: AccountRow) -> Sequence[tuple[ConsentRow, ContractRow]]:
-    live = ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > visitor.now)
     query = (
         select(ConsentRow, ContractRow)
         .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
         .join(ConsentAccountRow)
         .where(ConsentAccountRow.library_id == account.library_id, ConsentAccountRow.account_id == account.id)
-        .where(ConsentRow.revoked_at.is_(None), live)
+        .where(live_consents(visitor.now))
         .order_by(ConsentRow.created_at.desc())
     )
     return list(await visitor.db.execute(query))

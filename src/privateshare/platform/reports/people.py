@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -22,6 +22,7 @@ from privateshare.platform.db.tables import (
     PushedFileRow,
     RecoveryCodeRow,
     SyncRow,
+    live_consents,
 )
 from privateshare.sources.registry import Sources
 
@@ -68,7 +69,7 @@ async def show_person(db: AsyncSession, sources: Sources, library_id: UUID, now:
 async def _numbers(db: AsyncSession, library_id: UUID, now: datetime) -> dict[str, Any]:
     """Count what a person has."""
     mine = ConsentRow.library_id == library_id
-    live = (mine, *_is_live(now))
+    live = (mine, live_consents(now))
     query = select(
         _number(AccountRow.library_id, library_id),
         select(func.count()).select_from(ConsentRow).where(*live).scalar_subquery(),
@@ -86,10 +87,6 @@ async def _numbers(db: AsyncSession, library_id: UUID, now: datetime) -> dict[st
         "pushed_files": pushed,
         "last_used_at": _moment(used),
     }
-
-
-def _is_live(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return ConsentRow.revoked_at.is_(None), ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now)
 
 
 def _number(column: InstrumentedAttribute[UUID], library_id: UUID) -> ScalarSelect[int]:

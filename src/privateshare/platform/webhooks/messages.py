@@ -22,6 +22,7 @@ from privateshare.platform.db.tables import (
     SessionSyncRow,
     WebhookEndpointRow,
     WebhookMessageRow,
+    live_consents,
 )
 from privateshare.platform.jobs.queue import defer_webhook
 from privateshare.platform.keys.secrets import new_id
@@ -121,8 +122,7 @@ async def announce_login(db: AsyncSession, platform: Platform, account: AccountR
         .where(
             ConsentAccountRow.library_id == account.library_id,
             ConsentAccountRow.account_id == account.id,
-            ConsentRow.revoked_at.is_(None),
-            ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
+            live_consents(now),
             _is_told(ConsentRow),
         )
     )

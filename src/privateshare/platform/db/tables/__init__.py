@@ -48,6 +48,7 @@ from privateshare.platform.db.tables.consents import PostboxRow as PostboxRow
 from privateshare.platform.db.tables.consents import ReceiptRow as ReceiptRow
 from privateshare.platform.db.tables.consents import ReferenceRow as ReferenceRow
 from privateshare.platform.db.tables.consents import TokenRow as TokenRow
+from privateshare.platform.db.tables.consents import live_consents as live_consents
 from privateshare.platform.db.tables.journeys import ArchiveRow as ArchiveRow
 from privateshare.platform.db.tables.journeys import JourneyRow as JourneyRow
 from privateshare.platform.db.tables.journeys import PreviewRow as PreviewRow

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ColumnElement, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from privateshare.platform.db.tables.applications import ContractRow
@@ -64,6 +64,11 @@ class ConsentRow(Base):
     once: Mapped[bool] = mapped_column(default=False)
     deletion_asked_at: Mapped[datetime | None]
     deletion_confirmed_at: Mapped[datetime | None]
+
+
+def live_consents(now: datetime) -> ColumnElement[bool]:
+    """Return the condition for consents that were not withdrawn and have not expired."""
+    return ConsentRow.revoked_at.is_(None) & (ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now))
 
 
 class ConsentAccountRow(Base):
