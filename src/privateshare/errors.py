@@ -43,12 +43,9 @@ PrivateShareError
 """
 
 import unicodedata
-from collections.abc import Mapping
 
 DOCUMENTATION_URL = "https://docs.privateshare.example"
 MAX_MESSAGE_CHARACTERS = 2000
-MAX_WORD_CHARACTERS = 200
-"""The limit of a code or a reference."""
 
 
 def printable(text: str) -> str:
@@ -355,17 +352,9 @@ class AuthorizationFailed(PrivateShareError):
     default_message: str = "The person came back without consent"
     hint: str = "Send the person to a new link from get_authorize_url"
 
-    def __init__(
-        self,
-        code: str,
-        message: str = "",
-        *,
-        reference: str | None = None,
-        retry_after: float | None = None,
-        hint: str | None = None,
-    ) -> None:
+    def __init__(self, code: str, message: str = "") -> None:
         self.code = code
-        super().__init__(message or self.default_message, reference=reference, retry_after=retry_after, hint=hint)
+        super().__init__(message or self.default_message)
 
 
 class ConsentDeclined(AuthorizationFailed):
@@ -415,59 +404,3 @@ class ConfigurationError(PrivateShareError):
     """A setting or an argument is wrong. The message names it."""
 
     code: str = "ConfigurationError"
-
-
-def _api_errors() -> dict[str, type[ApiError]]:
-    return {kind.code: kind for kind in ApiError.__subclasses__()}
-
-
-def error_from_answer(status: int, headers: Mapping[str, str], body: object) -> ApiError:
-    """Build the error that a response tells, in its body or else in its headers. Protocol 13.
-
-    Args:
-        status: The HTTP status.
-        headers: The headers, by names in lower case.
-        body: The JSON value of the body, or None.
-
-    Returns:
-        An error of the class of the code. An unknown code gives a plain `ApiError` that carries it.
-    """
-    details = body.get("error") if isinstance(body, Mapping) else None
-    if isinstance(details, str) and isinstance(body, Mapping):  # Protocol 11.5.
-        details = {"code": details, "message": body.get("message")}
-    if not isinstance(details, Mapping):
-        details = {name: headers.get(f"x-error-{name}") for name in ("code", "message", "reference")}
-    code = _word(details.get("code")) or _code_of_status(status)
-    kind = _api_errors().get(code, ApiError)
-    return kind(
-        str(details.get("message") or f"The platform answered with the status {status}"),
-        code=code,
-        status=status,
-        reference=_word(details.get("reference")) or _word(headers.get("x-request-id")) or None,
-        retry_after=_seconds(headers.get("retry-after")),
-        hint=_hint(headers.get("x-error-hint")),
-    )
-
-
-def _hint(text: str | None) -> str | None:
-    """Return a platform's hint in a form that can be shown."""
-    return printable(text[:MAX_MESSAGE_CHARACTERS]) if text else None
-
-
-def _word(value: object) -> str:
-    """Return a platform's code or reference in a form that can be shown."""
-    return printable(str(value)[:MAX_WORD_CHARACTERS]) if value else ""
-
-
-def _code_of_status(status: int) -> str:
-    by_status = {404: "NotFound", 405: "MethodNotAllowed", 413: "RequestTooLarge", 429: "TooManyRequests"}
-    return by_status.get(
-        status, "Unavailable" if status in (502, 503, 504) else "InternalError" if status >= 500 else "ApiError"
-    )
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return max(0.0, float(text)) if text is not None else None
-    except ValueError:
-        return None

@@ -22,8 +22,8 @@ KINDS = [
 
 def made(kind: type[PrivateShareError]) -> PrivateShareError:
     """One of this kind."""
-    if kind is AuthorizationFailed:
-        return AuthorizationFailed("USER_CANCEL")
+    if issubclass(kind, AuthorizationFailed):
+        return kind("USER_CANCEL")
     if issubclass(kind, ReadIncomplete):
         return kind("what happened", ReadResult(Status(state=SessionState.PARTIAL), 1, 0, 7, [], []))
     return kind("what happened", reference="r1", retry_after=2.0)

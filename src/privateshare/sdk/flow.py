@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from privateshare.errors import NetworkError, PrivateShareError
+from privateshare.sdk.http.error_responses import REDIRECTS, error_of, redirect_error
 from privateshare.sdk.http.requests import Request, Response
-from privateshare.sdk.http.responses import REDIRECTS, error_of, redirect_error
 from privateshare.sdk.tokens import Holder, UserAccessToken
 
 T = TypeVar("T")

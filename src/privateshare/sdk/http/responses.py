@@ -1,20 +1,18 @@
-"""Responses as values: JSON, typed messages of the protocol, and the errors that a response tells."""
+"""Responses as values: JSON, and typed messages of the protocol."""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from privateshare.errors import InvalidAnswer, PrivateShareError, error_from_answer
+from privateshare.errors import InvalidAnswer
 from privateshare.sdk.http.requests import Response
 
 T = TypeVar("T")
 
 UNAUTHORIZED = 401
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -65,27 +63,6 @@ def read_as(kind: type[T], raw: object) -> T:
         where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("its depth",)
         place = ".".join(str(part) for part in where)
         raise InvalidAnswer(f"The platform's response is wrong at {place or 'its top level'}") from error
-
-
-def redirect_error(response: Response) -> InvalidAnswer:
-    """Build the error for a redirect. The SDK follows none, because its requests carry the user's token."""
-    try:
-        parts = urlsplit(response.headers.get("location", ""))
-    except ValueError:
-        parts = urlsplit("")
-    # The path of the address may hold a secret, so only the host is named.
-    to = f" to {parts.scheme}://{parts.netloc:.200}" if parts.netloc else ""
-    hint = "Set base_url to the platform's own address, with https"
-    return InvalidAnswer(f"The platform answered with a redirect{to}", hint=hint)
-
-
-def error_of(response: Response) -> PrivateShareError:
-    """Build the error that an error response tells."""
-    try:
-        body = read_json(response.body)
-    except InvalidAnswer:
-        body = None
-    return error_from_answer(response.status, response.headers, body)
 
 
 def _reject_constant(text: str) -> float:
