@@ -9,12 +9,13 @@ from sqlalchemy import select
 
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.mapped_files import MappedFiles, WrittenFile, record_files
+from privateshare.platform.library.mapped_files import MappedFiles, WrittenFile
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.runtime import Platform
 from privateshare.sources.entries import entry_of
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY
+from tests.flow.slots import record_files
 
 PLAYS = 406
 BATCH = 250

@@ -52,7 +52,7 @@ from privateshare.platform.library.erasure import (
     withdraw_access,
 )
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
-from privateshare.platform.library.mapped_files import MappedFiles, record_files, slot_files
+from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.storages import add_storage, assign_storage
 from privateshare.platform.library.undecided_accounts import undo_journey
@@ -62,6 +62,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Identity
 from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
+from tests.flow.slots import record_files, slot_files
 from tests.flow.sweeping import record_erasures
 from tests.flow.waiting_archives import stored_archive
 

@@ -97,7 +97,7 @@ class Person:
             library = await open_library(db, self.platform, self.library_id)
         assert export.summary is not None, export.problem
         objects, was_read = waiting.objects(export), export.known_in is None
-        kept = await keep_export(self.platform, library, export.read_file, objects, was_read=was_read)
+        kept = await keep_export(self.platform, library, export.export_file, objects, was_read=was_read)
         async with self.platform.database.transaction() as db:
             account = await db.get_one(AccountRow, (self.library_id, self.account_id))
             await add_archive(db, library, account, kept, None)

@@ -21,7 +21,7 @@ from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import OpenLibrary, create_library
 from privateshare.platform.library.lost_files import FOUND
-from privateshare.platform.library.mapped_files import MappedFiles, record_files
+from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, SessionView, kind_of_file
@@ -35,6 +35,7 @@ from privateshare.protocol.messages import Criterion, SessionOptions
 from privateshare.protocol.storage_paths import storage_path
 from privateshare.sources.contract import Identity
 from tests.flow.people import SPOTIFY, People
+from tests.flow.slots import record_files
 from tests.flow.waiting_archives import stored_archive
 
 NOW = datetime.now(UTC)

@@ -17,7 +17,7 @@ from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.http.streaming import PERMISSION_CHECK_SECONDS
 from privateshare.platform.library.erasure import erase_account, erase_library
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.mapped_files import MappedFiles, record_files
+from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.runtime import Platform
@@ -27,6 +27,7 @@ from tests.flow.consents import consent_by_id
 from tests.flow.people import SPOTIFY, People
 from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.sessions import QUERY, triggered, wait_until_over
+from tests.flow.slots import record_files
 from tests.flow.storage_calls import bearer
 from tests.flow.wire import Tokens, Wire
 

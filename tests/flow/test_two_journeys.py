@@ -15,7 +15,7 @@ from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow, Jou
 from privateshare.platform.library.archives import add_archive, agree_to_archives
 from privateshare.platform.library.connected_sources import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
-from privateshare.platform.library.mapped_files import MappedFiles, record_files
+from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.library.undecided_accounts import agree_to_accounts, undo_journey
 from privateshare.platform.runtime import Platform
@@ -26,6 +26,7 @@ from tests.archives import play, spotify_zip
 from tests.flow.consenting import ask, asking_contract, journey_of, known_person, opened, page_of, upload
 from tests.flow.people import EVERYTHING, SPOTIFY, People
 from tests.flow.sessions import texts, wait_until_over
+from tests.flow.slots import record_files
 from tests.flow.waiting_archives import stored_archive
 from tests.flow.wire import Tokens, Wire
 from tests.patience import GIVE_UP_SECONDS

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from privateshare import DataUnreadable, UserAccessToken
 from privateshare.platform.db.tables import AccountRow, FileRow, PushedFileRow, StoredFileRow
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.mapped_files import MappedFiles, record_files
+from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
@@ -29,6 +29,7 @@ from tests.flow.scraping import TOKEN, scraped
 from tests.flow.sdk_client import client_of
 from tests.flow.served import Served, serving
 from tests.flow.sessions import QUERY, read, triggered, wait_until_over
+from tests.flow.slots import record_files
 from tests.flow.storage_calls import cloud
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, check_error, query_of
 

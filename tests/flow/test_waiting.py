@@ -20,7 +20,7 @@ from privateshare.platform.db.engine import Database
 from privateshare.platform.db.session_watch import SessionWatch
 from privateshare.platform.db.statements import Runnable
 from privateshare.platform.db.tables import AccountRow, ConsentRow, PushedFileRow, SessionRow, SyncRow
-from privateshare.platform.library.mapped_files import WrittenFile, record_files
+from privateshare.platform.library.mapped_files import WrittenFile
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.operating.admission import Admission
 from privateshare.platform.operating.fair_queue import FairQueue
@@ -32,6 +32,7 @@ from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
+from tests.flow.slots import record_files
 from tests.flow.statements import statements
 from tests.flow.wire import Tokens, Wire
 from tests.patience import GIVE_UP_SECONDS, until

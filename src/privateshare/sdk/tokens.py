@@ -111,9 +111,9 @@ def user_name(holder: Holder) -> str:
     return holder.key if isinstance(holder, StoredUser) else holder.user_id
 
 
-def check_holder(holder: object, name: str = "user_access_token") -> None:
+def check_holder(holder: object) -> None:
     """Check that an argument is a token or a user. Raise ConfigurationError, which never repeats the argument."""
-    expected = "a UserAccessToken, or a user such as app.user(key)"
+    name, expected = "user_access_token", "a UserAccessToken, or a user such as app.user(key)"
     if isinstance(holder, str | bytes | dict):
         raise wrong_argument(
             name, expected, holder, "Read a token that you stored with UserAccessToken.from_json(text)"

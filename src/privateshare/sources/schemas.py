@@ -1,7 +1,7 @@
 """The JSON Schemas of object types: those of this project, and those of installed packages."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,3 @@ def schema_fault(object_type: int, thing: JsonObject) -> str:
         return ""
     place = ".".join(str(part) for part in error.instance_path)
     return f"{place or 'an object'}: {error.message}"[:MAX_FAULT_CHARACTERS]
-
-
-def types_without_schema(types: Sequence[int]) -> Sequence[int]:
-    """Return the object types among these that have no schema."""
-    return [object_type for object_type in types if object_type not in _validators()]

@@ -72,15 +72,15 @@ class AppActivity:
             total[0], total[1] = total[0] + files, total[1] + size
 
 
-async def happenings(db: AsyncSession, library: LibraryWithHistory, limit: int = MAX_ENTRIES) -> Sequence[Happening]:
+async def happenings(db: AsyncSession, library: LibraryWithHistory) -> Sequence[Happening]:
     """List what happened in a person's library, the newest first."""
-    return [happening async for happening in _read(db, library, limit)]
+    return [happening async for happening in _read(db, library)]
 
 
-async def _read(db: AsyncSession, library: LibraryWithHistory, limit: int) -> AsyncIterator[Happening]:
+async def _read(db: AsyncSession, library: LibraryWithHistory) -> AsyncIterator[Happening]:
     logs = await person_logs(db, library)
     query = select(AuditEntryRow).where(AuditEntryRow.log_id.in_(logs))
-    newest = query.order_by(AuditEntryRow.created_at.desc(), AuditEntryRow.id).limit(limit)
+    newest = query.order_by(AuditEntryRow.created_at.desc(), AuditEntryRow.id).limit(MAX_ENTRIES)
     for row in await db.scalars(newest):
         assert row.log_id is not None
         try:

@@ -51,7 +51,7 @@ class Destination:
         callback = self.callback if self.kind == "onboard" else None
         return add_parameters(callback or self.redirect_uri, parameters, RETURN_PARAMETERS)
 
-    def withdrawal(self, failure: Failure | None = None) -> str:
+    def withdrawal(self, failure: Failure | None) -> str:
         """Build the address for a person who withdrew permission at a source, or could not. Protocol 7.4."""
         # The iOS SDK reads `errorCode`, the other clients `error_message`.
         failed = {"result": "failed", "errorCode": failure, "error_message": failure}

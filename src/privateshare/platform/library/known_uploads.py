@@ -62,7 +62,7 @@ class KnownUploads:
             SealBroken,
             PrivateShareError,
             SQLAlchemyError,
-        ) as error:  # The file is read then.
+        ) as error:  # Then the file is read.
             log.warning("files that were uploaded before are not recognised", error=type(error).__name__)
             return None
 

@@ -254,11 +254,6 @@ def _with_origin(entry: Entry, stored: Entry) -> Entry:
     return stored if _origin_of(entry) == UNKNOWN_ORIGIN else entry
 
 
-async def slot_files(db: AsyncSession, account: AccountRow, slot: Slot) -> list[FileRow]:
-    """Return the files of a slot, ordered by part."""
-    return (await files_of_slots(db, account, slot.object_type, [slot]))[slot]
-
-
 async def files_of_slots(
     db: AsyncSession, account: AccountRow, object_type: int, slots: Collection[Slot]
 ) -> Mapping[Slot, list[FileRow]]:
@@ -299,14 +294,6 @@ async def has_files(db: AsyncSession, account: AccountRow) -> bool:
     """Return whether anything was ever written for an account."""
     files = exists().where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
     return bool(await db.scalar(select(files)))
-
-
-async def record_files(
-    db: AsyncSession, account: AccountRow, slot: Slot, schema: ObjectSchema, written: Sequence[WrittenFile]
-) -> None:
-    """Record written files as the current ones of a slot. See `replace_files`."""
-    replace_files(db, account, slot, schema, await slot_files(db, account, slot), written)
-    await db.flush()
 
 
 def replace_files(

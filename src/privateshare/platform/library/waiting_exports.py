@@ -75,14 +75,14 @@ class WaitingExport:
     sha256: bytes = field(default=b"", repr=False)
     known_in: UUID | None = None
 
+    brought_in: bool = False
+    sample: str | None = None
+
     @property
-    def read_file(self) -> ExportFile:
+    def export_file(self) -> ExportFile:
         """The file, and what is in it. It must be ready."""
         assert self.summary is not None
         return ExportFile(self.sha256, self.summary, self.file)
-
-    brought_in: bool = False
-    sample: str | None = None
 
     def is_interrupted(self, now: datetime) -> bool:
         """Return whether the process that read it has ended."""

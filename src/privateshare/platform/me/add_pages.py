@@ -192,7 +192,7 @@ async def _add_export(request: Request, visitor: Visitor, export: WaitingExport,
     platform, summary = visitor.platform, export.summary
     source = platform.sources.connectable[export.source]
     objects, was_read = waiting_exports(visitor).objects(export), export.known_in is None
-    kept = await keep_export(platform, visitor.library, export.read_file, objects, was_read=was_read)
+    kept = await keep_export(platform, visitor.library, export.export_file, objects, was_read=was_read)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visitor = await find_visitor(request, db, visitor.browser.id)
         belongs_to = chosen_account(decision)

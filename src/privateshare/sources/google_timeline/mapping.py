@@ -12,7 +12,6 @@ Point = tuple[int, Position]
 
 METRES_OF_A_KILOMETRE = 1000
 MILLISECONDS_OF_A_MINUTE = 60_000
-TIME_ENDINGS = ("Time", "Timestamp", "TimestampMs")
 UNKNOWN_TYPES = frozenset({"", "UNKNOWN", "TYPE_UNKNOWN", "UNKNOWN_ACTIVITY_TYPE", "TYPE_UNSPECIFIED"})
 
 

@@ -102,7 +102,7 @@ async def _add(request: Request, visit: Visit, export: WaitingExport, decision: 
         library = await outcome.journey_library(visit)
     # No transaction is open while the objects are copied.
     was_read = export.known_in is None
-    kept = await connections.keep_export(platform, library, export.read_file, objects, was_read=was_read)
+    kept = await connections.keep_export(platform, library, export.export_file, objects, was_read=was_read)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visit = await lock_unfinished(request, db, CONNECTING)
         await waiting_exports(visit).take(export)
