@@ -16,8 +16,8 @@ from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow
 from privateshare.platform.grants.deletions import ask_deletion
 from privateshare.platform.me.app_cards import app_cards, ended
+from privateshare.platform.me.file_kinds import file_kind_name
 from privateshare.platform.me.visitor import MyForm, MyPage, Visitor
-from privateshare.protocol.catalogue import object_type_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -85,16 +85,7 @@ def _activity(visitor: Visitor, activity: AppActivity) -> ActivityLine:
         return ActivityLine(words.moment(activity.end), text, ())
     text = words.count("Read %(num)d file (%(size)s)", "Read %(num)d files (%(size)s)", activity.file_count, size=size)
     kinds = [
-        f"{_kind_name(visitor, kind)}: {words.number(files)}"
+        f"{file_kind_name(words, kind)}: {words.number(files)}"
         for kind, (files, _) in sorted(activity.files.items(), key=lambda item: -item[1][0])
     ]
     return ActivityLine(words.moment(activity.end), text, kinds)
-
-
-def _kind_name(visitor: Visitor, kind: str) -> str:
-    if kind == "accounts":
-        return visitor.words.say(N_("List of your sources"))
-    if kind == "pushed":
-        return visitor.words.say(N_("Files of apps"))
-    object_type = object_type_of(kind, "")
-    return visitor.words.object_type(object_type) if object_type is not None else visitor.words.say(N_("Other"))

@@ -17,9 +17,8 @@ from privateshare.platform.consent.rendering import PageRoute
 from privateshare.platform.consent.translation import N_, Translator
 from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.grants.receipts import Receipt, find_receipt, list_receipts
-from privateshare.platform.library.session_view import ACCOUNTS, PUSHED
+from privateshare.platform.me.file_kinds import file_kind_name
 from privateshare.platform.me.visitor import MyPage, Visitor
-from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.receipts import AGREED, DIGEST
 
 SHOWN_ACTIVITIES = 20
@@ -185,14 +184,7 @@ def _line(words: Translator, activity: AppActivity) -> HistoryLine:
 
 
 def _kinds(words: Translator, activity: AppActivity) -> str:
-    known = {entry.reference: entry.id for entry in catalogue().object_types.values()}
-    names = {ACCOUNTS: N_("The list of your accounts"), PUSHED: N_("Files of apps")}
-    shown = [
-        words.say(names[kind]) if kind in names else words.object_type(known[kind])
-        for kind in activity.files
-        if kind in names or kind in known
-    ]
-    return words.join_list(shown)
+    return words.join_list(list(dict.fromkeys(file_kind_name(words, kind) for kind in activity.files)))
 
 
 def _sign_ins(words: Translator, events: Sequence[Happening]) -> list[tuple[str, str]]:
