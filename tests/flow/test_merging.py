@@ -28,7 +28,7 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.me.library_move import CHANGED_IN_PLACE
-from privateshare.platform.me.merge_copies import Plan, copies_to_make, make_copies
+from privateshare.platform.me.merge_copies import MergePlan, copies_to_make, make_copies
 from privateshare.platform.me.merge_job import merge_libraries
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.envelope import decrypt_stream
@@ -278,7 +278,7 @@ async def test_a_move_that_is_interrupted_ends_well(platform: Platform, wire: Wi
     merge_id = uuid4()
     async with platform.database.transaction() as db:
         mine, theirs = [await open_library(db, platform, person.library) for person in (here, there)]
-        plan = Plan(merge_id, theirs, mine)
+        plan = MergePlan(merge_id, theirs, mine)
         copies = await copies_to_make(db, plan)
     make_copies(platform.blobs, plan, copies[:3], lambda: None)
     assert (files(here), files(there)) == before

@@ -41,7 +41,7 @@ from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.erasure import lock_for_erasure
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.me.library_move import move_library
-from privateshare.platform.me.merge_copies import Plan
+from privateshare.platform.me.merge_copies import MergePlan
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import pkce
 from tests.flow.people import People
@@ -229,7 +229,7 @@ async def test_a_refresh_waits_for_the_move_of_its_library(platform: Platform, g
     async with platform.database.transaction() as moving:
         await lock_for_erasure(moving, after, before)
         theirs, mine = [await open_library(moving, platform, id_) for id_ in (before, after)]
-        await move_library(moving, platform, Plan(uuid4(), theirs, mine, []), uuid4(), NOW)
+        await move_library(moving, platform, MergePlan(uuid4(), theirs, mine, []), uuid4(), NOW)
         calls = [asyncio.create_task(call) for call in (grant.rotate(pair.refresh.value), grant.redeem(code))]
         while await waiting_locks(platform) < len(calls):
             await asyncio.sleep(0.02)

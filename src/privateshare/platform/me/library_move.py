@@ -41,7 +41,7 @@ from privateshare.platform.jobs.queue import defer_sync
 from privateshare.platform.library.account_identities import account_hash, account_identity
 from privateshare.platform.library.erasure import delete_blobs_later, destroy_keys_later
 from privateshare.platform.library.libraries import library_blob_prefix
-from privateshare.platform.me.merge_copies import Plan
+from privateshare.platform.me.merge_copies import MergePlan
 from privateshare.platform.me.moved_values import seal_again
 from privateshare.platform.me.same_accounts import SameAccount
 from privateshare.platform.runtime import Platform
@@ -54,15 +54,17 @@ class RowsLeft(Exception):
     """Rows still refer to a library that is to be deleted. The transaction must be rolled back."""
 
 
-async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_browser_id: UUID, now: datetime) -> None:
+async def move_library(
+    db: AsyncSession, platform: Platform, plan: MergePlan, other_browser_id: UUID, now: datetime
+) -> None:
     """Move everything of a library into another one. Both are locked, and all files are copied.
 
     At the end of the transaction the key of the moved library is destroyed. Raises KeyStoreUnavailable, SealBroken.
     """
     await platform.erasure_keys.require_store()
-    theirs, mine = plan.theirs, plan.mine
+    ending, staying = plan.ending, plan.staying
     db.expunge_all()
-    await _leave_out(db, theirs.id, other_browser_id)
+    await _leave_out(db, ending.id, other_browser_id)
     for same in plan.same:
         await _give_files(db, platform, plan, same)
     await seal_again(db, plan)
@@ -70,116 +72,116 @@ async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_b
     for same in plan.same:
         await _replace_account(db, plan, same)
     await _number_accounts(db, plan)
-    await _keep_public_user_ids(db, theirs.id, mine.id)
+    await _keep_public_user_ids(db, ending.id, staying.id)
     for library_id in _both(plan):
         await _keep_pushed_files_apart(db, library_id)
-    waiting = [(row.id, row.account_id) for row in await db.execute(_unfinished_syncs(theirs.id))]
-    await _move_rows(db, theirs.id, mine.id)
+    waiting = [(row.id, row.account_id) for row in await db.execute(_unfinished_syncs(ending.id))]
+    await _move_rows(db, ending.id, staying.id)
     if covering:
         await db.execute(insert(ConsentAccountRow), covering)
     for sync_id, account_id in waiting:
-        await defer_sync(db, platform.queue, mine.id, sync_id, account_id)
-    log_key = mine.seal(FORMER_LOG_KEY, theirs.log.id, theirs.log.key.value)
-    db.add(FormerLibraryRow(id=theirs.id, library_id=mine.id, log_id=theirs.log.id, sealed_log_key=log_key))
+        await defer_sync(db, platform.queue, staying.id, sync_id, account_id)
+    log_key = staying.seal(FORMER_LOG_KEY, ending.log.id, ending.log.key.value)
+    db.add(FormerLibraryRow(id=ending.id, library_id=staying.id, log_id=ending.log.id, sealed_log_key=log_key))
     await db.flush()
-    await _require_empty(db, theirs.id)
-    await db.execute(delete(LibraryRow).where(LibraryRow.id == theirs.id))
-    destroy_keys_later(db, platform, [theirs.id, *(same.theirs for same in plan.same)])
-    await delete_blobs_later(db, platform, [library_blob_prefix(theirs.id)])
-    await record_event(db, mine, Event(EventKind.MERGED), now)
+    await _require_empty(db, ending.id)
+    await db.execute(delete(LibraryRow).where(LibraryRow.id == ending.id))
+    destroy_keys_later(db, platform, [ending.id, *(same.ending for same in plan.same)])
+    await delete_blobs_later(db, platform, [library_blob_prefix(ending.id)])
+    await record_event(db, staying, Event(EventKind.MERGED), now)
 
 
-async def _leave_out(db: AsyncSession, theirs: UUID, other_browser_id: UUID) -> None:
+async def _leave_out(db: AsyncSession, ending: UUID, other_browser_id: UUID) -> None:
     """Delete what is not moved: archives to take along, which can be made again, and this browser, which both know."""
-    await db.execute(delete(ExportRow).where(ExportRow.library_id == theirs))
-    await db.execute(delete(MergeRow).where(MergeRow.library_id == theirs))
-    await db.execute(delete(BrowserRow).where(BrowserRow.library_id == theirs, BrowserRow.id == other_browser_id))
+    await db.execute(delete(ExportRow).where(ExportRow.library_id == ending))
+    await db.execute(delete(MergeRow).where(MergeRow.library_id == ending))
+    await db.execute(delete(BrowserRow).where(BrowserRow.library_id == ending, BrowserRow.id == other_browser_id))
 
 
-async def _give_files(db: AsyncSession, platform: Platform, plan: Plan, same: SameAccount) -> None:
+async def _give_files(db: AsyncSession, platform: Platform, plan: MergePlan, same: SameAccount) -> None:
     """Leave one set of files of each kind of an account that both libraries have."""
-    theirs = (FileRow.library_id == plan.theirs.id, FileRow.account_id == same.theirs)
-    await db.execute(delete(FileRow).where(*theirs, FileRow.object_type.not_in(same.taken_kinds)))
-    mine = (FileRow.library_id == plan.mine.id, FileRow.account_id == same.mine)
-    replaced = delete(FileRow).where(*mine, FileRow.object_type.in_(same.taken_kinds)).returning(FileRow.blob)
+    ending = (FileRow.library_id == plan.ending.id, FileRow.account_id == same.ending)
+    await db.execute(delete(FileRow).where(*ending, FileRow.object_type.not_in(same.taken_kinds)))
+    staying = (FileRow.library_id == plan.staying.id, FileRow.account_id == same.staying)
+    replaced = delete(FileRow).where(*staying, FileRow.object_type.in_(same.taken_kinds)).returning(FileRow.blob)
     await delete_blobs_later(db, platform, list(await db.scalars(replaced)))
 
 
-async def _replace_account(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
+async def _replace_account(db: AsyncSession, plan: MergePlan, same: SameAccount) -> None:
     """Let an account of the other library take the place of the equal account of this one, which is deleted.
 
     Its values are sealed for the account that stays already.
     """
-    theirs = await db.get_one(AccountRow, (plan.theirs.id, same.theirs))
-    mine = await db.get_one(AccountRow, (plan.mine.id, same.mine))
-    if theirs.sealed_credentials is not None and (mine.sealed_credentials is None or mine.needs_login):
-        mine.sealed_credentials, mine.sealed_cursors = theirs.sealed_credentials, theirs.sealed_cursors
-        mine.sealed_medmij_requests, mine.needs_login = theirs.sealed_medmij_requests, theirs.needs_login
-    mine.sealed_imports = None  # Some of its files were replaced.
-    mine.signed_in = mine.signed_in or theirs.signed_in
+    ending = await db.get_one(AccountRow, (plan.ending.id, same.ending))
+    staying = await db.get_one(AccountRow, (plan.staying.id, same.staying))
+    if ending.sealed_credentials is not None and (staying.sealed_credentials is None or staying.needs_login):
+        staying.sealed_credentials, staying.sealed_cursors = ending.sealed_credentials, ending.sealed_cursors
+        staying.sealed_medmij_requests, staying.needs_login = ending.sealed_medmij_requests, ending.needs_login
+    staying.sealed_imports = None  # Some of its files were replaced.
+    staying.signed_in = staying.signed_in or ending.signed_in
     await db.flush()
-    files = (FileRow.library_id == plan.theirs.id, FileRow.account_id == same.theirs)
+    files = (FileRow.library_id == plan.ending.id, FileRow.account_id == same.ending)
     await _copy_rows(
         db,
         Base.metadata.tables[FileRow.__tablename__],
         files,
-        library_id=plan.mine.id,
-        account_id=mine.id,
-        name=_renumbered(literal(str(mine.number))),
+        library_id=plan.staying.id,
+        account_id=staying.id,
+        name=_renumbered(literal(str(staying.number))),
     )
     await _rename_in_consents(db, plan, same)
     await _rename_in_journeys(db, plan, same)
-    await db.delete(theirs)
+    await db.delete(ending)
     await db.flush()
 
 
-async def _covering(db: AsyncSession, plan: Plan, same: SameAccount) -> Sequence[dict[str, UUID]]:
+async def _covering(db: AsyncSession, plan: MergePlan, same: SameAccount) -> Sequence[dict[str, UUID]]:
     """Return the rows by which the consents that cover an account will cover the one that takes its place."""
     covering = select(ConsentAccountRow.consent_id).where(
-        ConsentAccountRow.library_id == plan.theirs.id, ConsentAccountRow.account_id == same.theirs
+        ConsentAccountRow.library_id == plan.ending.id, ConsentAccountRow.account_id == same.ending
     )
     ids = await db.scalars(covering)
-    return [{"consent_id": id_, "library_id": plan.mine.id, "account_id": same.mine} for id_ in ids]
+    return [{"consent_id": id_, "library_id": plan.staying.id, "account_id": same.staying} for id_ in ids]
 
 
-async def _rename_in_consents(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
+async def _rename_in_consents(db: AsyncSession, plan: MergePlan, same: SameAccount) -> None:
     """Let consents that name an account in what was chosen name the one that takes its place."""
-    for consent in await db.scalars(select(ConsentRow).where(ConsentRow.library_id == plan.theirs.id)):
-        consent.choice = consent.choice.with_accounts_renamed({same.theirs: same.mine})
+    for consent in await db.scalars(select(ConsentRow).where(ConsentRow.library_id == plan.ending.id)):
+        consent.choice = consent.choice.with_accounts_renamed({same.ending: same.staying})
     await db.flush()
 
 
-async def _rename_in_journeys(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
-    for journey in await db.scalars(select(JourneyRow).where(JourneyRow.library_id == plan.theirs.id)):
+async def _rename_in_journeys(db: AsyncSession, plan: MergePlan, same: SameAccount) -> None:
+    for journey in await db.scalars(select(JourneyRow).where(JourneyRow.library_id == plan.ending.id)):
         for name in ("account_ids", "signed_in_ids"):
-            ids = [str(same.mine) if id_ == str(same.theirs) else id_ for id_ in getattr(journey, name)]
+            ids = [str(same.staying) if id_ == str(same.ending) else id_ for id_ in getattr(journey, name)]
             setattr(journey, name, ids)
-        if journey.account_id == same.theirs:
-            journey.account_id = same.mine
+        if journey.account_id == same.ending:
+            journey.account_id = same.staying
     await db.flush()
 
 
-async def _number_accounts(db: AsyncSession, plan: Plan) -> None:
+async def _number_accounts(db: AsyncSession, plan: MergePlan) -> None:
     """Give the moved accounts numbers that no account of either library has, and hashes of the other library."""
     rows = {row.id: row for row in await db.scalars(select(LibraryRow).where(LibraryRow.id.in_(_both(plan))))}
-    mine, theirs = rows[plan.mine.id], rows[plan.theirs.id]
-    first = max(mine.last_account_number, theirs.last_account_number)
-    mine.last_account_number = first + theirs.last_account_number
-    taken = {(row.source_id, row.identity_hash) for row in await db.execute(_hashes(plan.mine.id))}
-    for account in await db.scalars(select(AccountRow).where(AccountRow.library_id == plan.theirs.id)):
+    staying, ending = rows[plan.staying.id], rows[plan.ending.id]
+    first = max(staying.last_account_number, ending.last_account_number)
+    staying.last_account_number = first + ending.last_account_number
+    taken = {(row.source_id, row.identity_hash) for row in await db.execute(_hashes(plan.staying.id))}
+    for account in await db.scalars(select(AccountRow).where(AccountRow.library_id == plan.ending.id)):
         account.number += first
-        identity = account_identity(account, plan.moved)
-        account.identity_hash = account_hash(plan.mine, account.source_id, identity, account.unproven_on)
+        identity = account_identity(account, plan.merged)
+        account.identity_hash = account_hash(plan.staying, account.source_id, identity, account.unproven_on)
         if (account.source_id, account.identity_hash) in taken:  # The same account stays twice: see same_accounts.py.
-            account.identity_hash = account_hash(plan.mine, account.source_id, identity, account.id)
+            account.identity_hash = account_hash(plan.staying, account.source_id, identity, account.id)
         taken.add((account.source_id, account.identity_hash))
-        files = update(FileRow).where(FileRow.library_id == plan.theirs.id, FileRow.account_id == account.id)
+        files = update(FileRow).where(FileRow.library_id == plan.ending.id, FileRow.account_id == account.id)
         await db.execute(files.values(name=_renumbered(literal(str(account.number)))))
     await db.flush()
 
 
-def _both(plan: Plan) -> Sequence[UUID]:
-    return plan.mine.id, plan.theirs.id
+def _both(plan: MergePlan) -> Sequence[UUID]:
+    return plan.staying.id, plan.ending.id
 
 
 def _hashes(library_id: UUID) -> Select[int, bytes]:
@@ -191,15 +193,15 @@ def _renumbered(number: ColumnElement[str]) -> ColumnElement[str]:
     return func.regexp_replace(FileRow.name, r"^(18_\d+_\d+_)\d+_", literal("\\1").concat(number).concat("_"))
 
 
-async def _keep_public_user_ids(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
+async def _keep_public_user_ids(db: AsyncSession, ending: UUID, staying: UUID) -> None:
     """Let each partner know the person by the same id as before, under each consent that it has."""
-    known = set(await db.scalars(select(LibraryPartnerRow.partner_id).where(LibraryPartnerRow.library_id == mine)))
-    for row in list(await db.scalars(select(LibraryPartnerRow).where(LibraryPartnerRow.library_id == theirs))):
+    known = set(await db.scalars(select(LibraryPartnerRow.partner_id).where(LibraryPartnerRow.library_id == staying)))
+    for row in list(await db.scalars(select(LibraryPartnerRow).where(LibraryPartnerRow.library_id == ending))):
         if row.partner_id in known:
             contracts = select(ContractRow.id).join(ApplicationRow).where(ApplicationRow.partner_id == row.partner_id)
-            of_partner = (ConsentRow.library_id == theirs, ConsentRow.contract_id.in_(contracts))
+            of_partner = (ConsentRow.library_id == ending, ConsentRow.contract_id.in_(contracts))
             await db.execute(update(ConsentRow).where(*of_partner, ConsentRow.sub.is_(None)).values(sub=row.sub))
-            storages = (StorageRow.library_id == theirs, StorageRow.contract_id.in_(contracts))
+            storages = (StorageRow.library_id == ending, StorageRow.contract_id.in_(contracts))
             await db.execute(update(StorageRow).where(*storages, StorageRow.sub.is_(None)).values(sub=row.sub))
             await db.delete(row)
     await db.flush()
@@ -216,20 +218,20 @@ def _unfinished_syncs(library_id: UUID) -> Select[UUID, UUID]:
     return select(SyncRow.id, SyncRow.account_id).where(SyncRow.library_id == library_id, SyncRow.finished_at.is_(None))
 
 
-async def _move_rows(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
-    if await db.get(RecoveryCodeRow, mine) is not None:  # A library has one code.
-        await db.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.library_id == theirs))
+async def _move_rows(db: AsyncSession, ending: UUID, staying: UUID) -> None:
+    if await db.get(RecoveryCodeRow, staying) is not None:  # A library has one code.
+        await db.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.library_id == ending))
     # What an unfinished journey connected may be undone, and no longer the whole library.
-    await db.execute(update(JourneyRow).where(JourneyRow.library_id == theirs).values(provisional=False))
+    await db.execute(update(JourneyRow).where(JourneyRow.library_id == ending).values(provisional=False))
     db.expunge_all()
     for unmoved in CHANGED_IN_PLACE:
-        await db.execute(update(unmoved).where(unmoved.library_id == theirs).values(library_id=mine))
+        await db.execute(update(unmoved).where(unmoved.library_id == ending).values(library_id=staying))
     copied = _copied_tables()
     for table in copied:
-        await _copy_rows(db, table, [table.columns["library_id"] == theirs], library_id=mine)
+        await _copy_rows(db, table, [table.columns["library_id"] == ending], library_id=staying)
     for table in reversed(copied):
-        await db.execute(delete(table).where(table.columns["library_id"] == theirs))
-    await _move_usage(db, theirs, mine)
+        await db.execute(delete(table).where(table.columns["library_id"] == ending))
+    await _move_usage(db, ending, staying)
 
 
 def _copied_tables() -> Sequence[Table[Any]]:
@@ -247,14 +249,14 @@ async def _copy_rows(
     await db.execute(insert(table).from_select(table.columns.keys(), select(*copied).where(*rows)))
 
 
-async def _move_usage(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
+async def _move_usage(db: AsyncSession, ending: UUID, staying: UUID) -> None:
     """Count a person of whom both libraries are once for each contract and month."""
-    months = select(literal(mine), UsagePersonRow.contract_id, UsagePersonRow.month)
+    months = select(literal(staying), UsagePersonRow.contract_id, UsagePersonRow.month)
     of_both = insert(UsagePersonRow).from_select(
-        ["library_id", "contract_id", "month"], months.where(UsagePersonRow.library_id == theirs)
+        ["library_id", "contract_id", "month"], months.where(UsagePersonRow.library_id == ending)
     )
     await db.execute(of_both.on_conflict_do_nothing())
-    await db.execute(delete(UsagePersonRow).where(UsagePersonRow.library_id == theirs))
+    await db.execute(delete(UsagePersonRow).where(UsagePersonRow.library_id == ending))
 
 
 async def _require_empty(db: AsyncSession, library_id: UUID) -> None:

@@ -31,28 +31,31 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is moved: from which library into which, and which accounts become one."""
+class MergePlan:
+    """What is moved, and which accounts become one.
+
+    `ending` is the library that is moved and then erased, and `staying` the one that it is moved into.
+    """
 
     merge_id: UUID
-    theirs: OpenLibrary
-    mine: OpenLibrary
+    ending: OpenLibrary
+    staying: OpenLibrary
     same: Sequence[SameAccount] = ()
 
     @property
-    def moved(self) -> OpenLibrary:
+    def merged(self) -> OpenLibrary:
         """The library that everything is moved into, with the keys of the accounts of both."""
-        return OpenLibrary(self.mine.id, self.mine.key, self.mine.account_keys | self.theirs.account_keys)
+        return OpenLibrary(self.staying.id, self.staying.key, self.staying.account_keys | self.ending.account_keys)
 
     @property
     def replaced(self) -> Mapping[UUID, SameAccount]:
         """The accounts that end, because the other library has the same account."""
-        return {same.theirs: same for same in self.same}
+        return {same.ending: same for same in self.same}
 
     def account_after(self, account_id: UUID) -> UUID:
         """Return the id that an account has after the move."""
         same = self.replaced.get(account_id)
-        return account_id if same is None else same.mine
+        return account_id if same is None else same.staying
 
     def is_dropped(self, file: FileRow) -> bool:
         """Return whether a file is not moved, because the same account has its objects already."""
@@ -61,31 +64,31 @@ class Plan:
 
     def copy_of(self, blob: str) -> str:
         """Return the blob of a file's copy."""
-        return self.mine.blob(f"{FILES}/{uuid5(self.merge_id, blob)}")
+        return self.staying.blob(f"{FILES}/{uuid5(self.merge_id, blob)}")
 
 
-async def copies_to_make(db: AsyncSession, plan: Plan) -> list[Copy]:
+async def copies_to_make(db: AsyncSession, plan: MergePlan) -> list[Copy]:
     """List the files that have to be copied."""
-    theirs, mine = plan.theirs, plan.moved
+    ending, staying = plan.ending, plan.merged
     copies = []
-    for file in await db.scalars(select(FileRow).where(FileRow.library_id == theirs.id)):
+    for file in await db.scalars(select(FileRow).where(FileRow.library_id == ending.id)):
         if not plan.is_dropped(file):
-            key = mine.account(plan.account_after(file.account_id)).key
-            copies.append(Copy(file.blob, theirs.account(file.account_id).key, plan.copy_of(file.blob), key))
-    for pushed in await db.scalars(select(PushedFileRow).where(PushedFileRow.library_id == theirs.id)):
-        copies.append(Copy(pushed.blob, theirs.key, plan.copy_of(pushed.blob), mine.key))
-    for archive in await db.scalars(select(ArchiveRow).where(ArchiveRow.library_id == theirs.id)):
-        key = archive_key(archive, theirs)
+            key = staying.account(plan.account_after(file.account_id)).key
+            copies.append(Copy(file.blob, ending.account(file.account_id).key, plan.copy_of(file.blob), key))
+    for pushed in await db.scalars(select(PushedFileRow).where(PushedFileRow.library_id == ending.id)):
+        copies.append(Copy(pushed.blob, ending.key, plan.copy_of(pushed.blob), staying.key))
+    for archive in await db.scalars(select(ArchiveRow).where(ArchiveRow.library_id == ending.id)):
+        key = archive_key(archive, ending)
         copies.append(Copy(archive.blob, key, plan.copy_of(archive.blob), key))  # An archive keeps its own key.
     return copies
 
 
-def make_copies(blobs: BlobStore, plan: Plan, copies: Sequence[Copy], on_copy: Callable[[], None]) -> None:
+def make_copies(blobs: BlobStore, plan: MergePlan, copies: Sequence[Copy], on_copy: Callable[[], None]) -> None:
     """Copy files, except those that are copied already. Blocks. Raises UnreadableBlob."""
     for copy in copies:
         if not _exists(blobs, copy.new_blob):
-            content = read_sealed(blobs, copy.blob, copy.key.value, plan.theirs.blob_context(copy.blob))
-            put_sealed(blobs, copy.new_blob, copy.new_key.value, plan.mine.blob_context(copy.new_blob), content)
+            content = read_sealed(blobs, copy.blob, copy.key.value, plan.ending.blob_context(copy.blob))
+            put_sealed(blobs, copy.new_blob, copy.new_key.value, plan.staying.blob_context(copy.new_blob), content)
         on_copy()
 
 

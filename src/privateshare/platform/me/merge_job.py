@@ -23,7 +23,7 @@ from privateshare.platform.library.erasure import lock_for_erasure
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, open_library
 from privateshare.platform.library.unreadable_files import report_unreadable
 from privateshare.platform.me.library_move import move_library
-from privateshare.platform.me.merge_copies import Copy, Plan, copies_to_make, make_copies
+from privateshare.platform.me.merge_copies import Copy, MergePlan, copies_to_make, make_copies
 from privateshare.platform.me.same_accounts import comparable_accounts, find_same
 from privateshare.platform.operating.tracing import traced
 from privateshare.platform.runtime import Platform
@@ -60,7 +60,7 @@ async def merge_libraries(platform: Platform, library_id: UUID, merge_id: UUID) 
                 return
             copied = await _copy_files(platform, plan)
             if await _move(platform, plan, copied):
-                log.info("two libraries were merged", library=str(library_id), moved=str(plan.theirs.id))
+                log.info("two libraries were merged", library=str(library_id), moved=str(plan.ending.id))
                 return
         raise KeepsChanging
     except LibraryGone:
@@ -73,19 +73,19 @@ async def merge_libraries(platform: Platform, library_id: UUID, merge_id: UUID) 
         await _end(platform, library_id, merge_id, UNREADABLE)
 
 
-async def _plan(platform: Platform, library_id: UUID, merge_id: UUID) -> Plan | None:
+async def _plan(platform: Platform, library_id: UUID, merge_id: UUID) -> MergePlan | None:
     async with platform.database.transaction() as db:
         merge = await db.get(MergeRow, (library_id, merge_id))
         if merge is None or merge.finished_at is not None:
             return None
-        mine = await open_library(db, platform, library_id)
-        theirs = await open_library(db, platform, merge.other_id)
-        pairs = await comparable_accounts(db, platform.sources, theirs, mine, datetime.now(UTC))
+        staying = await open_library(db, platform, library_id)
+        ending = await open_library(db, platform, merge.other_id)
+        pairs = await comparable_accounts(db, platform.sources, ending, staying, datetime.now(UTC))
     same = await asyncio.to_thread(find_same, platform.blobs, platform.sources, pairs)
-    return Plan(merge_id, theirs, mine, same)
+    return MergePlan(merge_id, ending, staying, same)
 
 
-async def _copy_files(platform: Platform, plan: Plan) -> Sequence[Copy]:
+async def _copy_files(platform: Platform, plan: MergePlan) -> Sequence[Copy]:
     async with platform.database.transaction() as db:
         copies = await copies_to_make(db, plan)
     done = 0
@@ -97,25 +97,25 @@ async def _copy_files(platform: Platform, plan: Plan) -> Sequence[Copy]:
     copying = asyncio.create_task(asyncio.to_thread(make_copies, platform.blobs, plan, copies, count))
     while not copying.done():
         await asyncio.wait([copying], timeout=PROGRESS_SECONDS)
-        await _record(platform, plan.mine.id, plan.merge_id, files_done=done, files_total=len(copies))
+        await _record(platform, plan.staying.id, plan.merge_id, files_done=done, files_total=len(copies))
     await copying
     return copies
 
 
-async def _move(platform: Platform, plan: Plan, copied: Sequence[Copy]) -> bool:
+async def _move(platform: Platform, plan: MergePlan, copied: Sequence[Copy]) -> bool:
     """Move everything, unless something changed since it was compared and copied; return whether it was moved."""
     async with platform.database.transaction() as db:
-        await lock_for_erasure(db, plan.mine.id, plan.theirs.id)
-        merge = await db.get(MergeRow, (plan.mine.id, plan.merge_id), with_for_update=True)
+        await lock_for_erasure(db, plan.staying.id, plan.ending.id)
+        merge = await db.get(MergeRow, (plan.staying.id, plan.merge_id), with_for_update=True)
         if merge is None or merge.finished_at is not None:
             return True
         now = datetime.now(UTC)
-        mine = await open_library(db, platform, plan.mine.id)
-        theirs = await open_library(db, platform, plan.theirs.id)
-        pairs = await comparable_accounts(db, platform.sources, theirs, mine, now)
+        staying = await open_library(db, platform, plan.staying.id)
+        ending = await open_library(db, platform, plan.ending.id)
+        pairs = await comparable_accounts(db, platform.sources, ending, staying, now)
         states = {(one.row.id, other.row.id): one.state | other.state for one, other in pairs}
-        current = Plan(plan.merge_id, theirs, mine, plan.same)
-        if any(states.get((same.theirs, same.mine)) != same.state for same in plan.same):
+        current = MergePlan(plan.merge_id, ending, staying, plan.same)
+        if any(states.get((same.ending, same.staying)) != same.state for same in plan.same):
             return False
         if not {copy.new_blob for copy in await copies_to_make(db, current)} <= {copy.new_blob for copy in copied}:
             return False

@@ -27,7 +27,7 @@ from privateshare.platform.library.account_identities import DETAILS
 from privateshare.platform.library.archives import ARCHIVE_KEY, UPLOAD
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
 from privateshare.platform.library.remembered_imports import IMPORTS
-from privateshare.platform.me.merge_copies import Plan
+from privateshare.platform.me.merge_copies import MergePlan
 from privateshare.platform.me.source_sign_in_pages import SIGN_IN
 from privateshare.platform.person.browsers import DESCRIPTION
 from privateshare.platform.person.passkeys import CREDENTIAL
@@ -78,11 +78,11 @@ SEALED = (
 BLOBS: Sequence[Column] = (FileRow.blob, PushedFileRow.blob, ArchiveRow.blob)
 
 
-async def seal_again(db: AsyncSession, plan: Plan) -> None:
+async def seal_again(db: AsyncSession, plan: MergePlan) -> None:
     """Seal all values of the moved library's rows for the other library, and name the copies of its files."""
     for table in dict.fromkeys(column.values.class_ for column in SEALED):
         resealing = _Resealing(plan, [column for column in SEALED if column.values.class_ is table])
-        rows = await db.execute(select(*resealing.columns).where(table.library_id == plan.theirs.id))
+        rows = await db.execute(select(*resealing.columns).where(table.library_id == plan.ending.id))
         values = [resealing.changed(row._asdict()) for row in rows]
         if values:
             await db.execute(update(table), values)
@@ -91,8 +91,8 @@ async def seal_again(db: AsyncSession, plan: Plan) -> None:
 class _Resealing:
     """The change of the rows of one table."""
 
-    def __init__(self, plan: Plan, sealed: Sequence[SealedColumn]) -> None:
-        self._plan, self._moved, self._sealed = plan, plan.moved, sealed
+    def __init__(self, plan: MergePlan, sealed: Sequence[SealedColumn]) -> None:
+        self._plan, self._merged, self._sealed = plan, plan.merged, sealed
         table = sealed[0].values.class_
         self._keys = _primary_key(table)
         self._blob = next((blob for blob in BLOBS if blob.class_ is table), None)
@@ -119,18 +119,18 @@ class _Resealing:
 
     def _seal(self, column: SealedColumn, row: Mapping[str, Any], sealed: bytes) -> bytes:
         owner = row[column.owner.key]
-        theirs: OpenLibrary | OpenAccount = self._plan.theirs
-        mine: OpenLibrary | OpenAccount = self._moved
+        ending: OpenLibrary | OpenAccount = self._plan.ending
+        staying: OpenLibrary | OpenAccount = self._merged
         if column.account is not None:
-            theirs, mine = self._keys_of(row[column.account.key])
+            ending, staying = self._keys_of(row[column.account.key])
         is_blob = self._blob is not None and column.owner.key == self._blob.key
         new_owner = self._plan.copy_of(owner) if is_blob else self._plan.account_after(owner)
-        return mine.seal(column.purpose, new_owner, theirs.open(column.purpose, owner, sealed))
+        return staying.seal(column.purpose, new_owner, ending.open(column.purpose, owner, sealed))
 
     def _keys_of(self, account_id: UUID) -> tuple[OpenAccount, OpenAccount]:
         if account_id not in self._accounts:
-            after = self._moved.account(self._plan.account_after(account_id))
-            self._accounts[account_id] = self._plan.theirs.account(account_id), after
+            after = self._merged.account(self._plan.account_after(account_id))
+            self._accounts[account_id] = self._plan.ending.account(account_id), after
         return self._accounts[account_id]
 
 

@@ -37,14 +37,14 @@ class SameAccount:
     """An account of the library that is moved, and the equal one of the library that it is moved into.
 
     Attributes:
-        theirs: The account that is moved. It ends.
-        mine: The account that stays.
+        ending: The account that is moved. It ends.
+        staying: The account that stays.
         taken_kinds: The kinds of which the moved account has more. Its files replace those of the other one.
         state: The files of both when they were compared, and what apps could read of them.
     """
 
-    theirs: UUID
-    mine: UUID
+    ending: UUID
+    staying: UUID
     taken_kinds: frozenset[int]
     state: frozenset[str]
 
@@ -73,17 +73,17 @@ class ComparedAccount:
 
 
 async def comparable_accounts(
-    db: AsyncSession, sources: Sources, theirs: OpenLibrary, mine: OpenLibrary, now: datetime
+    db: AsyncSession, sources: Sources, ending: OpenLibrary, staying: OpenLibrary, now: datetime
 ) -> list[tuple[ComparedAccount, ComparedAccount]]:
     """Return the pairs of accounts of the same source that have the same owner, as far as is known."""
-    others = await _accounts(db, mine)
+    others = await _accounts(db, staying)
     pairs = []
-    for account in await _accounts(db, theirs):
+    for account in await _accounts(db, ending):
         for other in others:
-            if account.source_id not in sources.connectable or not _may_be_same(account, theirs, other, mine):
+            if account.source_id not in sources.connectable or not _may_be_same(account, ending, other, staying):
                 continue
             others.remove(other)
-            pairs.append((await _compared(db, theirs, account, now), await _compared(db, mine, other, now)))
+            pairs.append((await _compared(db, ending, account, now), await _compared(db, staying, other, now)))
             break
     return pairs
 
@@ -93,33 +93,33 @@ def find_same(
 ) -> list[SameAccount]:
     """Find the pairs that can become one account. Blocks, because it reads the files. Raises UnreadableBlob."""
     found = []
-    for theirs, mine in pairs:
-        schema = sources.connectable[theirs.row.source_id].info.schema
-        taken = _taken_kinds(blobs, schema, theirs, mine)
+    for ending, staying in pairs:
+        schema = sources.connectable[ending.row.source_id].info.schema
+        taken = _taken_kinds(blobs, schema, ending, staying)
         if taken is not None:
-            state = theirs.state | mine.state
-            found.append(SameAccount(theirs.row.id, mine.row.id, frozenset(taken), state))
+            state = ending.state | staying.state
+            found.append(SameAccount(ending.row.id, staying.row.id, frozenset(taken), state))
     return found
 
 
 def _taken_kinds(
-    blobs: BlobStore, schema: ObjectSchema, theirs: ComparedAccount, mine: ComparedAccount
+    blobs: BlobStore, schema: ObjectSchema, ending: ComparedAccount, staying: ComparedAccount
 ) -> Collection[int] | None:
     """Return the kinds of which the moved account has more; None if the accounts must stay apart."""
     taken, differs = set(), False
-    for kind in sorted({file.object_type for file in (*theirs.files, *mine.files)}):
-        their_objects, my_objects = (_objects(blobs, schema, one, kind) for one in (theirs, mine))
-        if their_objects == my_objects:
+    for kind in sorted({file.object_type for file in (*ending.files, *staying.files)}):
+        ending_objects, staying_objects = (_objects(blobs, schema, one, kind) for one in (ending, staying))
+        if ending_objects == staying_objects:
             continue
         differs = True
-        if their_objects < my_objects and not theirs.is_read(kind):
+        if ending_objects < staying_objects and not ending.is_read(kind):
             continue
-        if my_objects < their_objects and not mine.is_read(kind):
+        if staying_objects < ending_objects and not staying.is_read(kind):
             taken.add(kind)
             continue
         return None
     # Files without a name in them may be of two people. Only equal content shows that they are of one.
-    is_named = account_identity(theirs.row, theirs.library).named
+    is_named = account_identity(ending.row, ending.library).named
     return taken if is_named or not differs else None
 
 
