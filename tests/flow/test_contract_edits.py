@@ -111,7 +111,7 @@ async def test_what_comes_later_does_not_include_what_was_never_asked(people: Pe
 
 def group_of(kind: str) -> dict[str, Any]:
     """Return a service group with one kind of Spotify's."""
-    from privateshare.cli.contract_options import service_group
+    from privateshare.cli.contract_parts import service_group
 
     return service_group(f"entertainment/spotify:{kind}")
 

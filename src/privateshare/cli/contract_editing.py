@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.contract_options import add_reasons, data_policies, merged, service_group, time_ranges
-from privateshare.cli.contracts import (
+from privateshare.cli.contract_options import (
     Contract,
     Deletion,
     Expires,
@@ -25,11 +24,9 @@ from privateshare.cli.contracts import (
     Retention,
     Sharing,
     To,
-    check_texts,
-    contract_facts,
-    document_of,
-    public_key_of,
 )
+from privateshare.cli.contract_parts import add_reasons, merged, reading_terms, service_group, time_ranges
+from privateshare.cli.contracts import check_texts, contract_facts, document_of, public_key_of
 from privateshare.cli.data_folder import Data, in_transaction
 from privateshare.cli.output import AsJson, show
 from privateshare.errors import ConfigurationError
@@ -79,23 +76,21 @@ def edit(
 
     check_texts(purpose, privacy_policy)
     ranges = time_ranges(last, since, until) if last or since or until else None
-    promises = data_policies(retention, sharing, leaves_device, deletion)
+    terms = reading_terms(retention, sharing, leaves_device, deletion, needed_days)
 
     async def work(db: "AsyncSession") -> dict[str, Any]:
         now = datetime.now(UTC)
         contract = await load_for_edit(db, contract_id, now)
-        reading_only = (read, ranges, promises, reason, required, needed_days is not None)
-        if contract.kind == "write" and any(reading_only):
+        if contract.kind == "write" and any((read, ranges, terms, reason, required)):
             raise ConfigurationError(f"the contract {contract_id} writes, so it has a purpose but reads no data")
         part = "dataPush" if contract.kind == "write" else "dataRequest"
         given = {
             "purpose": purpose,
             "timeRanges": ranges,
-            "neededDays": needed_days,
             "serviceGroups": [service_group(words) for words in read] if read else None,
         }
         raw = document_of(document, {}) if document is not None else dict(contract.document.raw)
-        raw[part] = _changed(raw.get(part) or {}, given | promises, reason or [], required or [])
+        raw[part] = _changed(raw.get(part) or {}, given | terms, reason or [], required or [])
         if privacy_policy is not None:
             raw["resources"] = {**(raw.get("resources") or {}), "privacyPolicy": privacy_policy}
         new = ContractEdit(raw, redirect_uri or None, once, expires and expires.replace(tzinfo=UTC))

@@ -10,10 +10,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from privateshare.cli.contract_options import (
+    App,
+    Contract,
+    ContractId,
+    Deletion,
+    Document,
+    Expires,
+    From,
+    KeyOut,
+    Last,
+    LeavesDevice,
+    Legacy,
+    NeededDays,
+    Once,
+    PrivacyPolicy,
+    PublicKey,
+    Purpose,
+    Read,
+    ReadRaw,
+    Reason,
+    RedirectUris,
+    Required,
+    Retention,
+    Sharing,
+    To,
+    Write,
+)
+from privateshare.cli.contract_parts import (
     add_reasons,
-    data_policies,
     data_request,
     merged,
+    reading_terms,
     time_ranges,
 )
 from privateshare.cli.data_folder import Data, in_transaction
@@ -28,84 +55,6 @@ if TYPE_CHECKING:
     from privateshare.platform.grants.contracts import ContractKind
 
 tree = typer.Typer(help="Register contracts, which say what an application may ask people for.", no_args_is_help=True)
-
-Contract = Annotated[str, typer.Argument(metavar="CONTRACT", help="The contract's id.")]
-App = Annotated[str, typer.Option(help="The application's id.")]
-RedirectUris = Annotated[
-    list[str],
-    typer.Option(
-        "--redirect-uri", help="The exact address to which people return. A loopback address allows any port."
-    ),
-]
-Purpose = Annotated[str, typer.Option(help="The reason for the request, in words that people understand.")]
-Read = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="The data to read: GROUP[/SERVICE,…][:OBJECT,…] by name or id, such as entertainment, medical:127,128 "
-        "or entertainment/spotify:playhistory.",
-        metavar="DATA",
-    ),
-]
-Last = Annotated[
-    str | None, typer.Option(help="The period to read, up to now: a number and h, d, m or y, such as 12m.")
-]
-From = Annotated[datetime | None, typer.Option("--from", help="The first date to read (UTC).")]
-To = Annotated[datetime | None, typer.Option("--to", help="The last date to read (UTC).")]
-Retention = Annotated[
-    bool | None, typer.Option("--retention/--no-retention", help="The app keeps a copy of the data, or does not.")
-]
-Sharing = Annotated[
-    bool | None, typer.Option("--sharing/--no-sharing", help="The app passes the data on to others, or does not.")
-]
-LeavesDevice = Annotated[
-    bool | None,
-    typer.Option("--leaves-device/--stays-on-device", help="The data leaves the person's device, or stays on it."),
-]
-Deletion = Annotated[
-    bool | None,
-    typer.Option("--deletion/--no-deletion", help="People can ask the app to delete their data, or cannot."),
-]
-PrivacyPolicy = Annotated[
-    str | None, typer.Option(help="The address of the app's privacy policy, to which the consent page links.")
-]
-Once = Annotated[bool, typer.Option("--once", help="Each consent allows one read only.")]
-Reason = Annotated[
-    list[str] | None,
-    typer.Option(help="Why the app reads an object type, which people see: OBJECT=TEXT.", metavar="OBJECT=TEXT"),
-]
-Required = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="An object type without which the app cannot work, and why: OBJECT=TEXT. People cannot leave it out.",
-        metavar="OBJECT=TEXT",
-    ),
-]
-NeededDays = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        help="For how many days the app must come back for its purpose; 0 if one read is enough. It decides the "
-        "duration that people are offered first. [default: the shortest in which an app can come back]",
-    ),
-]
-Write = Annotated[bool, typer.Option("--write", help="The contract pushes data instead of reading it.")]
-ReadRaw = Annotated[bool, typer.Option("--read-raw", help="The contract reads pushed files, unchanged.")]
-Legacy = Annotated[
-    bool, typer.Option("--legacy", help="Allow protocol version 1.6, in which the session key alone gives access.")
-]
-Expires = Annotated[
-    datetime | None, typer.Option(help="The date (UTC) from which the contract cannot be used any more.")
-]
-KeyOut = Annotated[Path | None, typer.Option(help="Generate a key, and write the private key to this new file.")]
-PublicKey = Annotated[
-    Path | None, typer.Option(help="A PEM file with the app's own RSA public key, in place of --key-out.")
-]
-Document = Annotated[
-    Path | None, typer.Option(help="A contract document (JSON) with further content, such as links and policies.")
-]
-ContractId = Annotated[
-    str | None, typer.Option("--id", help="The contract's id, if it already has one. [default: a new id]")
-]
 
 
 @tree.command()
@@ -146,35 +95,33 @@ def create(
 
     kind = _kind(write, read_raw, read or [])
     check_texts(purpose, privacy_policy)
-    promises = data_policies(retention, sharing, leaves_device, deletion)
-    asked: dict[str, Any]
+    terms = reading_terms(retention, sharing, leaves_device, deletion, needed_days)
     if kind == "write":
-        part, asked = "dataPush", {"purpose": purpose}
-        if promises or reason or required or needed_days is not None:
+        if terms or reason or required:
             raise ConfigurationError(
                 "--retention, --sharing, --leaves-device, --deletion, --reason, --required and --needed-days are for "
                 "reading"
             )
+        parts = {"dataPush": {"purpose": purpose}}
     else:
-        part, asked = "dataRequest", data_request(read or [], time_ranges(last, since, until), purpose) | promises
+        asked = data_request(read or [], time_ranges(last, since, until), purpose) | terms
         add_reasons(asked, reason or [], required or [])
-        if needed_days is not None:
-            asked["neededDays"] = needed_days
-
-    links = {"resources": {"privacyPolicy": privacy_policy}} if privacy_policy else {}
+        parts = {"dataRequest": asked}
+    if privacy_policy:
+        parts["resources"] = {"privacyPolicy": privacy_policy}
     with public_key_of(key_out, public_key) as pem:
 
         async def work(db: "AsyncSession") -> dict[str, Any]:
-            terms = ContractTerms(
+            contract = ContractTerms(
                 kind=kind,
-                document=document_of(document, {part: asked} | links),
+                document=document_of(document, parts),
                 public_key=pem,
                 redirect_uris=redirect_uri,
                 once=once,
                 legacy=legacy,
                 expires_at=expires and expires.replace(tzinfo=UTC),
             )
-            return contract_facts(await create_contract(db, app, terms, contract_id=id_))
+            return contract_facts(await create_contract(db, app, contract, contract_id=id_))
 
         facts = in_transaction(data, work, "contract create")
     show({**facts, **({"private_key": str(key_out)} if key_out else {})}, as_json)
@@ -239,14 +186,9 @@ def _text(path: Path) -> str:
 @tree.command("show")
 def show_(contract_id: Contract, data: Data = None, as_json: AsJson = False) -> None:
     """Show a contract and its document, the content of which people see."""
-    from privateshare.platform.db.tables import ContractRow
 
     async def work(db: "AsyncSession") -> dict[str, Any]:
-        contract = await db.get(ContractRow, contract_id)
-        if contract is None:
-            raise ConfigurationError(
-                f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
-            )
+        contract = await _find(db, contract_id)
         return {**contract_facts(contract), "document": contract.document.raw, "public_key": contract.public_key}
 
     show(in_transaction(data, work), as_json)
@@ -260,15 +202,10 @@ def end(
     as_json: AsJson = False,
 ) -> None:
     """End a contract and all consents to it, permanently: for example because its key was stolen."""
-    from privateshare.platform.db.tables import ContractRow
     from privateshare.platform.grants.consents import end_contract
 
     async def work(db: "AsyncSession") -> dict[str, Any]:
-        contract = await db.get(ContractRow, contract_id)
-        if contract is None:
-            raise ConfigurationError(
-                f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
-            )
+        contract = await _find(db, contract_id)
         await end_contract(db, contract, datetime.now(UTC))
         return contract_facts(contract)
 
@@ -276,6 +213,18 @@ def end(
         question = f"End the contract {contract_id}? All consents to it end, and people must consent to a new contract."
         typer.confirm(question, abort=True, err=True)
     show(in_transaction(data, work, "contract end"), as_json)
+
+
+async def _find(db: "AsyncSession", contract_id: str) -> "ContractRow":
+    """Return a contract. Raises ConfigurationError if there is none with this id."""
+    from privateshare.platform.db.tables import ContractRow
+
+    contract = await db.get(ContractRow, contract_id)
+    if contract is None:
+        raise ConfigurationError(
+            f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
+        )
+    return contract
 
 
 @tree.command("list")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from privateshare.cli.contract_options import is_named, time_ranges
+from privateshare.cli.contract_parts import is_named, time_ranges
 from privateshare.errors import ConfigurationError
 from privateshare.protocol.catalogue import CatalogueEntry, catalogue
 from privateshare.protocol.contract_document import ContractDocument, parse_document

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.contracts import Contract
+from privateshare.cli.contract_options import Contract
 from privateshare.cli.data_folder import Data, in_transaction, on_platform
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from privateshare.cli.contract_options import (
+from privateshare.cli.contract_parts import (
     add_reasons,
-    data_policies,
     data_request,
     merged,
+    reading_terms,
     service_group,
     time_ranges,
 )
@@ -85,8 +85,8 @@ def test_wrong_time_ranges(last: str | None, since: datetime | None, until: date
 
 def test_options_describe_what_the_app_does_with_the_data() -> None:
     """Each question of the consent page has an answer, or none. Further texts of the document are kept."""
-    assert data_policies(None, None, None, None) == {}
-    said = data_policies(False, True, None, True)
+    assert reading_terms(None, None, None, None, None) == {}
+    said = reading_terms(False, True, None, True, None)
     assert said == {
         "dataRetention": {"dataRetained": False},
         "externalSharePolicy": {"sharedExternally": True},
