@@ -89,7 +89,7 @@ WRONG: dict[str, list[object]] = {
     "standard": [*NO_TEXT, None],
     "version": [*NO_TEXT, None],
     "data": [None, SECRET, 7, [], {"at": NAIVE}, {"x": float("nan")}, {"x": b"hunter2"}],
-    "path": [*NO_TEXT, None],
+    "path": [*NO_TEXT, None, "..", "kept/../gone", "./a", "a\nb", "x" * 1024],
     "recursive": [*NO_FLAG, None],
     "all_contracts": [*NO_FLAG, None],
     "source_id": [*NO_WHOLE, None],

@@ -8,9 +8,11 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from privateshare.errors import ConfigurationError, InvalidRequest
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import EnvelopeWriter, encrypt_stream
 from privateshare.protocol.messages import Storage, StorageFile, StorageListing
+from privateshare.protocol.storage_paths import storage_path
 from privateshare.sdk.arguments import check_callback, check_flag, check_text
 from privateshare.sdk.concurrency.on_asyncio import run_work
 from privateshare.sdk.core import Core
@@ -58,7 +60,7 @@ def list_files(core: Core, storage_id: str, path: str, *, recursive: bool) -> Fl
 
 def upload(core: Core, storage_id: str, path: str, content: AsyncContent) -> Flow[str]:
     """Encrypt a file with this contract's key, store it and return its id. Protocol 11.3, 11.4."""
-    check_text("path", path, "the path of a file in the storage")
+    check_storage_path(path, "the path of a file in the storage")
     pieces, is_repeatable = pieces_of(content)
     public = core.configuration.private_key.public_key()
 
@@ -73,7 +75,7 @@ def upload(core: Core, storage_id: str, path: str, content: AsyncContent) -> Flo
 
 def download(core: Core, storage_id: str, path: str, to: Path | None, on_progress: OnProgress | None) -> Flow[File]:
     """Read a stored file and decrypt it with this contract's key. Protocol 11.3, 11.4."""
-    check_text("path", path, "the path of a file in the storage")
+    check_storage_path(path, "the path of a file in the storage")
     check_callback("on_progress", on_progress)
     receiver = FileReceiver(path.rsplit("/", 1)[-1], core.configuration.private_key, to, on_progress=on_progress)
     request = _request(core, "GET", storage_id, _file(path), receiver=receiver)
@@ -86,9 +88,22 @@ def download(core: Core, storage_id: str, path: str, to: Path | None, on_progres
 
 def delete(core: Core, storage_id: str, path: str) -> Flow[None]:
     """Delete a file, or for a path that ends in "/" a folder. Protocol 11.3."""
-    check_text("path", path, "the path of a file or folder in the storage")
+    check_storage_path(path, "the path of a file or folder in the storage")
     at = _folder(path) if path.endswith("/") else _file(path)
     yield from _call(core, "DELETE", storage_id, at)
+
+
+def check_storage_path(path: str, expected: str) -> None:
+    """Check a path by the rules of protocol 11.5. Raise ConfigurationError.
+
+    The platform could not: HTTP clients resolve the segments . and .. of an address before they send it, so that the
+    request would be for another file.
+    """
+    check_text("path", path, expected)
+    try:
+        storage_path(path)
+    except InvalidRequest as error:
+        raise ConfigurationError(error.message) from error
 
 
 async def _encrypted(pieces: AsyncIterator[bytes], key: RSAPublicKey) -> AsyncIterator[bytes]:
@@ -128,6 +143,6 @@ def _file(path: str) -> str:
 
 
 def _folder(path: str) -> str:
-    check_text("path", path, "the path of a folder in the storage")
+    check_storage_path(path, "the path of a folder in the storage")
     inner = path.strip("/")
     return f"/{inner}/" if inner else "/"

@@ -71,6 +71,7 @@ class AsyncAccountCalls(AsyncDrivenClient):
 
         Raises:
             NotFound: No person asked for this under a consent to this contract.
+            InvalidRequest: This is not the id of a consent.
 
         Protocol 16.3.
         """

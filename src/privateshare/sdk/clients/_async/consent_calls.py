@@ -131,6 +131,7 @@ class AsyncConsentCalls(AsyncDrivenClient):
             ConsentLinkInvalid: The link could not be started, was used before, or has expired.
             SourceNotConnected: The source could not be connected.
             ConsentPageFailed: The platform failed, or gives a reason that this version does not know.
+            UnexpectedReturn: The address has a parameter twice, or says neither that the person agreed nor otherwise.
             ConfigurationError: The callback is not an address of this machine, or its port is in use.
 
         Protocol 8.3.
@@ -259,7 +260,8 @@ class AsyncConsentCalls(AsyncDrivenClient):
             options: Options for several calls. Arguments of this call override them.
 
         Returns:
-            The address where you send the person, and the session that reads the account afterwards.
+            The address where you send the person, and the session that reads the account afterwards. Whether there is
+            such an account is checked only when the person opens it.
 
         Raises:
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.

@@ -117,11 +117,11 @@ class AsyncStorageCalls(AsyncDrivenClient):
 
         Args:
             storage_id: The id of the storage, as in `Storage.id`.
-            path: The folder.
+            path: The folder. As in all paths of a storage, no segment of it is "." or "..".
             recursive: Whether to list the files of its folders too.
 
         Returns:
-            The files. Sizes are in bytes, and dates in milliseconds since the epoch.
+            The files; none if there is no such folder. Sizes are in bytes, and dates in milliseconds since the epoch.
 
         Raises:
             NotFound: There is no such storage.
@@ -190,7 +190,7 @@ class AsyncStorageCalls(AsyncDrivenClient):
         return await self._drive(storage.download(self._core, storage_id, path, target, on_progress))
 
     async def delete_storage_files(self, storage_id: str, path: str) -> None:
-        """Delete a file of a storage, or for a path that ends in "/" a folder with everything in it.
+        """Delete a file of a storage, or for a path that ends in "/" a folder with everything in it, if there is one.
 
         Args:
             storage_id: The id of the storage, as in `Storage.id`.

@@ -72,6 +72,7 @@ class AccountCalls(DrivenClient):
 
         Raises:
             NotFound: No person asked for this under a consent to this contract.
+            InvalidRequest: This is not the id of a consent.
 
         Protocol 16.3.
         """
