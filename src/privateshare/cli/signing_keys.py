@@ -68,11 +68,7 @@ def rewrap(data: Data = None, as_json: AsJson = False) -> None:
         )
         return {
             "libraries": done.libraries,
-            "signing_keys": done.signing_keys,
-            "hint_keys": done.hint_keys,
-            "certificate_authorities": done.certificate_authorities,
-            "webhooks": done.webhooks,
-            "server_clients": done.server_clients,
+            **done.own_keys,
             "not_rewrapped": {str(id_): reason for id_, reason in done.failed.items()},
         }
 

@@ -7,6 +7,7 @@ either the old or the new value. So a platform may run meanwhile, and a rewrap t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, LargeBinary, Select, func, select, text, type_coerce, update
@@ -29,37 +30,64 @@ from privateshare.platform.keys.wrapping import HINT_KEY, KEY_ID_BYTES, SERVER_C
 from privateshare.platform.keystore.erasure_keys import ErasureKeys
 
 LIBRARIES_PER_TRANSACTION = 200
-# What the master key seals, by the name that operators read.
-SEALED_COLUMNS: Mapping[str, InstrumentedAttribute[bytes]] = {
-    "libraries": LibraryRow.wrapped_key,
-    "signing keys": SigningKeyRow.sealed_private_key,
-    "keys of hints": HintKeyRow.sealed_key,
-    "certificate authorities": CertificateAuthorityRow.sealed_private_key,
-    "webhooks": WebhookEndpointRow.sealed_secret,
-    "registrations at servers": ServerClientRow.sealed_client,
-}
 
 Progress = Callable[[int, int], None]
 """A function that receives the number of libraries done and the number of all that are to be rewrapped."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """Keys and secrets of the platform itself, which the master key seals.
+
+    Attributes:
+        name: What operators read.
+        sealed: The column of the sealed values.
+        owner: The column of what each value is bound to.
+        purpose: The purpose for which the values are sealed.
+    """
+
+    name: str
+    sealed: InstrumentedAttribute[bytes]
+    owner: InstrumentedAttribute[Any]
+    purpose: str
+
+
+OWN_KEYS = (
+    OwnKeys("signing_keys", SigningKeyRow.sealed_private_key, SigningKeyRow.kid, signing.PURPOSE),
+    OwnKeys("hint_keys", HintKeyRow.sealed_key, HintKeyRow.id, HINT_KEY),
+    OwnKeys(
+        "certificate_authorities",
+        CertificateAuthorityRow.sealed_private_key,
+        CertificateAuthorityRow.id,
+        certificates.PURPOSE,
+    ),
+    OwnKeys("webhooks", WebhookEndpointRow.sealed_secret, WebhookEndpointRow.id, WEBHOOK_SECRET),
+    OwnKeys("server_clients", ServerClientRow.sealed_client, ServerClientRow.id, SERVER_CLIENT),
+)
+
+
 @dataclass(slots=True)
 class Rewrapped:
-    """The result of a rewrap. `failed` are the libraries that still need their old master key, and why."""
+    """The result of a rewrap.
+
+    Attributes:
+        libraries: How many libraries were rewrapped.
+        own_keys: How many of the platform's own keys were, by their names.
+        failed: The libraries that still need their old master key, and why.
+    """
 
     libraries: int = 0
-    signing_keys: int = 0
-    hint_keys: int = 0
-    certificate_authorities: int = 0
-    webhooks: int = 0
-    server_clients: int = 0
+    own_keys: dict[str, int] = field(default_factory=dict)
     failed: dict[UUID, str] = field(default_factory=dict)
 
 
 async def rows_without_key(db: AsyncSession, master_key: MasterKey) -> dict[str, int]:
     """Count the rows that need a master key which is not listed, by what they are. The database may have no tables."""
     found: dict[str, int] = {}
-    for what, column in SEALED_COLUMNS.items():
+    for what, column in (
+        ("libraries", LibraryRow.wrapped_key),
+        *((keys.name.replace("_", " "), keys.sealed) for keys in OWN_KEYS),
+    ):
         if await db.scalar(text("SELECT to_regclass(:name)"), {"name": column.class_.__tablename__}) is None:
             continue
         count = await db.scalar(select(func.count()).where(_key_id_of(column).not_in(master_key.ids)))
@@ -87,7 +115,8 @@ async def rewrap(database: Database, master_key: MasterKey, erasure_keys: Erasur
     """
     result = Rewrapped()
     async with database.transaction() as db:
-        await _rewrap_own_keys(db, master_key, result)
+        for keys in OWN_KEYS:
+            result.own_keys[keys.name] = await _rewrap_own_keys(db, master_key, keys)
         total = await db.scalar(select(func.count()).where(_is_old(LibraryRow.wrapped_key, master_key))) or 0
     progress(0, total)
     # Servers that do not have the new key yet may create libraries meanwhile, so look again until nothing is left.
@@ -96,36 +125,15 @@ async def rewrap(database: Database, master_key: MasterKey, erasure_keys: Erasur
     return result
 
 
-async def _rewrap_own_keys(db: AsyncSession, master_key: MasterKey, result: Rewrapped) -> None:
-    """Rewrap the keys of the platform itself, of which there are few."""
-    old_keys = select(SigningKeyRow).where(_is_old(SigningKeyRow.sealed_private_key, master_key))
-    for key in await db.scalars(old_keys.with_for_update()):
-        pem = master_key.open(signing.PURPOSE, key.kid, key.sealed_private_key)
-        key.sealed_private_key = master_key.seal(signing.PURPOSE, key.kid, pem)
-        result.signing_keys += 1
-    for hints in await db.scalars(
-        select(HintKeyRow).where(_is_old(HintKeyRow.sealed_key, master_key)).with_for_update()
-    ):
-        hint_key = master_key.open(HINT_KEY, hints.id, hints.sealed_key)
-        hints.sealed_key = master_key.seal(HINT_KEY, hints.id, hint_key)
-        result.hint_keys += 1
-    old_authorities = select(CertificateAuthorityRow).where(
-        _is_old(CertificateAuthorityRow.sealed_private_key, master_key)
-    )
-    for authority in await db.scalars(old_authorities.with_for_update()):
-        pem = master_key.open(certificates.PURPOSE, authority.id, authority.sealed_private_key)
-        authority.sealed_private_key = master_key.seal(certificates.PURPOSE, authority.id, pem)
-        result.certificate_authorities += 1
-    old_webhooks = select(WebhookEndpointRow).where(_is_old(WebhookEndpointRow.sealed_secret, master_key))
-    for webhook in await db.scalars(old_webhooks.with_for_update()):
-        secret = master_key.open(WEBHOOK_SECRET, webhook.id, webhook.sealed_secret)
-        webhook.sealed_secret = master_key.seal(WEBHOOK_SECRET, webhook.id, secret)
-        result.webhooks += 1
-    old_clients = select(ServerClientRow).where(_is_old(ServerClientRow.sealed_client, master_key))
-    for client in await db.scalars(old_clients.with_for_update()):
-        secret = master_key.open(SERVER_CLIENT, client.id, client.sealed_client)
-        client.sealed_client = master_key.seal(SERVER_CLIENT, client.id, secret)
-        result.server_clients += 1
+async def _rewrap_own_keys(db: AsyncSession, master_key: MasterKey, keys: OwnKeys) -> int:
+    """Rewrap keys of the platform itself, of which there are few. Return how many were rewrapped."""
+    old = select(keys.sealed.class_).where(_is_old(keys.sealed, master_key)).with_for_update()
+    rows = list(await db.scalars(old))
+    for row in rows:
+        owner = getattr(row, keys.owner.key)
+        value = master_key.open(keys.purpose, owner, getattr(row, keys.sealed.key))
+        setattr(row, keys.sealed.key, master_key.seal(keys.purpose, owner, value))
+    return len(rows)
 
 
 async def _rewrap_libraries(
