@@ -22,8 +22,8 @@ def wrong_argument(name: str, expected: str, value: object, hint: str | None = N
     return ConfigurationError(f"{name} must be {expected}, not {_kind(value)}", hint=hint)
 
 
-def check_text(name: str, value: object, expected: str = "a text") -> None:
-    """Check that an argument is a text that is not blank."""
+def check_text(name: str, value: object, expected: str = "a string") -> None:
+    """Check that an argument is a string that is not blank."""
     if not isinstance(value, str) or not value.strip():
         raise wrong_argument(name, expected, value)
 
@@ -73,7 +73,7 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
-    """Check that an argument is one of some texts."""
+    """Check that an argument is one of some strings."""
     if not isinstance(value, str) or value not in choices:
         listed = " or ".join(repr(choice) for choice in choices)
         raise ConfigurationError(f"{name} must be {listed}")
@@ -123,5 +123,5 @@ def _kind(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, str) and not value.strip():
-        return "an empty text"
+        return "an empty string"
     return "a class" if isinstance(value, type) else type(value).__name__

@@ -301,7 +301,7 @@ def test_a_key_that_is_none_is_explained(platform: InMemoryPlatform, tmp_path: P
         (path, "its path"),
         ("contract.pem", "its path"),
         (None, "not None"),
-        ("", "an empty text"),
+        ("", "an empty string"),
         (7, "not int"),
         (key, "not _?RSAPrivateKey|not .*RSAPrivateKey"),
         (public.decode(), "not a public key"),

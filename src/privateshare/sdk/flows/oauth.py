@@ -74,7 +74,7 @@ def refresh(core: Core, token: UserAccessToken) -> Flow[UserAccessToken]:
 def check_page_request(callback: str, state: str | None) -> None:
     """Check what all calls have in common that send a person to a page. Raise ConfigurationError."""
     check_address("callback", callback)
-    optional(check_text, "state", state, "a text")
+    optional(check_text, "state", state)
 
 
 def page_url(core: Core, page: str, code: str, options: PageOptions, **more: str) -> str:

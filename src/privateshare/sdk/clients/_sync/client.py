@@ -119,7 +119,7 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
             The handle. Nothing is read or stored yet.
 
         Raises:
-            ConfigurationError: The client has no token store, or the key is not a text.
+            ConfigurationError: The client has no token store, or the key is not a string.
         """
-        check_text("key", key, "your own key of the user, as a text")
+        check_text("key", key, "your own key of the user, as a string")
         return users.User(key, self._driver.tokens.store())
