@@ -31,6 +31,35 @@ class Format(StrEnum):
     SQLITE = "sqlite"
 
 
+Into = Annotated[
+    Path,
+    typer.Option(
+        help="The folder for the files, of one person and contract. {user} in it stands for the profile's name. "
+        "Files that it already has are not read again.",
+        file_okay=False,
+    ),
+]
+TableFormat = Annotated[
+    Format,
+    typer.Option(help="json: files only. Others: also a table for each object type, in Parquet files or a database."),
+]
+Flat = Annotated[
+    bool, typer.Option("--flat", help="Write tables without nested data, with the columns that most analyses need.")
+]
+LastPeriod = Annotated[
+    str | None, typer.Option(help="Read the last period only: a number and h, d, m or y, such as 3m.")
+]
+OnlyTypes = Annotated[
+    list[str] | None,
+    typer.Option("--type", help="Read this object type only, such as playhistory; may be repeated."),
+]
+OnlySources = Annotated[list[str] | None, typer.Option(help="Read this source only, such as spotify; may be repeated.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Delete files of the folder that the platform no longer has.")]
+Timeout = Annotated[
+    float | None, typer.Option(help="The time limit for reading, in seconds. [default: no limit]", min=0)
+]
+
+
 def sources(as_json: AsJson = False, profile: ProfileName = "default") -> None:
     """List the sources that a person can connect for this contract."""
     from privateshare.cli.profiles import load_profile, open_client
@@ -69,39 +98,14 @@ def accounts(as_json: AsJson = False, profile: ProfileName = "default") -> None:
 
 
 def read(
-    into: Annotated[
-        Path,
-        typer.Option(
-            help="The folder for the files, of one person and contract. {user} in it stands for the profile's name. "
-            "Files that it already has are not read again.",
-            file_okay=False,
-        ),
-    ],
-    format: Annotated[
-        Format,
-        typer.Option(
-            help="json: files only. Others: also a table for each object type, in Parquet files or a database."
-        ),
-    ] = Format.JSON,
-    flat: Annotated[
-        bool, typer.Option("--flat", help="Write tables without nested data, with the columns that most analyses need.")
-    ] = False,
-    last: Annotated[
-        str | None, typer.Option(help="Read the last period only: a number and h, d, m or y, such as 3m.")
-    ] = None,
-    type_: Annotated[
-        list[str] | None,
-        typer.Option("--type", help="Read this object type only, such as playhistory; may be repeated."),
-    ] = None,
-    source: Annotated[
-        list[str] | None, typer.Option(help="Read this source only, such as spotify; may be repeated.")
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Delete files of the folder that the platform no longer has.")
-    ] = False,
-    timeout: Annotated[
-        float | None, typer.Option(help="The time limit for reading, in seconds. [default: no limit]", min=0)
-    ] = None,
+    into: Into,
+    format: TableFormat = Format.JSON,
+    flat: Flat = False,
+    last: LastPeriod = None,
+    type_: OnlyTypes = None,
+    source: OnlySources = None,
+    prune: Prune = False,
+    timeout: Timeout = None,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
