@@ -1,5 +1,6 @@
 """Garmin's export: the list of activities first, then the JSON files and the FIT files of the devices."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -7,6 +8,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.export_source import UploadedExport
 from privateshare.sources.failures import Broken, LeftOut, Reason, takes_too_much
+from privateshare.sources.garmin.connect_table import is_connect_table, listed_activities
 from privateshare.sources.garmin.monitoring import STRESS_FIELD, Monitoring, TooMuch
 from privateshare.sources.garmin.summaries import (
     RecordKind,
@@ -73,6 +75,8 @@ class GarminReader:
                 yield from self._of_fit(file)
             elif file.path.lower().endswith(TRACKS):
                 yield from self._of_track(file)
+            elif _begins_as_table(start):
+                yield from self._of_table(file)
             else:
                 for found in upload.records_of(file):
                     yield from self._of_record(found)
@@ -157,11 +161,30 @@ class GarminReader:
             self._left_out.read += own_id is None
             yield from objects_of(recording, self._account, own_id, has_activity=own_id is None)
 
+    def _of_table(self, file: UploadedFile) -> Iterator[Mapped]:
+        """Yield the activities of a table of the website, if it is one."""
+        try:
+            if not is_connect_table(file):
+                self._left_out.name_other_file(file.path)
+                return
+            for mapped in listed_activities(file, self._account):
+                if mapped is None:
+                    self._left_out.leave_out(UNREADABLE)
+                    continue
+                self._left_out.read += 1
+                yield mapped
+        except csv.Error:
+            self._left_out.name_damaged_file(file.path)
+
     def _of_track(self, file: UploadedFile) -> Iterator[Mapped]:
         for recording in recordings_of(file, self._left_out):
             own_id = self._activity_at.get((recording.start or 0) // 1000)
             self._left_out.read += own_id is None
             yield from objects_of(recording, self._account, own_id, has_activity=own_id is None)
+
+
+def _begins_as_table(start: bytes) -> bool:
+    return not start.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0").startswith((b"{", b"[", b"<"))
 
 
 def is_device_archive(path: str) -> bool:

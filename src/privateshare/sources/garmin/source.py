@@ -7,6 +7,7 @@ from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceTyp
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import ExportSource, Owned, UploadedExport
+from privateshare.sources.garmin.connect_table import CONNECT_TABLE
 from privateshare.sources.garmin.reading import GarminReader, is_device_archive
 from privateshare.sources.garmin.sample import sample_files
 from privateshare.sources.object_building import Mapped
@@ -35,10 +36,11 @@ class Garmin(ExportSource):
         samples=(Sample("default", "A watch owner", "A year of an invented person with a watch and a scale."),),
         brand=Brand("#0f5ea8"),
         upload=Upload(
-            accept=".zip,.json,.fit",
+            accept=".zip,.json,.fit,.csv",
             marks=(
                 FileMark(r'"(summarizedActivitiesExport|sleepStartTimestampGMT|wellnessStartTimeGmt|allDayStress)"'),
                 FileMark(path=r"(^|/)DI_CONNECT/|UploadedFiles_\d"),
+                FileMark(CONNECT_TABLE),
             ),
             instructions=(
                 "Sign in at garmin.com, open Account, “Account Management Center”, and “Export Your Data”.",

@@ -16,6 +16,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
 from privateshare.sources.garmin.source import Garmin
+from privateshare.sources.recognition import recognise
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
 MILLISECONDS = int(DAY.timestamp() * 1000)
@@ -278,3 +279,32 @@ def test_odd_values_are_counted_or_dropped(odd: object) -> None:
         for name in record:
             found = read({"a_summarizedActivities.json": listed(record | {name: odd}, ACTIVITY)})
             assert any(one["id"] == "999001" for one in found[ObjectType.ACTIVITY])
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (
+            "Activity Type,Date,Favorite,Title,Distance,Calories,Time,Avg HR,Max HR,Aerobic TE",
+            'Running,2026-03-04 07:01:22,false,"Leeds, running",5.02,"1,012",01:31:40.5,148,163,3.1',
+        ),
+        (
+            "Aktivitätstyp,Datum,Favorit,Titel,Distanz,Kalorien,Zeit,Ø HF,Maximale HF,Aerober TE",
+            '"Running","2026-03-04 07:01:22","false","Leeds, running","5,02","1.012","01:31:40,5","148","163","3,1"',
+        ),
+    ],
+    ids=["en", "de"],
+)
+def test_the_table_of_the_website_is_read_in_any_language(header: str, row: str) -> None:
+    """Distances have no unit. Rows without a date are counted."""
+    others = "Yoga,2026-03-05 18:00:00,true,Evening,--,--,55:00,--,--,--\nYoga,soon,true,Evening,--,--,55:00,--,--,--\n"
+    table = f"{header}\n{row}\n{others}".encode()
+    left_out = LeftOut()
+    run, yoga = read({"Activities.csv": table}, left_out)[ObjectType.ACTIVITY]
+    assert (run["title"], run["createddate"], run["duration"]) == ("Leeds, running", 1772607682000, 5_500_500)
+    assert (run["calories"], run["averageheartrate"], run["maxheartrate"], "distance" in run) == (1012, 148, 163, False)
+    assert (yoga["duration"], yoga.keys() & {"calories", "averageheartrate"}) == (3_300_000, set())
+    assert (left_out.read, left_out.count, left_out.unused) == (2, 1, {})
+    upload = Garmin.info.upload
+    assert upload is not None
+    assert recognise(io.BytesIO(table), {254: upload.marks}).files == {254: 1}
