@@ -45,7 +45,9 @@ def guessed_columns(file: UploadedFile, form: Form) -> TableColumns:
         found[Role.VALUED] = (dates[1],)
     found |= _amount_places(columns, amounts)
     rest = [place for place in range(width) if place not in dates and place not in amounts]
-    return TableColumns((), found | _other_places(columns, rest), always=_always_filled(columns))
+    either = {place for role in (Role.DEBIT, Role.CREDIT) for place in found.get(role, ())}
+    always = tuple(place for place in _always_filled(columns) if place not in either)
+    return TableColumns((), found | _other_places(columns, rest), always=always)
 
 
 def _always_filled(columns: _Cells) -> tuple[int, ...]:
@@ -90,6 +92,9 @@ def _amount_places(columns: _Cells, places: Sequence[int]) -> dict[Role, tuple[i
             moves = [_move(one, other) for one, other in pairs]
             if adds_up(moves, values[balance]):
                 return {Role.DEBIT: (debit,), Role.CREDIT: (credit,), Role.BALANCE: (balance,)}
+    for debit, credit in permutations(places, 2) if len(places) == 2 else ():
+        if _are_opposite(values[debit], values[credit]):
+            return {Role.DEBIT: (debit,), Role.CREDIT: (credit,)}
     for before, amount, after in permutations(places, 3):
         rows = zip(values[before], values[amount], values[after], strict=True)
         if all(one is not None and move is not None and one + move == other for one, move, other in rows):
@@ -98,6 +103,14 @@ def _amount_places(columns: _Cells, places: Sequence[int]) -> dict[Role, tuple[i
     if len(signed) == 1 and any(value is not None and value > 0 for value in values[signed[0]]):
         return {Role.AMOUNT: (signed[0],)}
     raise UnreadableStatement(Problem.COLUMNS_UNCLEAR)
+
+
+def _are_opposite(debits: Sequence[Decimal | None], credits_: Sequence[Decimal | None]) -> bool:
+    """Return whether each row has either an amount below zero in one column, or one above zero in the other."""
+    rows = list(zip(debits, credits_, strict=True))
+    return all((one is None) != (other is None) for one, other in rows) and all(
+        (one is None or one < 0) and (other is None or other > 0) for one, other in rows
+    )
 
 
 def _directions(columns: _Cells) -> list[int]:

@@ -41,7 +41,7 @@ _UPLOAD = Upload(
         # A message may contain words of these formats, but it does not begin like them.
         FileMark(r"\A[\s\ufeff]*((?i:OFXHEADER\b|<OFX>)|!Type:(Bank|CCard|Cash|Oth))|(?m:^:60[FM]:)"),
         FileMark(
-            r"(?s)\A[\s\ufeff]*<(\?xml\b|\?OFX\b|OFX>|Document\b|\w+:Document\b).*"
+            r"(?s)\A[\s\ufeff]*<(\?xml\b|\?OFX\b|OFX>|!--|Document\b|\w+:Document\b).*"
             r"(OFXHEADER|<OFX>|<(\w+:)?BkToCstmr|camt\.05[234])"
         ),
         FileMark(header_row(), _TABLES, is_weak=True, ignores_accents=True),

@@ -24,7 +24,8 @@ def segment_objects(account: SourceAccount, thing: JsonObject) -> Iterator[Mappe
     start, end = _times(thing, dict_of(thing.get("duration")))
     if isinstance(thing.get("visit"), dict):
         top = dict_of(thing["visit"].get("topCandidate"))
-        yield ObjectType.PLACE_VISIT, _visit(account, start, end, top.get("placeLocation"), top)
+        level = number_of(thing["visit"].get("hierarchyLevel"))
+        yield ObjectType.PLACE_VISIT, _visit(account, start, end, top.get("placeLocation"), top, int(level or 0))
     if isinstance(thing.get("activity"), dict):
         journey = thing["activity"]
         kind = text_of(dict_of(journey.get("topCandidate")).get("type"))
@@ -35,15 +36,20 @@ def segment_objects(account: SourceAccount, thing: JsonObject) -> Iterator[Mappe
         yield ObjectType.ROUTE, route(account, f"path_{start}", points, "")
 
 
-def visit_objects(account: SourceAccount, thing: JsonObject) -> Iterator[Mapped]:
+def visit_objects(account: SourceAccount, thing: JsonObject, level: int = 0) -> Iterator[Mapped]:
     """Yield a visit of a place, in the layout of Takeout.
+
+    Args:
+        account: The account.
+        thing: The visit.
+        level: 0, or more for a place within another that was visited at the same time, such as a shop in a mall.
 
     Raises:
         ValueError: It has no time or place.
     """
     start, end = _times(dict_of(thing.get("duration")), {})
     place = dict_of(thing.get("location"))
-    yield ObjectType.PLACE_VISIT, _visit(account, start, end, place, place)
+    yield ObjectType.PLACE_VISIT, _visit(account, start, end, place, place, level)
 
 
 def journey_objects(account: SourceAccount, thing: JsonObject) -> Iterator[Mapped]:
@@ -95,13 +101,13 @@ def day_of(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
 
 
-def _visit(account: SourceAccount, start: int, end: int, where: Any, place: JsonObject) -> JsonObject:
+def _visit(account: SourceAccount, start: int, end: int, where: Any, place: JsonObject, level: int) -> JsonObject:
     position = position_of(where)
     place_id = text_of(place.get("placeId")) or text_of(place.get("placeID"))
     if position is None and not place_id:
         raise ValueError("the visit has no place")
     return account.thing(
-        f"visit_{start}",
+        f"visit_{start}_{level}" if level else f"visit_{start}",
         start,
         enddate=end,
         name=text_of(place.get("name")),

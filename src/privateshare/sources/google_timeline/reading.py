@@ -16,8 +16,8 @@ from privateshare.sources.google_timeline.mapping import (
     visit_objects,
 )
 from privateshare.sources.google_timeline.places import moment_of, position_of
-from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import Mapped, SourceAccount
+from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.object_building import Mapped, SourceAccount, list_of
 from privateshare.sources.upload_records import UploadReader
 
 MAX_POINTS = 20_000  # A day with more positions becomes several routes.
@@ -28,6 +28,7 @@ UNREADABLE = Reason(
     Broken("The entries of the export have no times or places that can be read. Export your Timeline again."),
 )
 _SEGMENT_PARTS = ("visit", "activity", "timelinePath", "timelineMemory")
+MAX_LEVEL = 5
 _WRAPPERS = ("locations", "timelineObjects", "semanticSegments")
 
 
@@ -43,9 +44,9 @@ class TimelineReader:
         """Yield the objects of all files. Entries that cannot be read are counted."""
         upload = UploadReader(_role_of, self._left_out)
         for file in files:
-            for found in upload.records_of(file):
+            for thing, key, level in (one for found in upload.records_of(file) for one in _entries(found)):
                 try:
-                    mapped = list(self._objects_of(found.thing, found.key))
+                    mapped = list(self._objects_of(thing, key, level))
                 except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
                     self._left_out.leave_out(UNREADABLE)
                 else:
@@ -54,9 +55,9 @@ class TimelineReader:
             yield from self._end_of_day()
         upload.estimate()
 
-    def _objects_of(self, thing: JsonObject, key: str) -> Iterator[Mapped]:
+    def _objects_of(self, thing: JsonObject, key: str, level: int) -> Iterator[Mapped]:
         if key == "placeVisit":
-            yield from visit_objects(self._account, thing)
+            yield from visit_objects(self._account, thing, level)
         elif key == "activitySegment":
             yield from journey_objects(self._account, thing)
         elif _is_segment(thing):
@@ -82,6 +83,16 @@ class TimelineReader:
         if points:
             own_id = f"day_{self._day}" if self._part == 1 else f"day_{self._day}-{self._part}"
             yield ObjectType.ROUTE, route(self._account, own_id, points, "")
+
+
+def _entries(found: FoundRecord) -> Iterator[tuple[JsonObject, str, int]]:
+    """Yield an entry; of a visit in the layout of Takeout, also the visits of places within it, with their level."""
+    waiting = [(found.thing, 0)]
+    while waiting:
+        thing, level = waiting.pop()
+        yield thing, found.key, level
+        if found.key == "placeVisit" and level < MAX_LEVEL:
+            waiting += [(inner, level + 1) for inner in list_of(thing.get("childVisits")) if isinstance(inner, dict)]
 
 
 def _is_segment(thing: JsonObject) -> bool:

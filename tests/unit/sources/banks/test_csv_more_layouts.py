@@ -444,6 +444,15 @@ STATEMENTS = {
         "1987.50",
         {},
     ),
+    "Targobank, no header": (
+        "05.01.2026;Lastschrift BAECKEREI DE35;-12,50;;;;'DE67300209000000000001'\n"
+        "06.01.2026;Lastschrift VEREIN DE34;-7,50;;;;'DE67300209000000000001'\n"
+        "16.01.2026;Gutschrift WERK DE33;;1.000,00;;;'DE67300209000000000001'\n",
+        "utf-8",
+        3,
+        "980.00",
+        {},
+    ),
     "volksbank neu": (
         "Bezeichnung Auftragskonto;IBAN Auftragskonto;BIC Auftragskonto;Bankname Auftragskonto;Buchungstag;Valutadatum;Name Zahlungsbeteiligter;IBAN Zahlungsbeteiligter;BIC (SWIFT-Code) Zahlungsbeteiligter;Buchungstext;Verwendungszweck;Betrag;Waehrung;Saldo nach Buchung;Bemerkung;Kategorie;Steuerrelevant;Glaeubiger ID;Mandatsreferenz\n"
         "Girokonto;DE89370400440532013000;X;Volksbank;05.01.2026;05.01.2026;Bäckerei;DE02120300000000202051;X;Kartenzahlung;Brot;-12,50;EUR;987,50;;Sonstige;;;\n",

@@ -186,3 +186,25 @@ def test_unreadable_entries_are_counted() -> None:
         GoogleTimeline().identify(
             Connection(archive=io.BytesIO(zipped({"Settings.json": b'{"hasReportedLocations": true}'})))
         )
+
+
+def test_a_place_within_another_is_a_visit_of_its_own() -> None:
+    """Both begin at the same time. One that cannot be read is counted, and does not take the other with it."""
+    phone = [
+        TIMES
+        | {"visit": {"hierarchyLevel": level, "topCandidate": {"placeID": place, "placeLocation": "geo:48.1,11.5"}}}
+        for level, place in (("0", "Mall"), ("1", "Shop"))
+    ]
+    position = {"latitudeE7": 481000000, "longitudeE7": 115000000}
+    duration = {"startTimestamp": TIMES["startTime"], "endTimestamp": TIMES["endTime"]}
+    visit = {
+        "location": position | {"placeId": "Mall"},
+        "duration": duration,
+        "childVisits": [{"location": position | {"placeId": "Shop"}, "duration": duration}, {"location": {}}],
+    }
+    left_out = LeftOut()
+    of_phone = read(phone)[ObjectType.PLACE_VISIT]
+    of_takeout = read({"timelineObjects": [{"placeVisit": visit}]}, left_out)[ObjectType.PLACE_VISIT]
+    assert {one["id"]: one["placeid"] for one in of_phone} == {one["id"]: one["placeid"] for one in of_takeout}
+    assert sorted(one["placeid"] for one in of_phone) == ["Mall", "Shop"]
+    assert (len({one["id"] for one in of_phone}), left_out.count) == (2, 1)
