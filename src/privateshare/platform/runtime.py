@@ -106,13 +106,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
 
     To serve, the blob store must work and belong to this database; a command may be there to repair that.
     """
-    pooler = settings.database_pooler_url
-    database = Database(
-        pooler.get_secret_value() if pooler else database_url,
-        settings.database_pool_size,
-        has_pooler=pooler is not None,
-        slow_statement_ms=settings.slow_statement_ms,
-    )
+    database = _open_database(settings, database_url)
     admission = create_admission(settings.database_pool_size)
     metrics = Metrics(admission)
     replica = settings.database_replica_url
@@ -131,32 +125,42 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
             erasure_keys = await _open_erasure_keys(settings, db)
         async with queue.open_async(), _keeping_keys_current(settings, database, master_key, signer):
             yield Platform(
-                settings,
-                SecretStr(database_url),
-                database,
-                reports,
-                CallLookup(database),
-                SessionWatch(database),
-                open_blobs(settings.blob_address()),
-                blob_owner,
-                master_key,
-                erasure_keys,
-                signer,
-                hints,
-                ReadLog(database, signer),
-                UsageCounts(database),
-                queue,
-                RateLimits(settings, CallCounts(database).add, master_key.derive("call counts")),
-                metrics,
-                archive_readers,
-                admission,
-                Sources(settings.fhir_servers, settings.sources),
-                _open_journals(settings, erasure_keys),
+                settings=settings,
+                database_url=SecretStr(database_url),
+                database=database,
+                reports=reports,
+                call_lookup=CallLookup(database),
+                session_watch=SessionWatch(database),
+                blobs=open_blobs(settings.blob_address()),
+                blob_owner=blob_owner,
+                master_key=master_key,
+                erasure_keys=erasure_keys,
+                signer=signer,
+                hints=hints,
+                read_log=ReadLog(database, signer),
+                usage=UsageCounts(database),
+                queue=queue,
+                limits=RateLimits(settings, CallCounts(database).add, master_key.derive("call counts")),
+                metrics=metrics,
+                archive_readers=archive_readers,
+                admission=admission,
+                sources=Sources(settings.fhir_servers, settings.sources),
+                journals=_open_journals(settings, erasure_keys),
             )
     finally:
         archive_readers.close()
         await reports.close()
         await database.close()
+
+
+def _open_database(settings: Settings, database_url: str) -> Database:
+    pooler = settings.database_pooler_url
+    return Database(
+        pooler.get_secret_value() if pooler else database_url,
+        settings.database_pool_size,
+        has_pooler=pooler is not None,
+        slow_statement_ms=settings.slow_statement_ms,
+    )
 
 
 def _open_journals(settings: Settings, erasure_keys: ErasureKeys) -> Journals:
