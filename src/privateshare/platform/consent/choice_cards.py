@@ -305,9 +305,7 @@ def _count(words: Translator, holding: Holding | None) -> str:
 def _years(words: Translator, first: datetime | None, last: datetime | None) -> str:
     if first is None or last is None:
         return ""
-    if first.year == last.year:
-        return words.year(first)
-    return words.say(N_("%(first)s to %(last)s"), first=words.year(first), last=words.year(last))
+    return words.span(words.year(first), words.year(last))
 
 
 def _examples(words: Translator, holding: Holding | None) -> list[Example]:

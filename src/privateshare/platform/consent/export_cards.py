@@ -277,15 +277,13 @@ def period(words: Translator, kinds: Sequence[CountedObjects]) -> str:
     last = max((kind.last for kind in kinds if kind.last is not None), default=None)
     if first is None or last is None:
         return ""
-    begin, end = words.date(_moment(first)), words.date(_moment(last))
-    return begin if begin == end else words.say(N_("%(first)s to %(last)s"), first=begin, last=end)
+    return words.span(words.date(_moment(first)), words.date(_moment(last)))
 
 
 def _years(words: Translator, kind: CountedObjects) -> str:
     if kind.first is None or kind.last is None:
         return ""
-    first, last = words.year(_moment(kind.first)), words.year(_moment(kind.last))
-    return first if first == last else f"{first}–{last}"
+    return words.span(words.year(_moment(kind.first)), words.year(_moment(kind.last)))
 
 
 def _moment(milliseconds: int) -> datetime:

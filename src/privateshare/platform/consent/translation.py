@@ -236,6 +236,10 @@ class Translator:
         )
         return self._formatted(day + self.comma + f"{time} UTC")
 
+    def span(self, first: str, last: str) -> str:
+        """Say from which day, month or year to which, such as 2019 to 2021; only one if they are the same."""
+        return first if first == last else self.say(N_("%(first)s to %(last)s"), first=first, last=last)
+
     def size(self, number: int) -> str:
         """Format a number of bytes, such as 31 kB, 200 MB or 1.5 GB."""
         amount, unit = round(number / GIGABYTE, 1), "digital-gigabyte"

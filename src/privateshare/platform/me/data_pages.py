@@ -107,8 +107,7 @@ def _kind_card(visitor: Visitor, object_type: int, counts: Sequence[KindCount]) 
     months = sorted({count.month for count in counts if count.month})
     dates = ""
     if months:
-        first, last = words.month(months[0]), words.month(months[-1])
-        dates = first if first == last else words.say(N_("%(first)s to %(last)s"), first=first, last=last)
+        dates = words.span(words.month(months[0]), words.month(months[-1]))
     number = sum(count.objects for count in counts)
     by_month = sorted(_months(counts).items(), reverse=True)
     named = [(_month_name(visitor, month), words.number(count)) for month, count in by_month]

@@ -104,7 +104,7 @@ def test_a_card_says_what_is_in_the_file() -> None:
     (card,) = export_cards(WORDS, {}, [ready(ANN)], NOBODY, NOW)
     assert (card.owner, card.total, card.file) == ("Ann", "1,200 entries", "books.csv")
     assert card.period == "November 14, 2023 to May 28, 2026"
-    assert [(kind.name, kind.count, kind.dates) for kind in card.kinds] == [("Books you read", "1,200", "2023–2026")]
+    assert [(kind.name, kind.count, kind.dates) for kind in card.kinds] == [("Books you read", "1,200", "2023 to 2026")]
     assert not card.warning
 
 
