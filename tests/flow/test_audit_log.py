@@ -316,7 +316,7 @@ async def test_reads_of_one_consent_are_one_entry(log: Log) -> None:
 
 async def test_a_flood_of_reads_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """While nothing can be written, at most so many consents are counted, and further reads are refused."""
-    monkeypatch.setattr("privateshare.platform.audit.reads.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("privateshare.platform.audit.reads.LONGEST_WAIT_SECONDS", 0.05)
     monkeypatch.setattr("privateshare.platform.db.engine.POOL_TIMEOUT_SECONDS", 0.5)
     database = Database("postgresql://nobody@127.0.0.1:1/none", 2)
     reads = ReadLog(database, Signer("x", generate_private_key(65537, 2048)), max_consents=3)

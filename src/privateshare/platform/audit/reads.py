@@ -28,7 +28,7 @@ from privateshare.platform.keys.signing import Signer
 WRITE_SECONDS = 1.0
 APPEND_SECONDS = 5.0
 MAX_CONSENTS = 10_000  # Counted at once in one process, of about 1 KB each.
-PATIENCE_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 5.0
 FAILURES = (SQLAlchemyError, DriverError, OSError)
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class ReadLog:
     async def _wait_for_space(self) -> None:
         self._full.set()
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self._written:
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS), self._written:
                 await self._written.wait()
         except TimeoutError as error:
             raise Unavailable("The audit log cannot take this read. Try again later", retry_after=1) from error

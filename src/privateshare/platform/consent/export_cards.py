@@ -20,7 +20,7 @@ from privateshare.sources.contract import Identity, Source
 from privateshare.sources.object_counts import CountedObjects
 
 ADD, ANOTHER, DROP = "add", "another", "drop"
-REFRESH_SECONDS = 1  # The next page comes when all is read, or PATIENCE_SECONDS later (`export_reading.py`).
+REFRESH_SECONDS = 1  # The next page comes when all is read, or LONGEST_WAIT_SECONDS later (`export_reading.py`).
 REMOVES = N_(
     "If the file is newer than what is here, entries of these kinds that it does not have are removed here too: "
     "%(kinds)s."

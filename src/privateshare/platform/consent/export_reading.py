@@ -41,7 +41,7 @@ from privateshare.sources.failures import our_fault
 
 REPORT_SECONDS = 2.0
 # Most files are read within this time, so that the person sees no page between.
-PATIENCE_SECONDS, POLL_SECONDS = 1.5, 0.1
+LONGEST_WAIT_SECONDS, POLL_SECONDS = 1.5, 0.1
 MISSING = N_("These sources do not exist on this platform. Their data stays in your file: %(sources)s")
 
 log = structlog.get_logger()
@@ -294,7 +294,7 @@ async def add_wanted(
 
 async def exports_read_by_now(waiting: WaitingExports) -> Sequence[WaitingExport]:
     """Return the exports, after a moment if some are still being read."""
-    give_up, admitted = monotonic() + PATIENCE_SECONDS, current_request()
+    give_up, admitted = monotonic() + LONGEST_WAIT_SECONDS, current_request()
     async with place_given_up():
         while True:
             exports = await waiting.all()

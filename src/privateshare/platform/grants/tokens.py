@@ -26,7 +26,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.keys.hints import LibraryHints, SecretKind
 from privateshare.platform.keys.secrets import hash_secret
-from privateshare.platform.operating.fair_queue import PATIENCE_SECONDS
+from privateshare.platform.operating.fair_queue import CLIENT_TIMEOUT_SECONDS
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import pkce
 
@@ -34,7 +34,7 @@ ROTATION_GRACE = timedelta(seconds=60)
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 ADVICE = "Ask the person for consent again, and replace the stored tokens with each new pair"
 # All token pairs for one refresh token are issued within this time: its grace, and the wait for a place.
-MAX_REFRESH_DURATION = ROTATION_GRACE + timedelta(seconds=PATIENCE_SECONDS)
+MAX_REFRESH_DURATION = ROTATION_GRACE + timedelta(seconds=CLIENT_TIMEOUT_SECONDS)
 
 
 class TokenChanged(Unavailable):

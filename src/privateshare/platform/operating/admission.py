@@ -23,7 +23,7 @@ MAX_CONCURRENT_POLLS = 2
 
 def _polls() -> FairQueue:
     """Make the places for small queries whether something changed, for which a page waits."""
-    return FairQueue(MAX_CONCURRENT_POLLS, patience_seconds=math.inf, overload_wait_seconds=math.inf)
+    return FairQueue(MAX_CONCURRENT_POLLS, client_timeout_seconds=math.inf, overload_wait_seconds=math.inf)
 
 
 @dataclass(frozen=True, slots=True)

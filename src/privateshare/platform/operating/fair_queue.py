@@ -21,7 +21,7 @@ from time import monotonic
 from privateshare.errors import TooManyRequests
 from privateshare.platform.operating.load import Load
 
-PATIENCE_SECONDS = 60.0  # Clients are assumed to wait this long for a response.
+CLIENT_TIMEOUT_SECONDS = 60.0  # Clients are assumed to wait this long for a response.
 MAX_WAIT_IN_OVERLOAD_SECONDS = 1.0
 MAX_WAITING = 20_000  # A waiting request uses about 35 KB of memory. The limit is for all callers together.
 MEASURED_REQUESTS = 512
@@ -39,7 +39,7 @@ class FairQueue:
 
     Args:
         places: How many requests have a place at the same time.
-        patience_seconds: A request that would wait longer is refused.
+        client_timeout_seconds: A request that would wait longer is refused.
         overload_wait_seconds: The same while more requests arrive than can be served.
         max_waiting: How many requests of all callers may wait.
         clock: Returns the time in seconds.
@@ -49,13 +49,13 @@ class FairQueue:
         self,
         places: int,
         *,
-        patience_seconds: float = PATIENCE_SECONDS,
+        client_timeout_seconds: float = CLIENT_TIMEOUT_SECONDS,
         overload_wait_seconds: float = MAX_WAIT_IN_OVERLOAD_SECONDS,
         max_waiting: int = MAX_WAITING,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._free, self._share = places, max(1, places // 2)
-        self._patience, self._overload_wait = patience_seconds, overload_wait_seconds
+        self._client_timeout, self._overload_wait = client_timeout_seconds, overload_wait_seconds
         self._max_waiting, self._clock = max_waiting, clock
         self._held: Counter[Hashable] = Counter()
         self._queues: OrderedDict[Hashable, _CallerQueue] = OrderedDict()  # The caller whose turn is next comes first.
@@ -179,7 +179,7 @@ class FairQueue:
 
         If only all queues together are too long, the last request of the longest queue is refused instead.
         """
-        if queue.seconds(now) > self._patience:
+        if queue.seconds(now) > self._client_timeout:
             raise self._refusal(queue, now)
         queue.note_arrival()
         if self.waiting < self._room():
@@ -210,7 +210,7 @@ class FairQueue:
     def _refusal(self, queue: "_CallerQueue", now: float) -> TooManyRequests:
         if self._load.is_overloaded:
             return self._overload_refusal(now)
-        wait = queue.retries.next_wait(now, len(queue.waiting), queue.rate(now) or 1.0, self._patience / 2)
+        wait = queue.retries.next_wait(now, len(queue.waiting), queue.rate(now) or 1.0, self._client_timeout / 2)
         return self._refuse("More requests wait than can be answered in time", wait)
 
     def _overload_refusal(self, now: float) -> TooManyRequests:
@@ -292,6 +292,6 @@ class _CallerQueue:
         """Return the requests served per second, by the best recent sample, or by all requests if there is none."""
         oldest = now - SAMPLE_SECONDS * MAX_SAMPLES
         rates = [rate for ended, rate in self._samples if ended >= oldest]
-        if rates or now - self._began < PATIENCE_SECONDS:
+        if rates or now - self._began < CLIENT_TIMEOUT_SECONDS:
             return max(rates, default=None)
         return max(len(self._served) - 1, 1) / (now - self._served[0])

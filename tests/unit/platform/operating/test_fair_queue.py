@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privateshare.errors import TooManyRequests
-from privateshare.platform.operating.fair_queue import PATIENCE_SECONDS, FairQueue, Turn
+from privateshare.platform.operating.fair_queue import CLIENT_TIMEOUT_SECONDS, FairQueue, Turn
 
 
 @dataclass
@@ -150,7 +150,7 @@ async def test_a_stalled_queue_rejects_soon() -> None:
     queue, clock = FairQueue(1, clock=(clock := Clock())), clock
     for _ in range(100):
         queue.join("a")
-    clock.now = PATIENCE_SECONDS
+    clock.now = CLIENT_TIMEOUT_SECONDS
     with pytest.raises(TooManyRequests):
         queue.join("a")
     assert queue.join("b") is not None

@@ -17,7 +17,7 @@ from privateshare.platform.http.requests import platform_of
 from privateshare.platform.operating.admission import current_request, place_given_up
 
 # Most first syncs end within this time, so that the person sees no page between.
-PATIENCE_SECONDS, POLL_SECONDS = 1.5, 0.1
+LONGEST_WAIT_SECONDS, POLL_SECONDS = 1.5, 0.1
 RENEWAL_SECONDS = 2
 
 router = APIRouter(route_class=PageRoute)
@@ -26,7 +26,7 @@ router = APIRouter(route_class=PageRoute)
 @router.get("/journey/{tag}/preview")
 async def show_preview(request: Request) -> Response:
     """Wait a moment for the first sync; then go on to the consent page, or show that it takes longer."""
-    give_up = monotonic() + PATIENCE_SECONDS
+    give_up = monotonic() + LONGEST_WAIT_SECONDS
     admitted = current_request()
     async with place_given_up():
         while True:
