@@ -21,7 +21,7 @@ MAX_KIND_CHARACTERS = 100
 MAX_FILE_NAME_CHARACTERS = 100
 THE_FILE = "The file"  # Stands for the name if the upload is a single file.
 MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600
-MAX_TEXT_CHARACTERS = 1000  # Of a text for a person, before its placeholders are filled.
+MAX_TEXT_CHARACTERS = 1000  # This limits a text for a person before its placeholders are filled.
 _PLACEHOLDER = re.compile(r"%\([a-z_0-9]+\)[sd]|%%")
 
 

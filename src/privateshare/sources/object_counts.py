@@ -11,7 +11,7 @@ from privateshare.sources.contract import EncodedObjects
 from privateshare.sources.entries import Entry
 from privateshare.sources.frames import EntryPage
 
-MAX_KNOWN_IDS = 200_000  # Of each object type; their hashes take about 12 MB.
+MAX_KNOWN_IDS = 200_000  # The hashes of so many ids of an object type take about 12 MB.
 
 
 @dataclass(slots=True)

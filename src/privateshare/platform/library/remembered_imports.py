@@ -27,7 +27,7 @@ from privateshare.version import VERSION
 
 IMPORTS = "imports"
 MAX_EXPORTS = 20
-MAX_PAGES = 20_000  # Of about 1,000 objects each.
+MAX_PAGES = 20_000  # Each has about 1,000 objects.
 
 log = structlog.get_logger()
 

@@ -36,7 +36,7 @@ from privateshare.platform.me.visitor import MyForm, MyPage, Visitor, check_toke
 from privateshare.platform.person.browsers import find_browsers, proving_browsers
 
 REFRESH_SECONDS = 2
-TOLD_FOR = timedelta(hours=1)  # So long the page says how a move ended.
+RESULT_SHOWN_FOR = timedelta(hours=1)  # The page says for this long how a move ended.
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 log = structlog.get_logger()
@@ -125,7 +125,7 @@ async def _is_merging(visitor: Visitor, other_id: UUID) -> bool:
 
 async def _last_merge(visitor: Visitor) -> MergeRow | None:
     """Find the move that is under way, or that has just ended."""
-    recent = MergeRow.finished_at.is_(None) | (MergeRow.finished_at > visitor.now - TOLD_FOR)
+    recent = MergeRow.finished_at.is_(None) | (MergeRow.finished_at > visitor.now - RESULT_SHOWN_FOR)
     query = select(MergeRow).where(MergeRow.library_id == visitor.library.id, recent)
     return await visitor.db.scalar(query.order_by(MergeRow.created_at.desc()).limit(1))
 

@@ -14,7 +14,7 @@ from privateshare.sources.object_building import (
     text_of,
 )
 
-PREFIX_OF_USERS = "user-"  # Of ids at ChatGPT.
+PREFIX_OF_USERS = "user-"  # ChatGPT's ids of users begin with it.
 USER, ASSISTANT = "user", "assistant"
 _ROLES = {"user": USER, "human": USER, "assistant": ASSISTANT}
 

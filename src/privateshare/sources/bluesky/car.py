@@ -13,7 +13,7 @@ DAG_CBOR = 0x71
 SHA_256 = 0x12
 MARK_BITS = 21
 BYTE_ORDER_MARK = 0x6F | 0x3B << 7 | 0x3F << 14  # EF BB BF, as the lowest digits of a number.
-MAX_DEPTH = 64  # Of the lists and maps in a block.
+MAX_DEPTH = 64  # Lists and maps in a block may be nested so deeply.
 
 
 class NotACar(Exception):

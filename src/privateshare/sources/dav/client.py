@@ -32,7 +32,7 @@ CALDAV, CARDDAV = "urn:ietf:params:xml:ns:caldav", "urn:ietf:params:xml:ns:cardd
 MULTI_STATUS = 207
 REDIRECTS = (301, 302, 307, 308)
 MAX_REDIRECTS = 3
-MAX_OF_ONE = 100  # Of a request about one address.
+MAX_RESOURCES_OF_ADDRESS = 100  # A response about one address may list others too.
 UNAVAILABLE = (429, 502, 503, 504)
 FORBIDDEN = (401, 403)
 
@@ -85,7 +85,7 @@ class DavClient:
             with self._sent(method, address, body, depth) as response:
                 if response.status_code == MULTI_STATUS:
                     pieces = response.iter_bytes(PIECE_BYTES)
-                    return list(read_resources(pieces, address, MAX_RESOURCES if depth else MAX_OF_ONE))
+                    return list(read_resources(pieces, address, MAX_RESOURCES if depth else MAX_RESOURCES_OF_ADDRESS))
                 if response.status_code not in REDIRECTS:
                     raise NotDav
             address = self._checked(joined(address, response.headers.get("location", "")))

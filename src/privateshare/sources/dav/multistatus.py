@@ -14,8 +14,8 @@ MAX_RESOURCES = 100_000
 MAX_ELEMENTS = 2_000_000
 MAX_DEPTH = 20
 MAX_NAME_CHARACTERS = 300
-MAX_PROPERTIES = 100  # Of one resource.
-MAX_GROUPS = 20  # Of properties of one resource: those that exist, those that do not, and so on.
+MAX_PROPERTIES_OF_RESOURCE = 100
+MAX_GROUPS_OF_RESOURCE = 20  # Its properties are in groups: those that exist, those that do not, and so on.
 MAX_ADDRESS_CHARACTERS = 20_000
 MAX_TEXT_CHARACTERS = 8_000_000  # An event or contact may have pictures in it.
 MAX_TOKEN_BYTES = 256 * 1024  # The parser looks at a tag from its start again whenever a piece of it arrives.
@@ -140,7 +140,7 @@ class _Reader:
             self._is_prop = path[1:] == _PATH_OF_PROPERTIES
         elif depth >= _IN_PROP and self._is_prop:
             self._found.setdefault(name, "")
-            if len(self._found) > MAX_PROPERTIES:
+            if len(self._found) > MAX_PROPERTIES_OF_RESOURCE:
                 raise NotDav
         self._text, self._length = [], 0
         self.parser.CharacterDataHandler = self._characters if depth >= _IN_RESPONSE else None
@@ -159,7 +159,7 @@ class _Reader:
         if name == _PROPSTAT and path[1:] == _PATH_OF_RESPONSE:
             if " 200" in (self._status or " 200"):
                 self._groups.append((self._found, self._addresses))
-            if len(self._groups) > MAX_GROUPS:
+            if len(self._groups) > MAX_GROUPS_OF_RESOURCE:
                 raise NotDav
             self._status, self._found, self._addresses = "", {}, {}
         elif name == _RESPONSE and len(path) == 1:

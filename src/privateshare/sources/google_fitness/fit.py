@@ -18,7 +18,7 @@ from privateshare.sources.upload_records import START_BYTES, UploadReader
 from privateshare.sources.wearables.records import UNREADABLE, day_at, positive, whole
 from privateshare.sources.workouts.recording import sport_name
 
-NANOSECONDS = 1_000_000  # In a millisecond.
+NANOSECONDS_PER_MILLISECOND = 1_000_000
 MAX_DIGITS = 19
 WEIGHT = "com.google.weight"
 UNREADABLE_ERRORS = (ValueError, TypeError, AttributeError, OverflowError)
@@ -78,7 +78,7 @@ class FitReader:
         kilograms = number_of(value.get("fpVal"))
         if kilograms is None:
             raise ValueError("a weighing without a time or a weight")
-        return body_composition(self._account, nanoseconds // NANOSECONDS, kilograms, {})
+        return body_composition(self._account, nanoseconds // NANOSECONDS_PER_MILLISECOND, kilograms, {})
 
     def _sleep(self, thing: JsonObject) -> Mapped:
         start, end = _moment(thing.get("startTime")), _moment(thing.get("endTime"))

@@ -21,7 +21,7 @@ MINUTE = 60
 KILOMETRES_PER_MILLIMETRE = 1e-6
 MAX_HEART_RATE = 300
 MAX_NIGHTS = MAX_EXERCISES = 100_000
-ROUNDING = 0.1  # Of kilograms.
+ROUNDING_KILOGRAMS = 0.1
 _UNREADABLE_ERRORS = (ValueError, KeyError, OverflowError)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _MIDNIGHT = re.compile(r"T(?:00|12):00:00(?:\.0*)?Z?$")  # A value of a whole day has no other time.
@@ -96,7 +96,7 @@ class FitbitTables:
 
     def has_weighing(self, day: str, kilograms: float) -> bool:
         """Return whether the tables have this weighing, which files write in pounds."""
-        return any(abs(kilograms - other) <= ROUNDING for other in self._weighings.get(day, ()))
+        return any(abs(kilograms - other) <= ROUNDING_KILOGRAMS for other in self._weighings.get(day, ()))
 
     def _look_ahead(self, file: UploadedFile) -> None:
         """Take what the rows of other files need: how long stages lasted, and where the person was."""

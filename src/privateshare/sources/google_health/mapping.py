@@ -15,7 +15,7 @@ from privateshare.sources.object_building import JsonObject, SourceAccount, dict
 from privateshare.sources.workouts.recording import sport_name
 
 KILOMETRES_PER_MILLIMETRE, METRES_PER_MILLIMETRE = 0.000001, 0.001
-KILOMETRES_PER_HOUR = 0.0036  # Of a millimetre per second.
+KMH_PER_MILLIMETRE_PER_SECOND = 0.0036
 KILOGRAMS_PER_GRAM = 0.001
 MINUTE = 60
 MAX_OFFSET_SECONDS = 18 * 3600
@@ -54,7 +54,7 @@ def exercise(point: JsonObject, account: SourceAccount) -> JsonObject:
         distance=positive_of(measured.get("distanceMillimeters"), KILOMETRES_PER_MILLIMETRE),
         calories=positive_of(measured.get("caloriesKcal")),
         steps=whole_of(measured.get("steps")),
-        speed=positive_of(measured.get("averageSpeedMillimetersPerSecond"), KILOMETRES_PER_HOUR),
+        speed=positive_of(measured.get("averageSpeedMillimetersPerSecond"), KMH_PER_MILLIMETRE_PER_SECOND),
         averageheartrate=positive_of(measured.get("averageHeartRateBeatsPerMinute")),
         elevationgain=positive_of(measured.get("elevationGainMillimeters"), METRES_PER_MILLIMETRE),
     )

@@ -21,7 +21,7 @@ from privateshare.sources.object_building import dict_of, list_of, text_of
 from privateshare.sources.upload_records import read_records
 
 MAX_ADDRESS_CHARACTERS = 500
-MAX_LEVELS = 10  # Of organizations that belong to others.
+MAX_ORGANIZATION_LEVELS = 10  # An organization may belong to another, and that to a third.
 MAX_ALIASES = 10
 FHIR_REST = "hl7-fhir-rest"
 OLDEST_VERSION = 3
@@ -232,7 +232,7 @@ def _endpoints_of(
 ) -> list[_Endpoint]:
     """Return the endpoints of an organization, or of the one that it is part of."""
     current: _Organization | None = organization
-    for _ in range(MAX_LEVELS):
+    for _ in range(MAX_ORGANIZATION_LEVELS):
         if current is None:
             break
         own = [one for reference in current.endpoints if (one := _found(endpoints, reference)) is not None]

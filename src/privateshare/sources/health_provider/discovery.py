@@ -20,8 +20,8 @@ from privateshare.sources.web import ServerReach, is_safe, open_client, read_obj
 
 COMMON_PATHS = ("fhir", "fhir/r4", "r4", "api/fhir/r4", "api/FHIR/R4", "baseR4")
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024  # Capability statements of all resource types have some megabytes.
-MAX_RESPONSE_SECONDS = 15  # A person waits for each of the responses,
-MAX_SECONDS = 40  # and for all of them.
+MAX_RESPONSE_SECONDS = 15  # A person waits for each response.
+MAX_DISCOVERY_SECONDS = 40  # They wait for all responses together.
 UNAVAILABLE_STATUSES = (429, 502, 503, 504)
 OLDEST_VERSION = 3
 # What is kept of a server for an hour. Others than servers with health records could fill the memory with it.
@@ -83,7 +83,7 @@ def find_server(servers: TypedServers, typed: str) -> SmartServer:
         Broken: There is no such server, or people cannot sign in there. The text says what is wrong.
         TryLater: It does not respond.
     """
-    deadline = time.monotonic() + MAX_SECONDS
+    deadline = time.monotonic() + MAX_DISCOVERY_SECONDS
     problem: Broken | None = None
     for base in _candidates(servers.address(typed)):
         if time.monotonic() > deadline:

@@ -20,11 +20,11 @@ TLS_PORT = 993
 TIMEOUT_SECONDS = 60  # Applies between two parts of a response.
 CONNECT_SECONDS = 10
 SIGN_IN_SECONDS = 30  # A person waits for it. It applies from the connection to the response to the password.
-REQUEST_SECONDS = 900  # So long the longest response to one request may take.
+REQUEST_SECONDS = 900  # The longest response to one request may take this long.
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # What is beyond is attachments, of which only the size is kept.
 MAX_FOLDERS = 2000
 MESSAGES_PER_REQUEST = 50
-BYTES_PER_REQUEST = 16 * 1024 * 1024  # Of messages: the client keeps a whole response in memory.
+BYTES_PER_REQUEST = 16 * 1024 * 1024  # The client keeps a whole response in memory, with the messages in it.
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 _LISTED = re.compile(rb'^\((?P<flags>[^)]*)\) (?P<delimiter>"(?:[^"\\]|\\.)"|NIL) (?P<name>.*)$', re.DOTALL)

@@ -13,7 +13,7 @@ from privateshare.sources.html_text import text_of_html
 from privateshare.sources.mail_file.headers import Headers, decoded_words
 
 MAX_HEADER_BYTES = 256 * 1024
-MAX_TEXT_BYTES = 1024 * 1024  # Of all text parts together, as they are encoded.
+MAX_TEXT_BYTES = 1024 * 1024  # This limits all text parts together, as they are encoded.
 MAX_DEPTH = 50
 MAX_ATTACHMENTS = 500
 BASE64, QUOTED_PRINTABLE = "base64", "quoted-printable"

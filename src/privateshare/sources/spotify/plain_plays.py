@@ -33,7 +33,7 @@ from privateshare.sources.spotify.mapping import (
     stable_id,
 )
 
-MAX_CACHED = 16_384  # Of each kind: people listen to the same tracks many times.
+MAX_CACHED = 16_384  # People listen to the same tracks many times.
 MAX_CACHED_DAYS = 50_000  # More than a hundred years.
 _USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _START_OF_DAY = "T00:00:00Z"

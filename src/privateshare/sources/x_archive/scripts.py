@@ -13,7 +13,7 @@ from privateshare.sources.text_files import encoding_of
 
 START_BYTES = 4096
 SKIPPED_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".mp4", ".mov", ".svg", ".woff2", ".css"})
-PROGRAM_FOLDERS = frozenset({"assets", "lib", "font", "img", "css"})  # Of the page that shows the archive.
+PROGRAM_FOLDERS = frozenset({"assets", "lib", "font", "img", "css"})  # These belong to the page that shows the archive.
 _ASSIGNMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:var\s+)?[A-Za-z_$][\w.$\[\]\"']*\s*=\s*(?=[\[{])")
 
 
