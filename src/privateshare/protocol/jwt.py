@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -21,6 +22,8 @@ ALGORITHM = "PS512"
 MIN_KEY_BITS = 2048  # Protocol 2.1.
 INVALID_SIGNATURE = "The JWT signature is invalid"
 MAX_TOKEN_CHARACTERS = 32_768  # JWTs of clients have a few hundred characters.
+MAX_HEADER_CHARACTERS = 4096
+KEPT_HEADERS = 256  # All JWTs of a client have the same header.
 
 _PADDING = PSS(MGF1(SHA512()), SHA512.digest_size)
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
@@ -117,11 +120,18 @@ def parse(token: str) -> ParsedToken:
     Raises:
         InvalidJWT: The text is not a JWT, its `alg` is not PS512, or it names critical extensions.
     """
-    signed = _extract(token)
-    claims, header = _claims(signed.payload), _check_header(signed.headers())
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise InvalidJWT(f"The JWT has more than {MAX_TOKEN_CHARACTERS} characters")
     try:
-        signature = urlsafe_b64decode(signed.segments["signature"])
-    except (TypeError, ValueError) as error:
+        first, second, third = token.encode("ascii").split(b".")
+        header, payload = _read_header(first), urlsafe_b64decode(second)
+    except (ValueError, RecursionError) as error:
+        raise InvalidJWT("The bearer token is not a JWT") from error
+    claims = _claims(payload)
+    _check_header(header)
+    try:
+        signature = urlsafe_b64decode(third)
+    except ValueError as error:
         raise InvalidJWT(INVALID_SIGNATURE) from error
     return ParsedToken(token, header, claims, signature)
 
@@ -151,23 +161,22 @@ def read_unverified(token: str) -> Claims:
     return parse(token).unverified_claims
 
 
-def _extract(token: str) -> jws.CompactSignature:
-    if len(token) > MAX_TOKEN_CHARACTERS:
-        raise InvalidJWT(f"The JWT has more than {MAX_TOKEN_CHARACTERS} characters")
-    try:
-        signed = jws.extract_compact(token.encode("ascii"))
-        signed.headers()  # This fails if the header is no JSON object.
-    except (JoseError, ValueError, TypeError, AttributeError) as error:
-        raise InvalidJWT("The bearer token is not a JWT") from error
-    return signed
+@lru_cache(KEPT_HEADERS)
+def _read_header(segment: bytes) -> Claims:
+    """Decode the header of a JWT. Raises ValueError if it is not a JSON object."""
+    if len(segment) > MAX_HEADER_CHARACTERS:
+        raise ValueError(f"the header has more than {MAX_HEADER_CHARACTERS} characters")
+    header = json.loads(urlsafe_b64decode(segment))
+    if not isinstance(header, dict):
+        raise ValueError("the header is not a JSON object")
+    return header
 
 
-def _check_header(header: Claims) -> Claims:
+def _check_header(header: Claims) -> None:
     if header.get("alg") != ALGORITHM:
         raise InvalidJWT(f"The JWT must be signed with {ALGORITHM}")
     if "crit" in header:
         raise InvalidJWT("The JWT header names critical extensions (crit); this platform supports none")
-    return header
 
 
 def _claims(payload: bytes) -> Claims:

@@ -4,12 +4,12 @@ Most of them did not change since the last call. Loading them each time, with th
 than all else that a call does.
 """
 
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from cachetools import LRUCache
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -96,7 +96,7 @@ class CallLookup:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rows: LRUCache[Hashable, tuple[str, Base]] = LRUCache(MAX_ROWS)
+        self._rows: OrderedDict[Hashable, tuple[str, Base]] = OrderedDict()  # The most recently used row comes last.
 
     async def find(
         self, names: CallNames, sql: StatementTransaction | None = None, also: AlsoRead | None = None
@@ -129,6 +129,7 @@ class CallLookup:
         if kept is None or version is None or kept[0] != version:
             return None
         assert isinstance(kept[1], table)
+        self._rows.move_to_end((table, key))
         return kept[1]
 
     async def _load(self, db: AsyncSession, names: CallNames, now: FoundNow) -> None:
@@ -143,6 +144,9 @@ class CallLookup:
         for (table, key, which), version in zip(queries, (now.contract, now.token, now.session), strict=True):
             if version is not None and self._get(table, key, version) is None:
                 self._rows[table, key] = version, (await db.scalars(select(table).where(which))).one()
+                self._rows.move_to_end((table, key))
+        while len(self._rows) > MAX_ROWS:
+            self._rows.popitem(last=False)
 
 
 async def _found_now(

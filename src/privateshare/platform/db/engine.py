@@ -21,6 +21,7 @@ from privateshare.platform.db.statements import (
     StatementTransaction,
     run_statement,
 )
+from privateshare.platform.db.watched_connection import WatchedConnection
 from privateshare.platform.operating.settings import statement_connections
 
 POOL_TIMEOUT_SECONDS = 5
@@ -86,30 +87,13 @@ class Database:
             note_statement(statement.sql.decode(), perf_counter() - began, self._slow_seconds)
         return rows
 
-    @asynccontextmanager
-    async def statements(self) -> AsyncIterator[StatementTransaction]:
+    def statements(self) -> "OpenStatements":
         """Open a transaction of named statements, which is committed at the end, or rolled back on an error.
 
         It costs a fifth of the CPU time of a session of the ORM. If its connection was lost before anything ran on it,
         such as by a restart of PostgreSQL, it runs on another one.
         """
-        connections = [await self._connections.take()]
-
-        async def reconnect() -> AsyncConnection:
-            self._connections.discard_free()
-            connections.append(await self._connections.take())
-            return connections[-1]
-
-        transaction = StatementTransaction(connections[0], reconnect=reconnect, slow_seconds=self._slow_seconds)
-        try:
-            yield transaction
-            await transaction.commit()
-        except BaseException:  # Nothing is left half-written, whatever ends the transaction.
-            await transaction.rollback()
-            raise
-        finally:
-            for connection in connections:
-                self._connections.give_back(connection)
+        return OpenStatements(self._connections, self._slow_seconds)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -146,6 +130,38 @@ class Database:
         """Close all connections."""
         self._connections.close()
         await self.engine.dispose()
+
+
+class OpenStatements:
+    """The context of a transaction of named statements. It is no generator, since that would take longer."""
+
+    def __init__(self, connections: StatementConnections, slow_seconds: float | None) -> None:
+        self._connections, self._slow_seconds = connections, slow_seconds
+        self._taken: list[WatchedConnection] = []
+
+    async def __aenter__(self) -> StatementTransaction:
+        connection = await self._take()
+        self._transaction = StatementTransaction(connection, reconnect=self._reconnect, slow_seconds=self._slow_seconds)
+        return self._transaction
+
+    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        try:
+            if error is None:
+                await self._transaction.commit()
+        finally:
+            try:
+                await self._transaction.rollback()  # After a commit, this does nothing.
+            finally:
+                for connection in self._taken:
+                    self._connections.give_back(connection)
+
+    async def _take(self) -> WatchedConnection:
+        self._taken.append(await self._connections.take())
+        return self._taken[-1]
+
+    async def _reconnect(self) -> WatchedConnection:
+        self._connections.discard_free()
+        return await self._take()
 
 
 def _refuse_lost_connection(connection: DBAPIConnection, _record: object, _proxy: object) -> None:

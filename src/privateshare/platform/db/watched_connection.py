@@ -32,6 +32,7 @@ class WatchedConnection(AsyncConnection[Any]):
     statements: PreparedStatements
     _watched: int | None = None
     _response: asyncio.Future[None] | None = None
+    _check: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, url: str, *, keeps_prepared: bool) -> "WatchedConnection":
@@ -80,9 +81,8 @@ class WatchedConnection(AsyncConnection[Any]):
             self._watched = self.pgconn.socket
             loop.add_reader(self._watched, self._note_response)
         self._response = loop.create_future()
-        # If a connection ends before the server has read the statement, such as when PostgreSQL is stopped, its socket
-        # has an error, and uvloop may stop watching it without calling anybody. So look from time to time.
-        check = loop.call_later(CHECK_SECONDS, self._note_response)
+        if self._check is None:
+            self._check = loop.call_later(CHECK_SECONDS, self._look)
         try:
             await self._response
         except asyncio.CancelledError:
@@ -90,7 +90,6 @@ class WatchedConnection(AsyncConnection[Any]):
             await self._cancel_statement(gen)
             raise
         finally:
-            check.cancel()
             self._response = None
 
     async def _cancel_statement(self, gen: PQGen[ResultT]) -> None:
@@ -103,6 +102,17 @@ class WatchedConnection(AsyncConnection[Any]):
         except BaseException:  # What the server does now is not known.
             self.pgconn.finish()
             raise
+
+    def _look(self) -> None:
+        """Let the statement that runs look whether there is something to read, and do so again later.
+
+        If a connection ends before the server has read the statement, such as when PostgreSQL is stopped, its socket
+        has an error, and uvloop may stop watching it without calling anybody.
+        """
+        self._check = None
+        if self._response is not None:
+            self._check = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._look)
+            self._note_response()
 
     def _note_response(self) -> None:
         if self._response is None:

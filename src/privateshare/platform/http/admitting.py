@@ -21,7 +21,13 @@ from privateshare.errors import ApiError, PrivateShareError, TooManyRequests
 from privateshare.platform.http.errors import render_error
 from privateshare.platform.keys.known_keys import KnownKeys
 from privateshare.platform.operating.access_log import note_contract
-from privateshare.platform.operating.admission import Admission, AdmittedRequest, HungUp, set_current_request
+from privateshare.platform.operating.admission import (
+    Admission,
+    AdmittedRequest,
+    HungUp,
+    reset_current_request,
+    set_current_request,
+)
 from privateshare.platform.operating.client_addresses import AddressForm, client_host, client_network, shown_address
 from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.protocol import jwt
@@ -80,8 +86,11 @@ class Admit:
             queue, caller = self._queue_of(scope)
             admitted = AdmittedRequest(self._admission, queue, caller, incoming.watch)
             await admitted.begin()
-            with set_current_request(admitted):
+            before = set_current_request(admitted)
+            try:
                 await self._app(scope, _freeing_place(admitted, incoming), _until_response_ends(admitted, send))
+            finally:
+                reset_current_request(before)
         except TooManyRequests as error:  # Errors inside the app never get here: the app handles them itself.
             await self._refuse(error, scope, receive, send)
         except (HungUp, ClientDisconnect):

@@ -29,6 +29,7 @@ MAX_DISCARDING_SECONDS = 10.0
 YEAR_SECONDS = 365 * 24 * 3600
 ONLY_HTTPS = (b"strict-transport-security", f"max-age={YEAR_SECONDS}".encode())
 DEFAULT_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+_HOST_HEADERS = frozenset({b"host", b"forwarded", b"x-forwarded-host"})
 _FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239 defines this parameter.
 
 
@@ -55,8 +56,11 @@ class RequestIds:
                 add_safe_headers(message["headers"], request_id, secure=secure)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        before = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
             await self._app(scope, receive, send_with_id)
+        finally:
+            structlog.contextvars.reset_contextvars(**before)
 
 
 def add_safe_headers(headers: list[tuple[bytes, bytes]], request_id: str, *, secure: bool) -> None:
@@ -170,9 +174,11 @@ def _check_host(request: Request) -> None:
     """Check that the request names this machine, if no address is configured. Raises InvalidRequest."""
     if platform_of(request).settings.origin is not None or request.scope["state"].get("names_this_machine"):
         return
-    hosts, forwarded = request.headers.getlist("host"), ",".join(request.headers.getlist("forwarded"))
-    named = [*hosts, *request.headers.getlist("x-forwarded-host"), *_FORWARDED_HOST.findall(forwarded)]
-    if len(hosts) != 1 or not all(is_this_machine(host) for host in named):
+    given = [(name, value.decode("latin-1")) for name, value in request.scope["headers"] if name in _HOST_HEADERS]
+    hosts = [value for name, value in given if name == b"host"]
+    forwarded = ",".join(value for name, value in given if name == b"forwarded")
+    others = [value for name, value in given if name == b"x-forwarded-host"]
+    if len(hosts) != 1 or not all(map(is_this_machine, [*hosts, *others, *_FORWARDED_HOST.findall(forwarded)])):
         raise InvalidRequest(
             "This platform accepts only requests to names of its own machine, such as localhost. "
             "Set PRIVATESHARE_ORIGIN to the address that people and apps use"

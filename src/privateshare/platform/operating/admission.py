@@ -10,9 +10,9 @@ for a source. Streamed responses have their own places, which limit the memory t
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
 from privateshare.platform.operating.fair_queue import FairQueue
@@ -149,14 +149,14 @@ class AdmittedRequest:
 _current: ContextVar[AdmittedRequest] = ContextVar("admitted_request")
 
 
-@contextmanager
-def set_current_request(admitted: AdmittedRequest) -> Iterator[None]:
-    """Make a request the current one for the code in the `with` block."""
-    token = _current.set(admitted)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+def set_current_request(admitted: AdmittedRequest) -> Token[AdmittedRequest]:
+    """Make a request the current one, until `reset_current_request` is called with what this returns."""
+    return _current.set(admitted)
+
+
+def reset_current_request(before: Token[AdmittedRequest]) -> None:
+    """Make the request the current one that was before another one was set."""
+    _current.reset(before)
 
 
 def current_request() -> AdmittedRequest:

@@ -10,10 +10,8 @@ The requests of the last 60 seconds are estimated from those of this minute, and
 import hashlib
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-
-from cachetools import TTLCache
 
 from privateshare.errors import TooManyRequests
 from privateshare.platform.operating.client_addresses import client_network, shown_address
@@ -54,7 +52,9 @@ class RateLimits:
         self, settings: Settings, share: ShareCount, secret: bytes, clock: Callable[[], float] = time.time
     ) -> None:
         self._settings, self._share, self._secret, self._clock = settings, share, secret, clock
-        self._counts: TTLCache[bytes, _Count] = TTLCache(MAX_CALLERS, 2 * MINUTE_SECONDS, timer=clock)
+        self._minute = 0
+        self._counts: dict[bytes, _Count] = {}  # Those of this minute, the oldest first.
+        self._counts_before: Mapping[bytes, _Count] = {}  # Those of the minute before.
 
     async def check_contract(self, contract_id: str) -> None:
         """Count a signed request of a contract. Raises TooManyRequests with the seconds to wait. Protocol 13."""
@@ -102,11 +102,15 @@ class RateLimits:
 
     def _count_of(self, name: bytes) -> _Count:
         minute = int(self._clock()) // MINUTE_SECONDS
-        count: _Count | None = self._counts.get(name)
-        if count is None or count.minute != minute:
-            follows = count is not None and count.minute == minute - 1
-            count = _Count(minute, before=count.known + count.unshared if count is not None and follows else 0)
-            self._counts[name] = count
+        if minute != self._minute:
+            self._counts_before = self._counts if minute == self._minute + 1 else {}
+            self._minute, self._counts = minute, {}
+        count = self._counts.get(name)
+        if count is None:
+            before = self._counts_before.get(name)
+            count = self._counts[name] = _Count(minute, before=before.known + before.unshared if before else 0)
+            if len(self._counts) > MAX_CALLERS:
+                del self._counts[next(iter(self._counts))]
         return count
 
     def _refuse(self, count: _Count, limit: int, shown: str) -> None:

@@ -7,7 +7,7 @@ Without the variables, or with OTEL_SDK_DISABLED, nothing is imported, and every
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 from privateshare.errors import ConfigurationError
@@ -44,6 +44,7 @@ class Telemetry:
 
 
 _telemetry: Telemetry | None = None
+_NOT_TRACED = nullcontext()
 
 
 def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
@@ -95,10 +96,9 @@ def stop_telemetry() -> None:
         _telemetry.meters.shutdown()
 
 
-@contextmanager
 def traced(
     name: str, kind: Kind, attributes: Attributes | None = None, parent: str | None = None
-) -> Iterator["Span | None"]:
+) -> AbstractContextManager["Span | None"]:
     """Trace the block as a span; provide it, or None if nothing is traced.
 
     Args:
@@ -108,8 +108,14 @@ def traced(
         parent: What `trace_parent` returned where this was caused; without it, a "server" span begins a new trace.
     """
     if _telemetry is None or _telemetry.tracer is None:
-        yield None
-        return
+        return _NOT_TRACED
+    return _span(_telemetry.tracer, name, kind, attributes, parent)
+
+
+@contextmanager
+def _span(
+    tracer: "Tracer", name: str, kind: Kind, attributes: Attributes | None, parent: str | None
+) -> Iterator["Span"]:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanKind, Status, StatusCode
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -118,7 +124,7 @@ def traced(
     if kind != "producer":  # What callers send is not believed: they would decide what is recorded.
         context = TraceContextTextMapPropagator().extract({TRACE_PARENT: parent}, Context()) if parent else Context()
     # The message of an exception may hold anything, so only its type is recorded.
-    with _telemetry.tracer.start_as_current_span(
+    with tracer.start_as_current_span(
         name,
         context,
         SpanKind[kind.upper()],
