@@ -28,7 +28,7 @@ from privateshare.platform.api import (
     storage,
     viewer,
 )
-from privateshare.platform.api.frequent import frequent_routes
+from privateshare.platform.api.frequent import frequent_calls
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.once import RepeatedRequest
 from privateshare.platform.api.openapi import build_openapi, operation_id
@@ -39,6 +39,7 @@ from privateshare.platform.consent.rendering import RedirectInstead
 from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.http.admitting import Admit
 from privateshare.platform.http.errors import add_error_handlers
+from privateshare.platform.http.frequent import FrequentCalls
 from privateshare.platform.http.requests import (
     BodyLimit,
     DiscardRest,
@@ -88,6 +89,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     app.state.readiness = Readiness(platform)
     app.openapi = partial(build_openapi, app, platform.settings.origin)  # type: ignore[method-assign]
+    app.add_middleware(FrequentCalls, calls=frequent_calls())
     app.add_middleware(BodyLimit)
     app.add_middleware(
         Admit,
@@ -110,7 +112,6 @@ def create_app(platform: Platform) -> FastAPI:
 
 def _add_routes(app: FastAPI) -> None:
     """Add the routes of the API and of the pages. They are tried in this order."""
-    app.router.routes.extend(frequent_routes())
     app.include_router(health)
     api = [module.router for module in API_MODULES]
     app.include_router(flat_router([*api, legacy.pushing]), prefix="/v1.7")

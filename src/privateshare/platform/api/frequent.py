@@ -1,4 +1,4 @@
-"""The calls that apps make most often, which have routes of their own. See `platform/http/frequent.py`."""
+"""The calls that apps make most often, which are answered without FastAPI. See `platform/http/frequent.py`."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,30 +11,28 @@ from starlette.responses import Response
 from privateshare.platform.api import accounts, files, oauth, pushing, sessions
 from privateshare.platform.api.once import writing_call
 from privateshare.platform.db.call_lookup import AlsoRead
-from privateshare.platform.http.frequent import FrequentRoute, Respond, UnusualRequest, read_json_body
+from privateshare.platform.http.frequent import FrequentCall, Respond, UnusualRequest, read_json_body
 
 Endpoint = Callable[..., Awaitable[Response]]
 PREFIX = "/v1.7"
 
 
-def frequent_routes() -> list[FrequentRoute]:
-    """Return the routes of these calls. They stand before all others."""
+def frequent_calls() -> list[FrequentCall]:
+    """Return these calls, each with the function that answers it."""
     return [
-        _route(files.router, files.get_file, _reading(files.get_file)),
-        _route(files.router, files.get_session_files, _reading(files.get_session_files)),
-        _route(accounts.router, accounts.list_accounts, _reading(accounts.list_accounts)),
-        _route(oauth.router, oauth.issue_tokens, _writing(oauth.issue_tokens, oauth.also_read_refresh_token)),
-        _route(oauth.router, oauth.preauthorize, _writing_body(oauth.preauthorize, oauth.AuthorizeBody)),
-        _route(
-            sessions.router, sessions.trigger_session, _writing_body(sessions.trigger_session, sessions.TriggerBody)
-        ),
-        _route(pushing.router, pushing.push_to_library, _push),
+        _call(files.router, files.get_file, _reading(files.get_file)),
+        _call(files.router, files.get_session_files, _reading(files.get_session_files)),
+        _call(accounts.router, accounts.list_accounts, _reading(accounts.list_accounts)),
+        _call(oauth.router, oauth.issue_tokens, _writing(oauth.issue_tokens, oauth.also_read_refresh_token)),
+        _call(oauth.router, oauth.preauthorize, _writing_body(oauth.preauthorize, oauth.AuthorizeBody)),
+        _call(sessions.router, sessions.trigger_session, _writing_body(sessions.trigger_session, sessions.TriggerBody)),
+        _call(pushing.router, pushing.push_to_library, _push),
     ]
 
 
-def _route(router: APIRouter, endpoint: Endpoint, respond: Respond) -> FrequentRoute:
+def _call(router: APIRouter, endpoint: Endpoint, respond: Respond) -> FrequentCall:
     (route,) = (route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is endpoint)
-    return FrequentRoute(route, PREFIX, respond)
+    return FrequentCall(route, PREFIX, respond)
 
 
 def _reading(endpoint: Endpoint) -> Respond:

@@ -1,4 +1,4 @@
-"""Routes of the calls that apps make most often, without the work that FastAPI does for each request.
+"""Answers to the calls that apps make most often, without the work that FastAPI does for each request.
 
 For each request, FastAPI matches the path with all earlier routes, works out the parameters of the endpoint, and opens
 three exit stacks. For a read of a small file, that takes as long as both of its statements in the database.
@@ -9,15 +9,18 @@ requests.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, compile_path
-from starlette.types import Message, Receive, Scope, Send
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.platform.http.requests import check_address
 
@@ -34,35 +37,74 @@ class UnusualRequest(Exception):
         self.body = body
 
 
-class FrequentRoute(BaseRoute):
-    """The route of an endpoint under a prefix, for its usual requests. It stands before all routes of FastAPI."""
+@dataclass(frozen=True, slots=True)
+class FrequentCall:
+    """An endpoint of FastAPI under a prefix, and the function that answers its usual requests."""
 
-    def __init__(self, route: APIRoute, prefix: str, respond: Respond) -> None:
-        self.path, self.methods, self.endpoint = prefix + route.path, route.methods or set(), route.endpoint
-        self._route, self._respond = route, respond
-        self._pattern = compile_path(self.path)[0]
+    endpoint: APIRoute
+    prefix: str
+    respond: Respond
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether this is a usual request of the endpoint, with the parameters in its path."""
-        if scope["type"] != "http" or scope["method"] not in self.methods or scope["query_string"]:
-            return Match.NONE, {}
-        found = self._pattern.match(scope["path"])
-        if found is None or scope["state"].get("is_unusual"):
-            return Match.NONE, {}
-        return Match.FULL, {"path_params": found.groupdict(), "route": self._route}
+    def pattern(self) -> re.Pattern[str]:
+        """Return the pattern of the path, with the names of its parameters."""
+        return compile_path(self.prefix + self.endpoint.path)[0]
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+
+class FrequentCalls:
+    """ASGI middleware that answers the usual requests of these calls, and leaves all others to FastAPI.
+
+    It is the innermost middleware, so that requests are counted, limited and logged before they get here.
+    """
+
+    def __init__(self, app: ASGIApp, calls: Iterable[FrequentCall]) -> None:
+        self._app = app
+        self._calls = defaultdict[str, list[tuple[re.Pattern[str], FrequentCall]]](list)
+        for call in calls:
+            for method in call.endpoint.methods or ():
+                self._calls[method].append((call.pattern(), call))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = self._find(scope)
+        if call is None:
+            await self._app(scope, receive, send)
+            return
         request = Request(scope, receive, send)
-        await check_address(request)
         try:
-            response = await self._respond(request)
+            response = await _respond(call, request)
         except UnusualRequest as unusual:
-            scope["state"]["is_unusual"] = True
             again = receive if unusual.body is None else _with_body(unusual.body, receive)
-            await request.app.router(scope, again, send)
+            await self._app(scope, again, send)
         else:
             await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> FrequentCall | None:
+        """Return the call of a usual request, and note in its scope the endpoint and the parameters in its path."""
+        if scope["type"] != "http" or scope["query_string"]:
+            return None
+        for pattern, call in self._calls.get(scope["method"], ()):
+            found = pattern.match(scope["path"])
+            if found is not None:
+                scope["route"], scope["path_params"] = call.endpoint, found.groupdict()
+                return call
+        return None
+
+
+async def _respond(call: FrequentCall, request: Request) -> Response:
+    """Answer a request, with the response of the app's handler for an error. Raises UnusualRequest."""
+    try:
+        await check_address(request)
+        return await call.respond(request)
+    except UnusualRequest:
+        raise
+    except Exception as error:
+        handlers = request.app.exception_handlers
+        # What nobody knows how to handle is left to the outermost middleware, which is Starlette's.
+        known = (kind for kind in type(error).__mro__ if kind is not Exception and kind in handlers)
+        handler = handlers.get(next(known, None))
+        if handler is None:
+            raise
+        response: Response = await handler(request, error)
+        return response
 
 
 def _with_body(body: bytes, receive: Receive) -> Receive:

@@ -1,4 +1,4 @@
-"""The routes of frequent calls: they answer usual requests, and leave all others to FastAPI."""
+"""The middleware of frequent calls: it answers usual requests, and leaves all others to FastAPI."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from privateshare.platform.api import accounts, files, oauth, pushing, sessions
-from privateshare.platform.api.frequent import frequent_routes
-from privateshare.platform.http.frequent import FrequentRoute, read_json_body
+from privateshare.platform.api.frequent import frequent_calls
+from privateshare.platform.http.frequent import FrequentCall, FrequentCalls, read_json_body
 
 JSON = {"content-type": "application/json"}
 
@@ -56,7 +56,7 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncC
         return JSONResponse({"by": "us", "name": name, "number": body.number if body else None, "wait": 0})
 
     (route,) = (route for route in app.routes if isinstance(route, APIRoute))
-    app.router.routes.insert(0, FrequentRoute(route, "", respond))
+    app.add_middleware(FrequentCalls, calls=[FrequentCall(route, "", respond)])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(WithState(app)), base_url="http://localhost") as sent:
         yield sent
 
@@ -118,9 +118,9 @@ async def test_other_methods_and_paths(client: httpx2.AsyncClient) -> None:
     assert (await client.post("/things/a?wait=2")).json()["wait"] == 2
 
 
-def test_these_calls_have_routes_of_their_own() -> None:
-    """A call that lost its route would still work, and only take longer."""
-    assert {route.endpoint for route in frequent_routes()} == {
+def test_these_calls_are_answered_without_fastapi() -> None:
+    """A call that is not among them any more would still work, and only take longer."""
+    assert {call.endpoint.endpoint for call in frequent_calls()} == {
         files.get_file,
         files.get_session_files,
         accounts.list_accounts,
