@@ -94,6 +94,8 @@ LONG_WORD = re.compile(rb'[^\s,:\[\]{}"]*+')
 _NUMBER = b"0123456789+-.eE"
 _DIGITS = bytes(ord("0") if code in _NUMBER else ord(" ") for code in range(256))
 _LONG_NUMBER = b"0" * (MAX_NUMBER_CHARACTERS + 1)
+_STEP = 50  # A long number has at least as many of each 50th characters of a text, one after the other.
+_SAMPLED_LONG_NUMBER = b"0" * (len(_LONG_NUMBER) // _STEP)
 
 
 def match_always(pattern: "re.Pattern[bytes]", data: bytes, at: int) -> "re.Match[bytes]":
@@ -105,7 +107,7 @@ def match_always(pattern: "re.Pattern[bytes]", data: bytes, at: int) -> "re.Matc
 
 def may_have_long_number(text: bytes) -> bool:
     """Return whether a number or a string has more than MAX_NUMBER_CHARACTERS of those that numbers consist of."""
-    return _LONG_NUMBER in text.translate(_DIGITS)
+    return _SAMPLED_LONG_NUMBER in text[::_STEP].translate(_DIGITS) and _LONG_NUMBER in text.translate(_DIGITS)
 
 
 def has_long_number(text: bytes) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from privateshare.sources import json_records, json_scanner
 from privateshare.sources.failures import DAMAGED, LONG_NUMBER, NOT_UTF_8, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
+from privateshare.sources.json_patterns import MAX_NUMBER_CHARACTERS, may_have_long_number
 from privateshare.sources.json_records import FoundRecord, NotJson, ObjectRole, PlainRecords, RecordReader
 from privateshare.sources.json_scanner import TruncatedJson
 
@@ -405,3 +406,10 @@ def test_entries_of_other_kinds_are_counted(text: Any, others: int, filler: int,
     reader = RecordReader(io.BytesIO(json.dumps(text, indent=indent).encode()), shape_of, LeftOut())
     assert [found.thing["kind"] for found in reader.records()] == ["R1"]
     assert reader.others == others
+
+
+@given(st.integers(0, 120), st.integers(MAX_NUMBER_CHARACTERS - 2, MAX_NUMBER_CHARACTERS + 2), st.sampled_from("1-e."))
+def test_long_numbers_are_noticed_at_any_place(before: int, length: int, character: str) -> None:
+    """Only some characters of a text are looked at, unless they may be of such a number."""
+    text = b"[" + b" " * before + character.encode() * length + b" ]"
+    assert may_have_long_number(text) == (length > MAX_NUMBER_CHARACTERS)

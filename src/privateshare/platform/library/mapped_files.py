@@ -232,10 +232,10 @@ def _window_of(entries: Sequence[Entry]) -> Window | None:
     dated = [entry.dates for entry in entries if entry.dates is not None]
     if not dated:
         return None
-    starts, ends = zip(*dated, strict=True)
-    is_bounded = len(dated) == len(entries)
-    start = min(starts) if is_bounded and None not in starts else None
-    end = max(ends) if is_bounded and None not in ends else None
+    starts = [start for start, _ in dated if start is not None]
+    ends = [end for _, end in dated if end is not None]
+    start = min(starts) if len(starts) == len(entries) else None
+    end = max(ends) if len(ends) == len(entries) else None
     return Window(start, end)
 
 
