@@ -28,7 +28,7 @@ MAX_COMPRESSION_RATIO = 200
 MIN_BYTES_FOR_RATIO_CHECK = 50 * MEGABYTE
 # The parts of an export that were zipped again. They are decompressed to find their directory, at their end.
 MAX_WRAPPED, MAX_WRAPPED_BYTES = 50, 2 * 1024 * 1024 * 1024
-MAX_IN_MEMORY_BYTES = 16 * MEGABYTE  # Services split exports into files of about 12 MB.
+MAX_IN_MEMORY_BYTES = MEGABYTE
 # A file of an archive in an archive is read once from the start of that archive to the file each time it is opened.
 MAX_INNER_IN_MEMORY_BYTES = 64 * MEGABYTE
 GZIP_MAGIC = b"\x1f\x8b"
