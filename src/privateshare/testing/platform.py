@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from privateshare import AsyncPrivateShare, PrivateShare
-from privateshare.errors import ApiError
+from privateshare.errors import ApiError, ConfigurationError
 from privateshare.protocol import jwt
 from privateshare.protocol.addresses import API_PATH
 from privateshare.protocol.catalogue import ServiceType, catalogue, object_type_of
@@ -73,11 +73,18 @@ class InMemoryPlatform:
             object_type: The reference of the object type, such as "playhistory".
             objects: The objects. Those with a `resourceType` are FHIR, others are of the platform's own schema.
             name: The name of the file. A file of that name is replaced by a newer one. By default a name is made.
+
+        Raises:
+            ConfigurationError: There is no such object type.
         """
-        number = object_type_of(object_type, name or "")
-        group = (catalogue().object_types[number].group if number else None) or 1
+        number = object_type_of(object_type, "")
+        if number is None:
+            raise ConfigurationError(
+                f"There is no object type {object_type!r}", hint='Give its reference, such as "playhistory"'
+            )
+        group = catalogue().object_types[number].group or 1
         files = self._state.files
-        chosen = name or f"18_{group}_{_service_of(group)}_1_{number or 0}_{len(files) + 1}.json"
+        chosen = name or f"18_{group}_{_service_of(group)}_1_{number}_{len(files) + 1}.json"
         updated = max(int(time.time() * 1000), files[chosen].updated + 1 if chosen in files else 0)
         standard = FHIR if any("resourceType" in thing for thing in objects) else DIGIME
         data = json.dumps(list(objects)).encode()

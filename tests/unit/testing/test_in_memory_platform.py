@@ -60,6 +60,12 @@ def test_a_test_can_share_and_read_data(platform: InMemoryPlatform) -> None:
             app.read_file(app.read_session(token), "nothing.json", token)
 
 
+def test_a_mistyped_object_type_is_an_error(platform: InMemoryPlatform) -> None:
+    """Otherwise a test would share a file that no app asks for, and wonder what it reads."""
+    with pytest.raises(ConfigurationError, match="playhistry"):
+        platform.lend("playhistry", OBJECTS)
+
+
 async def test_it_serves_the_asyncio_client(platform: InMemoryPlatform) -> None:
     """With the same calls."""
     platform.lend("playhistory", OBJECTS)
