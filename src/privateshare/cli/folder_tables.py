@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privateshare.cli.reading import Format
+from privateshare.cli.table_formats import Format
 from privateshare.errors import ConfigurationError
 from privateshare.sdk.local_files.safe_files import TABLES_FOLDER, make_own_folder, remove_partial_files, safe_name
 from privateshare.sdk.tables import outputs

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ import typer
 from privateshare.cli.login import ProfileName
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.cli.progress import Progress, progress
+from privateshare.cli.table_formats import Format
 from privateshare.errors import ConfigurationError, InvalidToken, printable
 
 if TYPE_CHECKING:
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     from privateshare.sdk.reading.results import FileError
 
 SOME_FILES_FAILED_EXIT_CODE = 3
-
-
-class Format(StrEnum):
-    """The form in which `read` writes what it has read. All but JSON are tables beside the files of JSON."""
-
-    JSON = "json"
-    PARQUET = "parquet"
-    DUCKDB = "duckdb"
-    SQLITE = "sqlite"
 
 
 Into = Annotated[
