@@ -8,17 +8,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from psycopg import InternalError
+from psycopg import AsyncConnection, InternalError
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
-
-if TYPE_CHECKING:
-    from privateshare.platform.db.watched_connection import WatchedConnection
 
 MAX_PREPARED = (
     200  # Combined statements differ by the number of their parts, so there is no limit to how many there are.
@@ -35,7 +32,7 @@ class PreparedStatements:
     Behind a pooler they must not be kept: then each is sent as a whole.
     """
 
-    def __init__(self, connection: "WatchedConnection", *, are_kept: bool) -> None:
+    def __init__(self, connection: AsyncConnection[Any], *, are_kept: bool) -> None:
         self._connection, self._are_kept = connection, are_kept
         self._names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self._numbers = count()

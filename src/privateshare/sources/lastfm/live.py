@@ -36,9 +36,9 @@ from privateshare.sources.json_api.paging import earlier_page, field_at
 from privateshare.sources.json_api.requests import USER_AGENT, ApiClient, ApiRequest, ApiRules, requested_pause
 from privateshare.sources.json_api.values import required_text
 from privateshare.sources.lastfm.configuration import Settings
+from privateshare.sources.lastfm.listenbrainz_mapping import account_id
 from privateshare.sources.lastfm.mapping import id_of, is_playing, played_at, scrobble
 from privateshare.sources.lastfm.source import EXPORT
-from privateshare.sources.listenbrainz.mapping import account_id
 from privateshare.sources.object_building import dict_of
 from privateshare.sources.routes import UploadOrSignIn
 from privateshare.sources.web import open_client, read_object, retry_after_seconds

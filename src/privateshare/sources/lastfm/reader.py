@@ -15,8 +15,8 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.export_reader import DeclaredReader
 from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.lastfm import listenbrainz_mapping as listenbrainz
 from privateshare.sources.lastfm.mapping import play, scrobble
-from privateshare.sources.listenbrainz import mapping as listenbrainz
 from privateshare.sources.object_building import Mapped, milliseconds, text_of
 from privateshare.sources.tables import TableKind, TableRow
 from privateshare.sources.text_files import opened_text, table_lines, whole_rows

@@ -22,9 +22,9 @@ from privateshare.sources.json_api.paging import earlier_page, list_at
 from privateshare.sources.json_api.requests import ApiClient, ApiRequest, ApiRules, requested_pause
 from privateshare.sources.json_api.source import JsonApiSource
 from privateshare.sources.json_api.values import required_text
+from privateshare.sources.lastfm.listenbrainz_mapping import account_id, id_of, listened_at, play
 from privateshare.sources.lastfm.reader import ScrobbleReader
 from privateshare.sources.lastfm.sample import listenbrainz_sample
-from privateshare.sources.listenbrainz.mapping import account_id, id_of, listened_at, play
 from privateshare.sources.routes import UploadOrAnswers
 
 ID = 9056
