@@ -6,7 +6,8 @@ import math
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, NamedTuple
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request
@@ -17,6 +18,7 @@ from privateshare.platform.api.callers import Caller, authenticate, require_read
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.call_lookup import AlsoRead
 from privateshare.platform.db.tables import SessionRow
+from privateshare.platform.http.requests import platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.library.delivery import Delivery, also_read_file
 from privateshare.platform.library.libraries import open_found_library
@@ -57,23 +59,44 @@ async def get_session_files(
     """
     deadline = monotonic() + wait
     while True:
-        caller = await authenticate(request, also=AlsoRead(SESSION_ACCOUNTS))
-        session, watch, version = caller.found.session, caller.platform.session_watch, None
-        if wait and session is not None:
-            version = await watch.version(session.library_id, session.id)
-            # All that the response shows is read after its version, so that no change is missed.
-            caller = await authenticate(request, also=AlsoRead(SESSION_ACCOUNTS))
-        content, status = await _file_list(caller, session_key)
-        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        if if_none_match != etag or not wait or session is None:
-            return Response(content, media_type="application/json", headers={"etag": etag})
-        remaining = deadline - monotonic()
-        if remaining <= 0 or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
-            return Response(status_code=304, headers={"etag": etag})
-        content = b""  # A request that waits keeps no list in memory.
+        # While a request waits it keeps nothing that it has read, since thousands may wait.
+        found = await _changed_list(request, session_key, if_none_match, deadline if wait else None)
+        if isinstance(found, Response):
+            return found
+        watch = platform_of(request).session_watch
         async with place_given_up():
-            with watch.change_of(session.library_id, session.id, version) as changed:
-                await current_request().wait_for(changed, min(remaining, _fetching_seconds(session, caller.now)))
+            with watch.change_of(found.library_id, found.session_id, found.version) as changed:
+                await current_request().wait_for(changed, found.seconds)
+
+
+class _Unchanged(NamedTuple):
+    """A session whose list the app knows already, and for how long to wait until it changes."""
+
+    library_id: UUID
+    session_id: UUID
+    version: str | None
+    seconds: float
+
+
+async def _changed_list(
+    request: Request, session_key: str, known_etag: str | None, deadline: float | None
+) -> Response | _Unchanged:
+    """Return the response with the list, unless it is still the known one and there is time left to wait."""
+    caller = await authenticate(request, also=AlsoRead(SESSION_ACCOUNTS))
+    session, version = caller.found.session, None
+    if deadline is not None and session is not None:
+        version = await caller.platform.session_watch.version(session.library_id, session.id)
+        # All that the response shows is read after its version, so that no change is missed.
+        caller = await authenticate(request, also=AlsoRead(SESSION_ACCOUNTS))
+    content, status = await _file_list(caller, session_key)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    if known_etag != etag or deadline is None or session is None:
+        return Response(content, media_type="application/json", headers={"etag": etag})
+    remaining = deadline - monotonic()
+    if remaining <= 0 or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
+        return Response(status_code=304, headers={"etag": etag})
+    seconds = min(remaining, _fetching_seconds(session, caller.now))
+    return _Unchanged(session.library_id, session.id, version, seconds)
 
 
 def _fetching_seconds(session: SessionRow, now: datetime) -> float:

@@ -1,5 +1,6 @@
 """The calls that apps make most often, which are answered without FastAPI. See `platform/http/frequent.py`."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
@@ -15,13 +16,14 @@ from privateshare.platform.http.frequent import FrequentCall, Respond, UnusualRe
 
 Endpoint = Callable[..., Awaitable[Response]]
 PREFIX = "/v1.7"
+_WAIT = re.compile(rb"wait=([0-9]{1,2})")
 
 
 def frequent_calls() -> list[FrequentCall]:
     """Return these calls, each with the function that answers it."""
     return [
         _call(files.router, files.get_file, _reading(files.get_file)),
-        _call(files.router, files.get_session_files, _reading(files.get_session_files)),
+        _call(files.router, files.get_session_files, _list_files, takes_query=True),
         _call(accounts.router, accounts.list_accounts, _reading(accounts.list_accounts)),
         _call(oauth.router, oauth.issue_tokens, _writing(oauth.issue_tokens, oauth.also_read_refresh_token)),
         _call(oauth.router, oauth.preauthorize, _writing_body(oauth.preauthorize, oauth.AuthorizeBody)),
@@ -30,9 +32,9 @@ def frequent_calls() -> list[FrequentCall]:
     ]
 
 
-def _call(router: APIRouter, endpoint: Endpoint, respond: Respond) -> FrequentCall:
+def _call(router: APIRouter, endpoint: Endpoint, respond: Respond, *, takes_query: bool = False) -> FrequentCall:
     (route,) = (route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is endpoint)
-    return FrequentCall(route, PREFIX, respond)
+    return FrequentCall(route, PREFIX, respond, takes_query)
 
 
 def _reading(endpoint: Endpoint) -> Respond:
@@ -64,6 +66,16 @@ def _writing_body(endpoint: Endpoint, model: type[BaseModel]) -> Respond:
             return await endpoint(call, body)
 
     return respond
+
+
+async def _list_files(request: Request) -> Response:
+    """Answer a request for the list of files, which may wait for a change. Any other query is left to FastAPI."""
+    query = request.scope["query_string"]
+    asked = _WAIT.fullmatch(query)
+    if query and (asked is None or int(asked[1]) > files.MAX_WAIT_SECONDS):
+        raise UnusualRequest
+    wait, etag = int(asked[1]) if asked else 0, request.headers.get("if-none-match")
+    return await files.get_session_files(request, request.path_params["session_key"], wait, etag)
 
 
 async def _push(request: Request) -> Response:

@@ -4,8 +4,8 @@ For each request, FastAPI matches the path with all earlier routes, works out th
 three exit stacks. For a read of a small file, that takes as long as both of its statements in the database.
 
 The endpoints are also routes of FastAPI, which makes the OpenAPI document from them. A request that is unusual in any
-way, such as one with a query or with a body that is not valid, is left to FastAPI. So only FastAPI reports errors in
-requests.
+way, such as one with an unknown query or with a body that is not valid, is left to FastAPI. So only FastAPI reports
+errors in requests.
 """
 
 import json
@@ -39,11 +39,15 @@ class UnusualRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FrequentCall:
-    """An endpoint of FastAPI under a prefix, and the function that answers its usual requests."""
+    """An endpoint of FastAPI under a prefix, and the function that answers its usual requests.
+
+    Only with `takes_query` does the function get requests that have a query.
+    """
 
     endpoint: APIRoute
     prefix: str
     respond: Respond
+    takes_query: bool = False
 
     def pattern(self) -> re.Pattern[str]:
         """Return the pattern of the path, with the names of its parameters."""
@@ -79,11 +83,11 @@ class FrequentCalls:
 
     def _find(self, scope: Scope) -> FrequentCall | None:
         """Return the call of a usual request, and note in its scope the endpoint and the parameters in its path."""
-        if scope["type"] != "http" or scope["query_string"]:
+        if scope["type"] != "http":
             return None
         for pattern, call in self._calls.get(scope["method"], ()):
             found = pattern.match(scope["path"])
-            if found is not None:
+            if found is not None and (call.takes_query or not scope["query_string"]):
                 scope["route"], scope["path_params"] = call.endpoint, found.groupdict()
                 return call
         return None
