@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from privateshare.platform.api import accounts, files, oauth, pushing, sessions
 from privateshare.platform.api.frequent import frequent_calls
-from privateshare.platform.http.frequent import FrequentCall, FrequentCalls, read_json_body
+from privateshare.platform.http.frequent import FrequentCall, FrequentCalls, UnusualRequest, read_json_body
 
 JSON = {"content-type": "application/json"}
 
@@ -34,12 +34,13 @@ class WithState:
         await self._app(scope, receive, send)
 
 
+async def accept(_: Request) -> None:
+    """Accept any host."""
+
+
 @pytest.fixture
 async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
     """Provide a client of an app of which each response says which route made it."""
-
-    async def accept(_: Request) -> None:
-        return None
 
     monkeypatch.setattr("privateshare.platform.http.frequent.check_address", accept)
     app = FastAPI()
@@ -116,6 +117,29 @@ async def test_other_methods_and_paths(client: httpx2.AsyncClient) -> None:
     assert (await client.post("/things/a/b")).status_code == 404
     assert (await client.post("/things/a?wait=x")).status_code == 422
     assert (await client.post("/things/a?wait=2")).json()["wait"] == 2
+
+
+@pytest.mark.parametrize(("query", "by"), [("", "us"), ("?wait=2", "us"), ("?wait=x", None), ("?other=1", "fastapi")])
+async def test_a_call_that_takes_queries(monkeypatch: pytest.MonkeyPatch, query: str, by: str | None) -> None:
+    """The queries that it knows are answered without FastAPI, and all others are left to it."""
+    monkeypatch.setattr("privateshare.platform.http.frequent.check_address", accept)
+    app = FastAPI()
+
+    @app.get("/things")
+    async def get(wait: int = 0) -> dict[str, object]:
+        return {"by": "fastapi", "wait": wait}
+
+    async def respond(request: Request) -> JSONResponse:
+        if request.scope["query_string"] not in (b"", b"wait=2"):
+            raise UnusualRequest
+        return JSONResponse({"by": "us", "wait": 0})
+
+    (route,) = (route for route in app.routes if isinstance(route, APIRoute))
+    app.add_middleware(FrequentCalls, calls=[FrequentCall(route, "", respond, takes_query=True)])
+    transport = httpx2.ASGITransport(WithState(app))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        answer = await http.get(f"/things{query}")
+    assert (answer.status_code, answer.json().get("by")) == (200 if by else 422, by)
 
 
 def test_these_calls_are_answered_without_fastapi() -> None:
