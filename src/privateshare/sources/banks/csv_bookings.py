@@ -81,8 +81,10 @@ def _read_row(how: Conventions, row: Row) -> Booking | Reason | str | None:
         text = " ".join(row.cells(Role.TEXT))
         if not day_text and not money and text and len(row) > 1 and not row.cell(Role.BALANCE):
             return text
-        looks_like_one = money and bool(row.cell(Role.TEXT) or row.cell(Role.PARTY)) and day_text
-        return NO_DATE if looks_like_one else None
+        looks_like_one = money and bool(row.cell(Role.TEXT) or row.cell(Role.PARTY))
+        if looks_like_one and not day_text and not any(map(is_balance, row.cells(Role.TEXT))):
+            return IS_UNCERTAIN
+        return NO_DATE if looks_like_one and day_text else None
     if not money:
         is_heading = read_date(day_text, how.date_order) is None
         return None if row.cell(Role.BALANCE) or is_heading else NO_AMOUNT

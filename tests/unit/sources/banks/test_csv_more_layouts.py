@@ -453,6 +453,16 @@ STATEMENTS = {
         "980.00",
         {},
     ),
+    "Fidelity": (
+        "Run Date,Account,Action,Symbol,Description,Type,Amount,Settlement Date\n"
+        '01/05/2026,"CMA","DIRECT DEPOSIT (Cash)", ,"No Description",Cash,1000.00,\n'
+        '01/02/2026,"CMA","DEBIT CARD PURCHASE BAKERY (Cash)", ,"No Description",Cash,-12.50,01/02/2026\n'
+        ',"CMA","SOMETHING", ,"A text",Cash,-5.00,\n',
+        "utf-8",
+        2,
+        "987.50",
+        {"Uncertain": 1},
+    ),
     "volksbank neu": (
         "Bezeichnung Auftragskonto;IBAN Auftragskonto;BIC Auftragskonto;Bankname Auftragskonto;Buchungstag;Valutadatum;Name Zahlungsbeteiligter;IBAN Zahlungsbeteiligter;BIC (SWIFT-Code) Zahlungsbeteiligter;Buchungstext;Verwendungszweck;Betrag;Waehrung;Saldo nach Buchung;Bemerkung;Kategorie;Steuerrelevant;Glaeubiger ID;Mandatsreferenz\n"
         "Girokonto;DE89370400440532013000;X;Volksbank;05.01.2026;05.01.2026;Bäckerei;DE02120300000000202051;X;Kartenzahlung;Brot;-12,50;EUR;987,50;;Sonstige;;;\n",
