@@ -127,4 +127,6 @@ def _may_separate(line: bytes, *, is_after_blank: bool) -> bool:
     if len(line) > MAX_SEPARATOR_BYTES:
         return False
     rest = line[5:].strip()
+    if rest == b"-":  # Netscape and Thunderbird write it, also after messages that end without a line feed.
+        return True
     return _DATE.search(rest) is not None or (is_after_blank and _SENDER.fullmatch(rest) is not None)

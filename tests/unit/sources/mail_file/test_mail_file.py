@@ -330,3 +330,11 @@ def test_headers_with_very_many_parameters_are_not_taken_apart(written: str) -> 
     parameters = "".join(written.format(number) for number in range(10_000))
     mail = one(with_headers(f"Content-Type: text/html; charset=utf-16{parameters}".encode(), body=b"<p>Hello</p>\n"))
     assert mail["text"] == "<p>Hello</p>"
+
+
+def test_messages_that_end_without_a_blank_line_are_apart() -> None:
+    """Netscape and Thunderbird begin each with a dash instead of a sender. In a text, a header has to follow."""
+    message = "From - \nFrom: a@example.org\nDate: Mon, 5 Jan 2026 09:0{0}:00 +0000\n\nText {0}\nFrom -\nhere on\n"
+    found = read("".join(message.format(number) for number in range(3)).encode())
+    assert [one["text"].split()[:2] for one in found] == [["Text", str(number)] for number in range(3)]
+    assert all("here on" in one["text"] for one in found)
