@@ -2,33 +2,28 @@
 
 import codecs
 import copy
-import io
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from lxml import etree
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.failures import LeftOut
 from privateshare.sources.fhir_file.cda_values import Element, local
 
 # `python scripts/fhir_elements.py` writes it anew.
 ELEMENTS_FILE = Path(__file__).with_name("elements.json")
 TEXT, RESOURCE = "string", "Resource"
 FHIR, XHTML = "http://hl7.org/fhir", "{http://www.w3.org/1999/xhtml}div"
-MAX_BYTES = 64 * 1024 * 1024
+READ_BYTES = 64 * 1024
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,400})(?:\.\d{1,400})?(?:[eE][+-]?\d{1,3})?")
 _BOOLEANS = {"true": True, "false": False}
 _SUFFIXES = {"Boolean": "boolean", "Decimal": "decimal", "Integer": "integer", "PositiveInt": "integer"}
-
-
-class NotFhir(Exception):
-    """The file cannot be read as FHIR."""
 
 
 def is_fhir_xml(start: bytes) -> bool:
@@ -40,37 +35,108 @@ def is_fhir_xml(start: bytes) -> bool:
     )
 
 
-def json_file(file: UploadedFile, left_out: LeftOut) -> Iterator[UploadedFile]:
-    """Yield the file as JSON. A file that cannot be parsed is reported."""
-    try:
-        content = _as_json(file)
-    except NotFhir:
-        left_out.name_damaged_file(file.path)
-        return
-    yield UploadedFile(file.path, lambda: nullcontext(io.BytesIO(content)), len(content))
+def json_file(file: UploadedFile) -> UploadedFile:
+    """Return the file as JSON. Where the XML is damaged, the JSON ends, so that its reader reports it."""
+    return UploadedFile(file.path, lambda: _opened(file), file.size)
 
 
-def _as_json(file: UploadedFile) -> bytes:
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+@contextmanager
+def _opened(file: UploadedFile) -> Iterator[IO[bytes]]:
     with file.open() as stream:
-        data = stream.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise NotFhir
+        yield BufferedReader(_Json(stream), READ_BYTES)
+
+
+class _Json(RawIOBase):
+    """FHIR in XML as a stream of JSON."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._pieces = _pieces(_Trimmed(stream))
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read the next bytes into a buffer."""
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+class _Trimmed:
+    """A file without what is white before its first element, where XML allows nothing."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._begin = stream.read(READ_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        begin, self._begin = self._begin[:size], self._begin[size:]
+        return begin or self._stream.read(size)
+
+
+def _pieces(stream: _Trimmed) -> Iterator[bytes]:
+    """Yield the JSON of a file: of a Bundle entry by entry, so that only one is in memory."""
+    bundle = _Bundle()
     try:
-        root = etree.fromstring(data.removeprefix(codecs.BOM_UTF8).lstrip(), parser)
-        if root is None:
-            raise NotFhir
-        return orjson.dumps(_resource(root))
-    except (etree.XMLSyntaxError, ValueError, TypeError, RecursionError) as error:
-        raise NotFhir from error
+        for event, element in etree.iterparse(
+            stream,
+            events=("start", "end"),
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        ):
+            if event == "start":
+                bundle.depth += 1
+                bundle.is_one = bundle.is_one or (bundle.depth == 1 and local(element) == "Bundle")
+                continue
+            bundle.depth -= 1
+            if bundle.is_one and bundle.depth == 1:
+                yield from bundle.member(element)
+            elif bundle.depth == 0:
+                yield bundle.end() if bundle.is_one else orjson.dumps(_resource(element))
+    except (etree.XMLSyntaxError, ValueError, TypeError, RecursionError):
+        yield b"" if bundle.entries else b"{"
+
+
+class _Bundle:
+    """The Bundle that a file is, if it is one, as far as it was read."""
+
+    def __init__(self) -> None:
+        self.depth = self.entries = 0
+        self.is_one = False
+        self._before: list[Element] = []
+        self._after: list[Element] = []
+
+    def member(self, element: Element) -> Iterator[bytes]:
+        """Yield the JSON of an entry. What comes before the first or after the last is written with it."""
+        if local(element) != "entry":
+            (self._after if self.entries else self._before).append(element)
+            return
+        if not self.entries:
+            yield self._head()
+        yield (b"," if self.entries else b"") + orjson.dumps(_members(element, "BundleEntry"))
+        self.entries += 1
+        parent = element.getparent()
+        element.clear()
+        while parent is not None and element.getprevious() is not None:
+            del parent[0]
+
+    def end(self) -> bytes:
+        """Return the end of the JSON."""
+        after = orjson.dumps(_named(self._after, "Bundle"))
+        return (b"" if self.entries else self._head()) + b"]" + (b"," + after[1:] if self._after else b"}")
+
+    def _head(self) -> bytes:
+        head = orjson.dumps({"resourceType": "Bundle", **_named(self._before, "Bundle")})
+        return head[:-1] + b',"entry":['
 
 
 @cache
@@ -93,8 +159,13 @@ def _resource(element: Element) -> dict[str, Any]:
 def _members(element: Element, type_: str) -> dict[str, Any]:
     """Return the members of an object: its attributes, and its elements by name."""
     found: dict[str, Any] = {name: text for name, text in element.attrib.items() if name in ("id", "url")}
+    return found | _named(element, type_)
+
+
+def _named(elements_of_one: Iterable[Element], type_: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     named: dict[str, list[Element]] = {}
-    for one in element:
+    for one in elements_of_one:
         if isinstance(one.tag, str):
             named.setdefault(local(one), []).append(one)
     for name, elements in named.items():

@@ -78,8 +78,7 @@ def _records(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterator[Found
         if is_clinical_document(start):
             yield from document_records(file, left_out)
         elif is_fhir_xml(start):
-            for written in json_file(file, left_out):
-                yield from upload.records_of(written)
+            yield from upload.records_of(json_file(file))
         elif is_health_card(start):
             for bundle in card_files(file, left_out):
                 yield from upload.records_of(bundle)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.archives import zipped
 from privateshare.sources.contract import Broken, Connection, Page
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.fhir_file.fhir_xml import kind_of
+from privateshare.sources.fhir_file.record import read_resources
 from privateshare.sources.fhir_file.source import FhirFile
 from privateshare.sources.recognition import recognise
 
@@ -142,3 +144,32 @@ def test_the_elements_are_those_of_r4() -> None:
     assert not [
         (type_, name) for type_, kinds in types.items() for name, kind in kinds.items() if kind_of(type_, name) != kind
     ]
+
+
+def test_what_comes_before_damage_is_read() -> None:
+    """The person hears that the rest is missing."""
+    left_out = LeftOut()
+    entries = "".join(
+        f"<entry><resource>{OBSERVATION.replace('o1', f'o{number}')}</resource></entry>" for number in range(9)
+    )
+    whole = BUNDLE.replace("</Bundle>", entries + "</Bundle>")
+    found, _ = read(whole[: whole.index("o7")].encode(), left_out)
+    assert {one["id"] for one in found} == {"p1", *(f"o{number}" for number in range(7))}
+    assert list(left_out.damaged) == ["The file"]
+
+
+def test_a_bundle_of_any_size_needs_little_memory() -> None:
+    """Only one entry is in memory."""
+
+    def peak(number: int) -> int:
+        data = BUNDLE.replace("</Bundle>", f"<entry><resource>{OBSERVATION}</resource></entry>" * number + "</Bundle>")
+        upload = io.BytesIO(data.encode())
+        tracemalloc.start()
+        for _ in read_resources(upload, LeftOut()):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(100)  # What is read once, such as the elements, is read now.
+    assert peak(4000) < 1.5 * peak(2000)
