@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import DivisionByZero
 
+from privateshare.platform.db.prepared_statements import MAX_PREPARED
 from privateshare.platform.db.statement_connections import StatementConnections
 from privateshare.platform.runtime import Platform
 
@@ -113,6 +115,26 @@ async def test_a_large_result_arrives_whole(platform: Platform) -> None:
         assert sum(len(row[0]) for row in await cursor.fetchall()) == 20_000_000
         long = "y" * 20_000_000  # This does not fit into the buffers of the socket.
         assert await value_of(connection, long) == len(long)
+        of_one.give_back(connection)
+    finally:
+        of_one.close()
+
+
+async def test_more_statements_than_are_kept(platform: Platform) -> None:
+    """All run, also those that were prepared before the others and forgotten since, and one that failed."""
+    of_one = connections(platform)
+    try:
+        connection = await of_one.take()
+        statements = connection.statements
+        for number in [*range(MAX_PREPARED + 2), 0, 1]:
+            result = await statements.run(
+                b"SELECT %d + %%(more)s::int4, %%(none)s::text" % number, {"more": 1, "none": None}
+            )
+            assert statements.rows(result, list) == [[number + 1, None]]
+        divide = b"SELECT 1 / %(divisor)s::int4"
+        with pytest.raises(DivisionByZero):
+            await statements.run(divide, {"divisor": 0})
+        assert statements.rows(await statements.run(divide, {"divisor": 1}), list) == [[1]]
         of_one.give_back(connection)
     finally:
         of_one.close()

@@ -91,6 +91,17 @@ def test_an_invalid_jwt_is_rejected(text: str) -> None:
         jwt.verify(text, KEY.public_key())
 
 
+@pytest.mark.parametrize(
+    "header", [b"[]", b'"PS512"', b"null", b"{", b"\xff", b'{"alg":"PS512","x":"%s"}' % (b"x" * 4096)]
+)
+def test_a_header_that_is_not_an_object_or_very_long_is_rejected(header: bytes) -> None:
+    """However often it is sent: headers are kept."""
+    token = f"{urlsafe_b64encode(header).rstrip(b'=').decode()}.e30.AAAA"
+    for _ in range(2):
+        with pytest.raises(InvalidJWT, match="not a JWT"):
+            jwt.parse(token)
+
+
 def test_a_payload_that_is_not_an_object_is_rejected() -> None:
     """A signed list is not a set of claims."""
     token = jws.serialize_compact({"alg": "PS512"}, b"[1]", RSAKey.import_key(KEY), algorithms=["PS512"])
