@@ -19,12 +19,14 @@ async def value(connection: AsyncConnection[Any], sql: bytes) -> Any:
     return (await (await connection.execute(sql)).fetchall())[0][0]
 
 
-def connections(platform: Platform, limit: int = 1, seconds: float = 5) -> StatementConnections:
+def connections(
+    platform: Platform, limit: int = 1, seconds: float = 5, *, keeps_prepared: bool = True
+) -> StatementConnections:
     return StatementConnections(
         platform.database_url.get_secret_value().replace("+psycopg", ""),
         limit,
         timeout_seconds=seconds,
-        keeps_prepared=True,
+        keeps_prepared=keeps_prepared,
     )
 
 
@@ -120,9 +122,10 @@ async def test_a_large_result_arrives_whole(platform: Platform) -> None:
         of_one.close()
 
 
-async def test_more_statements_than_are_kept(platform: Platform) -> None:
+@pytest.mark.parametrize("keeps_prepared", [True, False])
+async def test_more_statements_than_are_kept(platform: Platform, keeps_prepared: bool) -> None:
     """All run, also those that were prepared before the others and forgotten since, and one that failed."""
-    of_one = connections(platform)
+    of_one = connections(platform, keeps_prepared=keeps_prepared)
     try:
         connection = await of_one.take()
         statements = connection.statements
