@@ -275,7 +275,7 @@ def test_entity_ids_distinguish_resources() -> None:
     ("data", "words"),
     [
         (bundle([PATIENT, PATIENT | {"id": "p2"}]), "records of several people"),
-        (b'<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"/>', "is XML"),
+        (b'<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"/>', "no health record that can be read"),
         (b"\xef\xbb\xbf\n <Record/>", "is XML"),
         (b"\xef\xbb\xbf\n <ClinicalDocument/>", "no health record"),
         (b"%PDF-1.7 a letter", "not a zip archive, and not JSON"),
