@@ -1,15 +1,17 @@
 """The connections of named statements: what is cancelled, lost or half-done on one never reaches the next user."""
 
 import asyncio
+from select import select
 from typing import Any
 
 import pytest
 from psycopg import AsyncConnection, OperationalError
-from psycopg.errors import DivisionByZero
+from psycopg.errors import DivisionByZero, FeatureNotSupported
 
 from privateshare.platform.db.prepared_statements import MAX_PREPARED
 from privateshare.platform.db.statement_connections import StatementConnections
 from privateshare.platform.runtime import Platform
+from tests.patience import wait_for
 
 BACKEND, SLEEP = b"SELECT pg_backend_pid()", b"SELECT pg_sleep(600)"
 RUNNING = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)' AND state = 'active'"
@@ -141,6 +143,55 @@ async def test_more_statements_than_are_kept(platform: Platform, keeps_prepared:
         of_one.give_back(connection)
     finally:
         of_one.close()
+
+
+@pytest.mark.parametrize("change", [b"DEALLOCATE ALL", b"ALTER TABLE changing ALTER number TYPE bigint"])
+async def test_statements_that_were_prepared_before_a_change(platform: Platform, change: bytes) -> None:
+    """A pooler may deallocate them, and a migration may change their columns. They are prepared again."""
+    of_one = connections(platform)
+    try:
+        connection = await of_one.take()
+        read, statements = b"SELECT number, %(more)s::text FROM changing", connection.statements
+        await connection.execute(b"CREATE TEMPORARY TABLE changing AS SELECT 1::int AS number")
+        assert statements.rows(await statements.run(read, {"more": "x"}), list) == [[1, "x"]]
+        await connection.execute(change)
+        assert statements.rows(await statements.run(read, {"more": "y"}), list) == [[1, "y"]]
+        await connection.execute(b"ALTER TABLE changing ALTER number TYPE text")
+        await connection.execute(b"BEGIN")
+        with pytest.raises(FeatureNotSupported):
+            await statements.run(read, {"more": "x"})
+        await connection.execute(b"ROLLBACK")
+        assert statements.rows(await statements.run(read, {"more": "x"}), list) == [["1", "x"]]
+        of_one.give_back(connection)
+    finally:
+        of_one.close()
+
+
+async def test_a_request_that_is_cancelled_while_statements_are_deallocated(platform: Platform) -> None:
+    """The next user of the connection can run all of them."""
+    of_one = connections(platform)
+    try:
+        connection = await of_one.take()
+        statements = connection.statements
+        for number in range(MAX_PREPARED):
+            await statements.run(b"SELECT %d" % number, {})
+        cancelled = asyncio.create_task(statements.run(b"SELECT %d" % MAX_PREPARED, {}))
+        await asyncio.sleep(0)  # It waits for PostgreSQL, which deallocates all statements, and is read too late.
+        wait_for(lambda: has_response(connection))
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        of_one.give_back(connection)
+        again = await of_one.take()
+        assert again is connection
+        assert statements.rows(await statements.run(b"SELECT 0", {}), list) == [[0]]
+        of_one.give_back(again)
+    finally:
+        of_one.close()
+
+
+def has_response(connection: AsyncConnection[Any]) -> bool:
+    return bool(select([connection.pgconn.socket], [], [], 0)[0])
 
 
 async def value_of(connection: AsyncConnection[Any], text: str) -> Any:

@@ -11,15 +11,18 @@ from itertools import count
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, InternalError
+from psycopg.abc import Buffer
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.generators import execute
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 MAX_PREPARED = (
     200  # Combined statements differ by the number of their parts, so there is no limit to how many there are.
 )
+# Somebody else has deallocated the statement, or a migration has changed the types of its columns.
+OUT_OF_DATE = (InvalidSqlStatementName, FeatureNotSupported)
 SUCCEEDED = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _PARAMETER = re.compile(rb"%\((\w+)\)s")
 
@@ -47,9 +50,13 @@ class PreparedStatements:
         if not self._are_kept:
             self._connection.pgconn.send_query_params(numbered, sent, types, formats)
             return await self._result()
-        name = self._names.get((numbered, types)) or await self._prepare(numbered, types)
-        self._connection.pgconn.send_query_prepared(name, sent, formats)
-        return await self._result()
+        try:
+            return await self._run_prepared(numbered, types, sent, formats)
+        except OUT_OF_DATE:
+            # The statement did nothing. Without this, it would fail for as long as the connection lives.
+            if self._names.pop((numbered, types), None) is None or self._is_in_transaction:
+                raise
+            return await self._run_prepared(numbered, types, sent, formats)
 
     def rows(self, result: PGresult, make_row: Callable[[Sequence[Any]], RowT]) -> list[RowT]:
         """Return the rows of the result of the last statement."""
@@ -61,10 +68,25 @@ class PreparedStatements:
         self._connection.pgconn.send_query(sql)
         return await self._result()
 
+    @property
+    def _is_in_transaction(self) -> bool:
+        return self._connection.pgconn.transaction_status != TransactionStatus.IDLE
+
+    async def _run_prepared(
+        self,
+        sql: bytes,
+        types: tuple[int, ...],
+        sent: Sequence[Buffer | None],
+        formats: Sequence[int] | None,
+    ) -> PGresult:
+        name = self._names.get((sql, types)) or await self._prepare(sql, types)
+        self._connection.pgconn.send_query_prepared(name, sent, formats)
+        return await self._result()
+
     async def _prepare(self, sql: bytes, types: tuple[int, ...]) -> bytes:
         if len(self._names) >= MAX_PREPARED:
+            self._names.clear()  # This comes first: if the task is cancelled, PostgreSQL has none of them any more.
             await self.command(b"DEALLOCATE ALL")
-            self._names.clear()
         name = b"statement_%d" % next(self._numbers)
         self._connection.pgconn.send_prepare(name, sql, types)
         await self._result()
