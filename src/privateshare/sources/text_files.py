@@ -4,6 +4,7 @@ import codecs
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BufferedIOBase, BufferedReader, TextIOWrapper
 from typing import IO, cast
 
@@ -14,6 +15,7 @@ MAX_LINE_BYTES = 64 * 1024
 
 SAMPLE_BYTES = 64 * 1024
 OLDER_ENCODING = "cp1252"
+BYTE_FOR_BYTE = "latin-1"
 END_OF_TABLE = "\0"  # No line of a table has this character.
 MAX_LINE_CHARACTERS = 1024 * 1024
 
@@ -59,14 +61,21 @@ def opened_text(file: UploadedFile) -> Iterator[TextIOWrapper]:
         start = stream.read(SAMPLE_BYTES)
     encoding = encoding_of(start)
     errors = "privateshare.older" if start.isascii() else "replace"
-    with file.open() as stream:
-        buffered = stream if isinstance(stream, BufferedIOBase) else BufferedReader(stream)  # type: ignore[type-var]
-        # Lines may end as on old Macs: the module csv rejects a carriage return within a line.
-        text = TextIOWrapper(cast(BufferedReader, buffered), encoding, errors=errors, newline="")
-        try:
-            yield text
-        finally:
-            text.detach()
+    # Lines may end as on old Macs: the module csv rejects a carriage return within a line.
+    with file.open() as stream, _decoded(stream, encoding, errors=errors, newline="") as text:
+        yield text
+
+
+@contextmanager
+def _decoded(
+    stream: IO[bytes], encoding: str, *, newline: str | None, errors: str = "strict"
+) -> Iterator[TextIOWrapper]:
+    buffered = stream if isinstance(stream, BufferedIOBase) else BufferedReader(stream)  # type: ignore[type-var]
+    text = TextIOWrapper(cast(BufferedReader, buffered), encoding, errors=errors, newline=newline)
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def byte_lines(file: UploadedFile) -> Iterator[bytes]:
@@ -83,26 +92,14 @@ def byte_lines(file: UploadedFile) -> Iterator[bytes]:
         return
     is_of_old_mac = b"\r" in start and b"\n" not in start
     with file.open() as stream:
-        reader = _LinesOfOldMac(stream) if is_of_old_mac else stream
-        line = reader.readline(MAX_LINE_BYTES).removeprefix(codecs.BOM_UTF8)
-        while line:
-            yield line
-            line = reader.readline(MAX_LINE_BYTES)
+        reader = _lines_of_old_mac(stream) if is_of_old_mac else iter(partial(stream.readline, MAX_LINE_BYTES), b"")
+        yield from (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line for number, line in enumerate(reader))
 
 
-class _LinesOfOldMac:
-    """A file whose lines end with a carriage return, which becomes a line feed."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._held = stream, b""
-
-    def readline(self, size: int) -> bytes:
-        """Return the next line, or a part of it."""
-        if len(self._held) < size:
-            self._held += self._stream.read(2 * size).replace(b"\r", b"\n")
-        end = self._held.find(b"\n", 0, size) + 1 or size
-        line, self._held = self._held[:end], self._held[end:]
-        return line
+def _lines_of_old_mac(stream: IO[bytes]) -> Iterator[bytes]:
+    with _decoded(stream, BYTE_FOR_BYTE, newline=None) as text:
+        while line := text.readline(MAX_LINE_BYTES):
+            yield line.encode(BYTE_FOR_BYTE)
 
 
 def table_lines(text: TextIOWrapper) -> Iterator[str]:

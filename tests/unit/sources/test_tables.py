@@ -14,6 +14,7 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.csv_rows import count_in, number_in, rows_of
 from privateshare.sources.object_building import Mapped, exact_moment, milliseconds, number_of
 from privateshare.sources.tables import TableKind, TableRow, find_table
+from privateshare.sources.text_files import MAX_LINE_BYTES, byte_lines
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -77,6 +78,21 @@ def test_lines_may_end_as_on_any_system(end: str) -> None:
     text = end.join(("Name,Date,Rating", "A,2024-03-04T05:06:07Z,1", "B,2024-03-05T05:06:07Z,2", ""))
     assert [row.text("name") for row in rows(text.encode())] == ["A", "B"]
     assert [row[0] for row in rows_of(file_of(text.encode()))] == ["Name", "A", "B"]
+
+
+def test_lines_that_end_as_on_old_macs() -> None:
+    """They may be long, or empty, and another byte is left as it is. Many take no longer than other lines."""
+    long = b"x" * (MAX_LINE_BYTES + 1)
+    assert list(byte_lines(file_of(b"\xef\xbb\xbfa\xe9\r\r" + long + b"\rb"))) == [
+        b"a\xe9\n",
+        b"\n",
+        long[:-1],
+        b"x\n",
+        b"b",
+    ]
+    start = time.process_time()
+    assert sum(1 for _ in byte_lines(file_of(b"\r" * 5_000_000))) == 5_000_000
+    assert time.process_time() - start < 5
 
 
 def test_a_letter_in_the_older_encoding_may_come_late() -> None:

@@ -51,7 +51,7 @@ class _Json(RawIOBase):
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._pieces = _pieces(_Trimmed(stream))
-        self._rest = b""
+        self._rest = memoryview(b"")  # A slice of it is no copy, and a piece can be as large as the file.
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -60,7 +60,7 @@ class _Json(RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         """Read the next bytes into a buffer."""
         if not self._rest:
-            self._rest = next(self._pieces, b"")
+            self._rest = memoryview(next(self._pieces, b""))
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
@@ -158,7 +158,8 @@ def _resource(element: Element) -> dict[str, Any]:
 
 def _members(element: Element, type_: str) -> dict[str, Any]:
     """Return the members of an object: its attributes, and its elements by name."""
-    found: dict[str, Any] = {name: text for name, text in element.attrib.items() if name in ("id", "url")}
+    # Listing all attributes would take a time that grows with the square of their number.
+    found: dict[str, Any] = {name: text for name in ("id", "url") if (text := element.get(name)) is not None}
     return found | _named(element, type_)
 
 

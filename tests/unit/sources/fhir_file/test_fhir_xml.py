@@ -2,16 +2,19 @@
 
 import io
 import json
+import time
 import tracemalloc
+from functools import partial
 from typing import Any
 
 import pytest
 from scripts.fhir_elements import R4, types_of
 from tests.archives import zipped
 
+from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Broken, Connection, Page
 from privateshare.sources.failures import LeftOut
-from privateshare.sources.fhir_file.fhir_xml import kind_of
+from privateshare.sources.fhir_file.fhir_xml import FHIR, json_file, kind_of
 from privateshare.sources.fhir_file.record import read_resources
 from privateshare.sources.fhir_file.source import FhirFile
 from privateshare.sources.recognition import recognise
@@ -173,3 +176,18 @@ def test_a_bundle_of_any_size_needs_little_memory() -> None:
 
     peak(100)  # What is read once, such as the elements, is read now.
     assert peak(4000) < 1.5 * peak(2000)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a" * 50_000_000, "1' " + " ".join(f"a{number}='b'" for number in range(150_000)) + " b='"],
+    ids=["a value as long as a file", "many attributes"],
+)
+def test_a_large_element_takes_no_longer_than_many_small_ones(value: str) -> None:
+    """An archive of a few kilobytes would otherwise keep a process busy for minutes."""
+    began = time.process_time()
+    data = f"<Patient xmlns='{FHIR}'><id value='{value}'/></Patient>".encode()
+    with json_file(UploadedFile("p.xml", lambda: io.BytesIO(data), len(data))).open() as stream:
+        size = sum(len(piece) for piece in iter(partial(stream.read, 4096), b""))
+    assert size > 30
+    assert time.process_time() - began < 10
