@@ -1,10 +1,16 @@
 """Tests of requests that are too large, too deep or invalid: errors follow protocol 13, and nothing crashes."""
 
+import re
+import socket
+from http.client import HTTPResponse
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.flow.command_line import OperatorCommand
 from tests.flow.people import People
 from tests.flow.wire import Tokens, Wire, check_error, verifier
+from tests.patience import GIVE_UP_SECONDS
 
 TOO_LARGE = 2 * 1024 * 1024
 SURROGATE = "\ud800"
@@ -28,6 +34,33 @@ def test_a_body_that_is_too_large_is_rejected_unread(wire: Wire, path: str) -> N
     body = b'{"agent": {"name": "' + b"x" * TOO_LARGE + b'"}}'
     answer = wire.post(path, content=body, headers={"content-type": "application/json"})
     check_error(answer, 413, "RequestTooLarge")
+
+
+def test_a_body_whose_chunks_are_not_valid_is_no_failure_of_the_platform(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """Each call answers it as an error of the client, unless it needs no body."""
+    tokens, _ = user
+    described = wire.http.get(f"{wire.origin}/openapi.json").json()["paths"]
+    calls = [(method.upper(), re.sub(r"{\w+}", "x", path)) for path, methods in described.items() for method in methods]
+    for method, path in [*calls, ("POST", "/apps/saas/authorize"), ("POST", "/me")]:
+        status, content = _answer_to_invalid_chunk(wire, method, path, tokens.access)
+        assert status < 500, (method, path, content)
+    assert {"/v1.7/oauth/token", "/v1.7/user", "/v1.7/storage"} <= {path for _, path in calls}
+    for path in ("/v1.7/oauth/authorize", "/v1.7/oauth/token", "/v1.7/permission-access/trigger"):
+        status, content = _answer_to_invalid_chunk(wire, "POST", path, tokens.access)
+        assert (status, b"InvalidRequest" in content) == (400, True), (path, content)
+
+
+def _answer_to_invalid_chunk(wire: Wire, method: str, path: str, access_token: str) -> tuple[int, bytes]:
+    address = urlsplit(wire.origin)
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer "
+        f"{wire.jwt(access_token=access_token)}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=GIVE_UP_SECONDS) as connection:
+        connection.sendall(head.encode() + b"2\r\n{}\r\nnot a size\r\n")
+        with HTTPResponse(connection, method=method) as answer:
+            answer.begin()
+            return answer.status, answer.read()
 
 
 def test_claims_with_lone_surrogates_are_rejected(wire: Wire) -> None:

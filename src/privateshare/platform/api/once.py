@@ -23,6 +23,7 @@ from privateshare.platform.db.engine import AnyTransaction, statements_of
 from privateshare.platform.db.statements import NoRows, Statement, StatementTransaction
 from privateshare.platform.grants.contracts import client_id
 from privateshare.platform.http.errors import headers_of
+from privateshare.platform.http.requests import read_body
 from privateshare.platform.keys.wrapping import DataKey, derive_key, open_value, seal_value
 from privateshare.platform.library.erasure import destroy_listed_keys
 from privateshare.protocol.bearer import MAX_SKEW
@@ -209,7 +210,7 @@ async def writing_call(request: Request, also: AlsoRead | None = None) -> AsyncI
 
     `also` is read together with the caller.
     """
-    await request.body()  # The body is read first, so that a slow sender does not hold a database connection.
+    await read_body(request)  # The body is read first, so that a slow sender does not hold a database connection.
     caller = await authenticate(request, also=also)
     async with answering_repetition(request, caller), caller.platform.database.statements() as sql:
         yield WritingCall(caller, sql, await prepare_once(request, caller, sql))
@@ -236,7 +237,7 @@ async def _fingerprint(request: Request, token: str, content: str) -> bytes:
     headers = (request.headers.get(name, "") for name in FINGERPRINT_HEADERS)
     seen = hashlib.sha256(b"\0".join(part.encode() for part in (token, *sent, *headers)))
     if not getattr(request.state, "streamed", False):
-        seen.update(await request.body())
+        seen.update(await read_body(request))
     return seen.digest()
 
 

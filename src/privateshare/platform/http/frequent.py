@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from privateshare.platform.http.requests import check_address
+from privateshare.platform.http.requests import check_address, read_body
 
 Respond = Callable[[Request], Awaitable[Response]]
 """A function that answers a request. Raises UnusualRequest to leave it to FastAPI."""
@@ -123,7 +123,7 @@ def _with_body(body: bytes, receive: Receive) -> Receive:
 
 async def read_json_body(request: Request, type_: TypeAdapter[BodyT]) -> BodyT | None:
     """Parse the body, if there is one. Raises UnusualRequest if it is not JSON of this type."""
-    body = await request.body()
+    body = await read_body(request)
     if not body:
         return None
     if request.headers.get("content-type", "").partition(";")[0].rstrip().lower() != "application/json":

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.errors import InvalidRequest
@@ -192,6 +192,17 @@ def check_utf8(part: bytes) -> None:
         unquote_to_bytes(part).decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest("The address must be percent-encoded UTF-8") from error
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body. Raises InvalidRequest if it does not arrive completely.
+
+    The server ends a body as if the client had disconnected if a chunk is not valid. The client may then still read.
+    """
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise InvalidRequest("The body is incomplete, or its encoding in chunks is not valid") from error
 
 
 def body_stream(request: Request) -> AsyncIterator[bytes]:

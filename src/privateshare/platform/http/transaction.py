@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.http.requests import platform_of
+from privateshare.platform.http.requests import platform_of, read_body
 
 
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
-    await request.body()  # The body is read first, so that a slow sender does not hold a database connection.
+    await read_body(request)  # The body is read first, so that a slow sender does not hold a database connection.
     async with platform_of(request).database.transaction() as db:
         yield db
 
