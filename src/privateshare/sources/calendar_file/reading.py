@@ -18,7 +18,7 @@ MAX_KNOWN = 500_000
 MAX_TIME_ZONES = 500
 NAMES_OF_CALENDAR = {"X-WR-CALNAME": "NAME", "NAME": "NAME", "METHOD": "METHOD"}
 _HEAD = re.compile(r"(UID|RECURRENCE-ID|SEQUENCE|LAST-MODIFIED|DTSTART|SUMMARY)[;:]", re.IGNORECASE)
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"\d{1,18}")  # Python converts no text of thousands of digits.
 NOT_EVENTS = NotTaken("Alarms, journals and free times")
 UNREADABLE = Reason(
     "Damaged",

@@ -15,7 +15,10 @@ _LOCATION = re.compile(r"^X-LIC-LOCATION:(.+)$", re.MULTILINE | re.IGNORECASE)
 _WINDOWS: Mapping[str, str] = {name.casefold(): olson for name, olson in WINDOWS_TO_OLSON.items()}
 
 # Rules that are repeated every year from long ago, as those of Outlook from 1601. Each year of them takes time.
-_RULES = re.compile(r"^BEGIN:(STANDARD|DAYLIGHT)\s*$.*?^END:\1", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+# The pattern looks at each line once: rules end before others begin.
+_RULES = re.compile(
+    r"^BEGIN:(STANDARD|DAYLIGHT)[ \t\r]*\n(?:(?!BEGIN:|END:)[^\n]*\n)*END:\1", re.MULTILINE | re.IGNORECASE
+)
 _EVERY_YEAR = re.compile(
     r"^RRULE:(?!.*(?:COUNT|UNTIL)=)(?!.*INTERVAL=(?!1\b)).*FREQ=YEARLY", re.MULTILINE | re.IGNORECASE
 )

@@ -1,6 +1,7 @@
 """Calendars of many programs: repetitions, time zones, whole days, tasks, and lines that are damaged."""
 
 import io
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -272,3 +273,24 @@ def test_rules_of_long_ago_are_those_of_today() -> None:
                 for month in (1, 7)
             ]
             assert hours == (["11", "10"] if summer == 7 else ["10", "11"]), (zone, year)
+
+
+def test_an_event_that_was_changed_impossibly_often() -> None:
+    """Anybody can send such an invitation. The others are read."""
+    events = "".join(
+        f"BEGIN:VEVENT\nUID:{number}\nDTSTART:20260101T100000Z\nSUMMARY:x\nSEQUENCE:{number}\nEND:VEVENT\n"
+        for number in ("1", "9" * 5000)
+    )
+    assert len(read(f"BEGIN:VCALENDAR\nVERSION:2.0\n{events}END:VCALENDAR\n")) == 2
+
+
+@pytest.mark.parametrize("rules", ["BEGIN:STANDARD\n" * 60_000, "BEGIN:STANDARD\n" + "\n" * 1_000_000])
+def test_a_time_zone_without_end_takes_no_time(rules: str) -> None:
+    """It is looked through once."""
+    began = time.process_time()
+    event = one(
+        "UID:1\nSUMMARY:x\nDTSTART;TZID=Our zone:20260101T100000",
+        f"BEGIN:VTIMEZONE\nTZID:Our zone\n{rules}END:VTIMEZONE\n",
+    )
+    assert event["createddate"] is not None
+    assert time.process_time() - began < 10
