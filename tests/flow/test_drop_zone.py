@@ -172,6 +172,7 @@ REFUSED = {
     "unknown alone": (b"Buy milk.", "can be connected here. Upload the export as you received it", "my file.zip"),
     "not asked for": (exported_chat(9), "is from WhatsApp, which cannot be connected here", "my file.zip"),
     "empty": (b"", "The file is empty", "my file.zip"),
+    "empty archive": (zipped({}), "The zip archive is empty", "my file.zip"),
     "damaged": (history(40)[:-300], "is damaged", "my file.zip"),
 }
 

@@ -5,6 +5,7 @@ platform. Before it reads the first byte of the archive, it limits its own CPU t
 to write files, to open sockets and to reach other processes (`confinement.py`).
 """
 
+import errno
 import gc
 import io
 import os
@@ -73,7 +74,8 @@ class _Archive(io.RawIOBase):
         """Change the position and return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise ValueError("the position is before the start of the archive")
+            # As files do it, on which `zipfile` relies when it reads an empty archive.
+            raise OSError(errno.EINVAL, "the position is before the start of the archive")
         self._position = start + offset
         return self._position
 
