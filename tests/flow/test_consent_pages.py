@@ -109,6 +109,16 @@ def test_the_page_says_who_why_and_what(wire: Wire) -> None:
         assert words in page.html
 
 
+@pytest.mark.parametrize(
+    ("source", "warning"), [(FHIR_FILE, "This is about your health."), (SPOTIFY, "It gets none unless you connect")]
+)
+def test_the_page_warns_of_health_data_if_there_is_some(wire: Wire, source: int, warning: str) -> None:
+    """A contract asks for music and health records; the page says which of it this person would share."""
+    page = at_consent(ask(wire), source).page
+    assert page is not None
+    assert warning in page.html
+
+
 # --- declining ---
 
 

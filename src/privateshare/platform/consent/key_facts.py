@@ -47,7 +47,7 @@ def key_facts(
         until=_until(duration, words),
         who_else=_who_else(external.shared_externally, who_else_words, words) if reads else "",
         who_else_words=who_else_words,
-        warnings=list(_warnings(contract, duration, words)),
+        warnings=list(_warnings(contract, cards, duration, words)),
         unsaid=words.join_list(list(_unsaid(contract, words))),
     )
 
@@ -80,12 +80,19 @@ def _who_else(shared: bool | None, own_words: AppText, words: Translator) -> str
     return words.say(N_("The app passes your data on to others.") if shared else N_("Nobody, says the app"))
 
 
-def _warnings(contract: ContractRow, duration: Duration, words: Translator) -> Iterator[str]:
+def _warnings(contract: ContractRow, cards: Sequence[Card], duration: Duration, words: Translator) -> Iterator[str]:
     if contract.kind == "write":
         return
     asked = contract.document.reading
     if contract.kind == "read" and any(group.id in SPECIAL_CATEGORIES for group in asked.service_groups):
-        yield words.say(N_("This is about your health. The law protects such data specially."))
+        yield words.say(
+            N_("This is about your health. The law protects such data specially.")
+            if not cards or any(card.entry.account.service_group in SPECIAL_CATEGORIES for card in cards)
+            else N_(
+                "The app also asks for data about your health, which the law protects specially. "
+                "It gets none unless you connect a source of such data."
+            )
+        )
     if asked.external_share_policy.shared_externally:
         yield words.say(N_("The app passes your data on to others."))
     if asked.data_retention.data_retained:
