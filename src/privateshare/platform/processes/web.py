@@ -84,7 +84,10 @@ async def announce(settings: Settings, port: int, tell: Callable[[str], None]) -
             "listening to other machines, but accepting only requests to this machine's names; set PRIVATESHARE_ORIGIN"
         )
     await _until_listening(host, port)
-    tell(f"PrivateShare is ready at {settings.origin or f'http://{shown}:{port}'}")
+    listens_on = f"http://{shown}:{port}"
+    tell(f"PrivateShare is ready at {settings.origin or listens_on}")
+    if settings.origin is not None:
+        tell(f"It listens on {listens_on}")
     own_folder = settings.database_url is None and settings.blob_url is None
     tell((f"All data is in {settings.data}. " if own_folder else "") + "Press Ctrl-C to stop")
 
