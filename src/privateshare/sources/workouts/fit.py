@@ -20,7 +20,10 @@ from privateshare.sources.workouts.recording import (
 )
 
 # What fitdecode raises for damaged files. A damaged definition can lead to nearly any error in it.
-FIT_ERRORS = (FitError, struct.error, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError)
+FIT_ERRORS = (
+    *(FitError, struct.error, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError),
+    AssertionError,  # The library expects that the lengths in a file agree.
+)
 FIT_SIGNATURE, SIGNATURE_AT = b".FIT", 8
 SEMICIRCLES_PER_DEGREE = 2**31 / 180
 MAX_SESSIONS = 1000

@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.object_schemas import check_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.failures import Broken, LeftOut
+from privateshare.sources.workouts.fit import FitFault, FitRecordings, messages_of
 from privateshare.sources.workouts.recording import MAX_POINTS, RecordedLine, sport_name
 from privateshare.sources.workouts.source import WorkoutFiles
 
@@ -89,6 +91,20 @@ def test_what_a_damaged_fit_file_still_has_is_read() -> None:
     assert activity["averageheartrate"] == 140
     assert 0.8 < activity["distance"] < 1.0
     assert "damaged" in str(left_out.damaged["The file"])
+
+
+def test_any_damage_of_a_fit_file_is_told() -> None:
+    """Whichever byte is wrong, the other files are read."""
+    points = [fit_files.point(START + timedelta(seconds=second)) for second in (0, 10)]
+    whole = fit_files.fit([fit_files.file_id(), *points, fit_files.session(START, 10)])
+    for position in range(len(whole)):
+        for wrong in (0, 1, 255):
+            damaged = io.BytesIO(whole[:position] + bytes([wrong]) + whole[position + 1 :])
+            recordings = FitRecordings()
+            with suppress(FitFault):
+                for name, message in messages_of(damaged):
+                    recordings.take(name, message)
+            recordings.recordings()
 
 
 @pytest.mark.parametrize(
