@@ -4,15 +4,18 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
 import httpx2
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.settings import Settings
+from privateshare.platform.processes.child import ProcessRole, run_child
 from privateshare.platform.processes.supervisor import start_fork_server
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
@@ -101,6 +104,20 @@ def test_limits_hold_for_all_processes_together(tmp_path: Path) -> None:
                 statuses.append(client.get(f"{served.origin}/me").status_code)
     assert statuses.count(429) > 0
     assert 50 <= len(statuses) - statuses.count(429) < 90  # If each process counted for itself, it would be 100.
+
+
+def test_a_process_that_finds_no_database_says_so_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It ends, and its supervisor starts another one until the database is there again."""
+    settings = Settings(data=tmp_path, database_url=SecretStr(f"postgresql:///none?host={tmp_path}&user=nobody"))
+    process = get_context("spawn").Process(target=run_child, args=(settings, ProcessRole.WORKER, 0))
+    process.start()
+    process.join(GIVE_UP_SECONDS)
+    told = capfd.readouterr()
+    assert process.exitcode == 1
+    assert "the database is not available" in told.out + told.err
+    assert "Traceback" not in told.out + told.err
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 
 import structlog
 import uvloop
+from sqlalchemy.exc import OperationalError
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.embedded.postgres import database_url
@@ -49,6 +50,10 @@ def run_child(settings: Settings, role: ProcessRole, port: int) -> None:
         uvloop.run(_run(settings, role, port))
     except ConfigurationError as error:
         log.error("a process cannot go on", role=role, reason=str(error))
+        sys.exit(1)
+    except OperationalError as error:  # The supervisor starts another process, which tries again.
+        reason = str(error.orig).partition("\n")[0]
+        log.error("a process ends, since the database is not available", role=role, reason=reason)
         sys.exit(1)
     finally:
         stop_telemetry()
