@@ -61,8 +61,7 @@ class Overload:
             found.append("an overloaded platform refuses nothing")
         if not all(1 <= retry <= MAX_RETRY_SECONDS for retry in self.retry_after):
             found.append(f"Retry-After is {min(self.retry_after)} to {max(self.retry_after)} s")
-        others = {status: number for status, number in self.statuses.items() if status not in ("200", str(REFUSED))}
-        return found + [f"an overloaded platform answers {number} times with {one}" for one, number in others.items()]
+        return found if self.own_delay > ADMITTED_SECONDS else found + self._other_answers()
 
     def slowness(self) -> list[str]:
         """Return what was slower than promised, on the share of the processor that there was."""
@@ -71,7 +70,12 @@ class Overload:
             found.append(f"the p99 of admitted calls is {admitted:.1f} s of {ADMITTED_SECONDS / self.free_share:.1f}")
         if self.recovered_after > RECOVERY_SECONDS / self.free_share:
             found.append(f"it recovers after {self.recovered_after:.0f} s")
-        return found
+        return found + self._other_answers() if self.own_delay > ADMITTED_SECONDS else found
+
+    def _other_answers(self) -> list[str]:
+        """Return which answers are neither a result nor a refusal. A load that stood still itself causes some."""
+        others = {status: number for status, number in self.statuses.items() if status not in ("200", str(REFUSED))}
+        return [f"an overloaded platform answers {number} times with {one}" for one, number in others.items()]
 
     def lines(self) -> list[str]:
         """Return the figures, one a line."""
