@@ -235,7 +235,7 @@ class _RetryTimes:
         """
         self._last = max(self._last, now + waiting / rate - ahead) + 1 / rate
         self._last = min(max(self._last, now + 1), now + MAX_RETRY_SECONDS)
-        return self._last - now
+        return min(self._last - now, MAX_RETRY_SECONDS)  # The difference may be larger by its rounding.
 
 
 class _CallerQueue:

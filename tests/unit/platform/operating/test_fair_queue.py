@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privateshare.errors import TooManyRequests
-from privateshare.platform.operating.fair_queue import CLIENT_TIMEOUT_SECONDS, FairQueue, Turn
+from privateshare.platform.operating.fair_queue import CLIENT_TIMEOUT_SECONDS, MAX_RETRY_SECONDS, FairQueue, Turn
 
 
 @dataclass
@@ -128,6 +128,18 @@ async def test_a_queue_that_is_served_in_time_rejects_nobody() -> None:
     assert 29 <= float(refusal.retry_after or 0) <= 32
     assert queue.join("b") is not None
     assert queue.refused == 1
+
+
+async def test_nobody_is_told_to_wait_for_longer_than_five_minutes() -> None:
+    """However many were refused before, and at whatever time: the difference of two times has a rounding error."""
+    clock = Clock(1_000.1)
+    queue, told = FairQueue(1, max_waiting=10, clock=clock), []
+    for _ in range(5_000):
+        clock.now += 0.01
+        refusal = join_until_refused(queue, "a", 20)
+        assert refusal is not None
+        told.append(refusal.retry_after or 0.0)
+    assert max(told) == MAX_RETRY_SECONDS
 
 
 async def test_the_rate_is_that_of_the_callers_own_queue() -> None:
