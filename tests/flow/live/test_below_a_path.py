@@ -1,7 +1,6 @@
 """Tests of a platform below a path of a shared host, behind proxies that strip the path or keep it. Protocol 1."""
 
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -32,6 +31,7 @@ from tests.flow.consenting import (
 )
 from tests.flow.live.lending import HOSPITAL, fhir_servers, shared
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.proxies import program
 from tests.flow.reverse_proxy import ReverseProxy, reverse_proxy
 from tests.flow.served import Served, serving
 from tests.flow.storage_calls import bearer
@@ -273,14 +273,15 @@ http {{
 """
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 def test_nginx_serves_it_below_a_path_with_one_line(wire: Wire, proxy: ReverseProxy, tmp_path: Path) -> None:
     """Both common forms of `proxy_pass` work, with a path at the end and without."""
     port = free_port()
     upstream = f"{proxy.upstream}/" if proxy.strips else proxy.upstream
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(NGINX.format(folder=tmp_path, port=port, path=PATH, upstream=upstream))
-    process = subprocess.Popen(["nginx", "-c", str(configuration), "-p", str(tmp_path)])
+    process = subprocess.Popen(
+        [program("nginx"), "-c", str(configuration), "-p", str(tmp_path), "-e", str(tmp_path / "start.log")]
+    )
     try:
         wait_for_port(port)
         url = ask(wire).url.replace(f":{proxy.port}/", f":{port}/")
