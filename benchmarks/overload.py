@@ -1,6 +1,7 @@
 """A benchmark of overload: four times as many calls as the platform can answer, from many apps, for a minute.
 
-Server and load use the same cores. Each app reads the list of its accounts and a file of 4 KB in turn.
+The load has the last core for itself, and the server all others. Each app reads the list of its accounts and a file of
+4 KB in turn.
 
     python -m benchmarks.overload
     python -m benchmarks.overload --apps 1    all calls from one app
@@ -27,10 +28,13 @@ PRIORITY = -10
 
 async def run(folder: Path, apps: int) -> int:
     """Start a platform, measure, print the figures, and return the exit status."""
-    with serving_as_people_do(folder / "data") as served:
+    *of_server, of_load = sorted(os.sched_getaffinity(0))
+    pinned = ("taskset", "--cpu-list", ",".join(map(str, of_server or [of_load])))
+    with serving_as_people_do(folder / "data", pinned) as served:
         async with operator_platform(Settings(data=folder / "data", database_pool_size=5)) as platform:
             people = People(platform, served.origin)
             by_app = [await calls_of_an_app(people) for _ in range(apps)]
+        os.sched_setaffinity(0, {of_load})
         with suppress(PermissionError):  # Otherwise it is the load that waits for a core, and not the platform.
             os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
         found = await measure_overload([call for calls in zip(*by_app, strict=True) for call in calls])
