@@ -61,7 +61,7 @@ async def measure(folder: Path, number: int) -> None:
     with serving_as_people_do(folder / "data") as served:
         async with operator_platform(Settings(data=served.data, database_pool_size=5)) as platform:
             people = People(platform, served.origin)
-            person, wire = await make_person(people), await people.contract()
+            wire = await people.contract()
             tokens, session = await people.user(wire)
             await asyncio.to_thread(wait_until_over, wire, tokens, session)
             copied, made, spent = await people.library_of(tokens), 0, []
@@ -74,6 +74,7 @@ async def measure(folder: Path, number: int) -> None:
                 async with platform.database.transaction() as db:
                     await db.execute(text("ANALYZE"))
                     await db.execute(text("CHECKPOINT"))
+                person = await make_person(people)  # The other's refresh token was used too long ago to be used again.
                 spent.append(await asyncio.to_thread(measure_calls, served, person, rsa))
     for name, few in spent[0].items():
         many = spent[1][name]
