@@ -100,9 +100,8 @@ async def _respond(call: FrequentCall, request: Request) -> Response:
         return await call.respond(request)
     except UnusualRequest:
         raise
-    except Exception as error:
+    except Exception as error:  # The app has handlers for any class; what none of them knows is raised again.
         handlers = request.app.exception_handlers
-        # What nobody knows how to handle is left to the outermost middleware, which is Starlette's.
         known = (kind for kind in type(error).__mro__ if kind is not Exception and kind in handlers)
         handler = handlers.get(next(known, None))
         if handler is None:
